@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+// Bodies of <weft/session.h>: which interpreter runs a session, and the checking of arguments.
+#include "cpu/run.h"
+#include "graph/model.h"
+#include "vk/device.h"
+#include "vk/run.h"
+#include <string.h>
+
+struct weft_device {
+    weft_context *ctx;
+    weft_device_info info;
+    weft_vk_device *vk; // of WEFT_DEVICE_VULKAN
+};
+
+struct weft_session {
+    weft_device *dev;
+    weft_model *model;
+    weft_arena arena;
+    weft_graph bound;
+    weft_port *inputs, *outputs;
+    const void **in; // packed data per port, for one run
+    void **out;
+    weft_cpu_run *cpu; // one of the two
+    weft_vk_run *vk;
+    weft_precision precision;
+};
+
+static const weft_device_info reference_info = { .kind = WEFT_DEVICE_REFERENCE, .index = -2, .name = "reference", .driver = "plain C", .type = "cpu" };
+static const weft_device_info cpu_info = { .kind = WEFT_DEVICE_CPU, .index = -1, .name = "cpu", .driver = "C with library kernels", .type = "cpu" };
+
+weft_result weft_device_list(weft_context *ctx, void (*each)(void *, const weft_device_info *), void *user)
+{
+    if (!ctx || !each) return weft_fail(WEFT_ERR_ARGUMENT, "weft_device_list: an argument is NULL");
+    each(user, &reference_info);
+    each(user, &cpu_info);
+    return weft_vk_list(ctx, each, user);
+}
+
+static bool is_gpu(const weft_device_info *i) { return i->type && strcmp(i->type, "software") != 0; }
+
+weft_result weft_device_open(weft_context *ctx, const weft_device_params *params, weft_device **out)
+{
+    const weft_device_params p = params ? *params : (weft_device_params) { 0 };
+    const char *name = p.name ? p.name : "auto";
+    if (!ctx || !out) return weft_fail(WEFT_ERR_ARGUMENT, "weft_device_open: an argument is NULL");
+    weft_device *dev = weft_new(ctx, sizeof *dev);
+    if (!dev) return WEFT_ERR_MEMORY;
+    dev->ctx = ctx;
+    weft_result r = WEFT_OK;
+    if (!strcmp(name, "reference")) dev->info = reference_info;
+    else if (!strcmp(name, "cpu")) dev->info = cpu_info;
+    else {
+        r = weft_vk_open(ctx, &p, &dev->vk); // "auto" asks for "vulkan": the fastest
+        if (r == WEFT_OK) dev->info = *weft_vk_info(dev->vk);
+        if (!strcmp(name, "auto") && (r == WEFT_ERR_NO_DEVICE || (r == WEFT_OK && !is_gpu(&dev->info)))) {
+            weft_vk_close(dev->vk);
+            dev->vk = NULL;
+            dev->info = cpu_info;
+            r = WEFT_OK;
+        }
+    }
+    if (r != WEFT_OK) return weft_delete(ctx, dev), r;
+    *out = dev;
+    return WEFT_OK;
+}
+
+const weft_device_info *weft_device_get_info(const weft_device *dev) { return &dev->info; }
+
+void weft_device_destroy(weft_device **dev)
+{
+    if (!dev || !*dev) return;
+    weft_vk_close((*dev)->vk);
+    weft_delete((*dev)->ctx, *dev);
+    *dev = NULL;
+}
+
+static weft_port *bound_ports(weft_session *s, const weft_port_def *defs, int count)
+{
+    weft_port *ports = weft_arena_new(&s->arena, sizeof *ports * (size_t) (count + 1));
+    for (int i = 0; ports && i < count; i++) {
+        const weft_value_def *v = &s->bound.values[defs[i].value];
+        ports[i] = (weft_port) { defs[i].name, (weft_dtype) v->dtype, v->shape };
+    }
+    return ports;
+}
+
+static weft_result bind(weft_session *s, const weft_session_params *p)
+{
+    const weft_model *m = s->model;
+    int64_t *dims = weft_arena_new(&s->arena, sizeof *dims * (size_t) (m->dim_count + 1));
+    if (!dims) return WEFT_ERR_MEMORY;
+    WEFT_TRY(weft_model_bind_dims(m, p->entry, p->shapes, p->shape_count, dims));
+    weft_graph_init(&s->bound, &s->arena);
+    WEFT_TRY(weft_pass_bind(&m->entries[p->entry].graph, dims, &s->bound));
+    s->inputs = bound_ports(s, s->bound.inputs, s->bound.input_count);
+    s->outputs = bound_ports(s, s->bound.outputs, s->bound.output_count);
+    s->in = weft_arena_new(&s->arena, sizeof *s->in * (size_t) (s->bound.input_count + 1));
+    s->out = weft_arena_new(&s->arena, sizeof *s->out * (size_t) (s->bound.output_count + 1));
+    return s->arena.failed ? WEFT_ERR_MEMORY : WEFT_OK;
+}
+
+weft_result weft_session_create(weft_device *dev, const weft_model *m, const weft_session_params *params, weft_session **out)
+{
+    const weft_session_params p = params ? *params : (weft_session_params) { 0 };
+    if (!dev || !m || !out) return weft_fail(WEFT_ERR_ARGUMENT, "weft_session_create: an argument is NULL");
+    if (p.entry < 0 || p.entry >= m->entry_count)
+        return weft_fail(WEFT_ERR_ARGUMENT, "weft_session_create: entry %d of %d", p.entry, m->entry_count);
+    weft_session *s = weft_new(dev->ctx, sizeof *s);
+    if (!s) return WEFT_ERR_MEMORY;
+    s->dev = dev;
+    s->arena.ctx = dev->ctx;
+    s->model = (weft_model *) (uintptr_t) m; // counted; never changed
+    weft_model_keep(s->model);
+    weft_result r = bind(s, &p);
+    if (r == WEFT_OK && dev->vk) r = weft_vk_run_create(dev->vk, &s->bound, &p, &s->vk);
+    else if (r == WEFT_OK) r = weft_cpu_run_create(dev->ctx, &s->bound, &p, dev->info.kind == WEFT_DEVICE_CPU, &s->cpu);
+    if (r != WEFT_OK) return weft_session_destroy(&s), r;
+    *out = s;
+    return WEFT_OK;
+}
+
+void weft_session_destroy(weft_session **session)
+{
+    if (!session || !*session) return;
+    weft_session *s = *session;
+    weft_context *ctx = s->dev->ctx;
+    weft_cpu_run_destroy(s->cpu);
+    weft_vk_run_destroy(s->vk);
+    weft_model_release(s->model);
+    weft_arena_free(&s->arena);
+    weft_delete(ctx, s);
+    *session = NULL;
+}
+
+int weft_session_inputs(const weft_session *s, const weft_port **ports)
+{
+    if (ports) *ports = s->inputs;
+    return s->bound.input_count;
+}
+
+int weft_session_outputs(const weft_session *s, const weft_port **ports)
+{
+    if (ports) *ports = s->outputs;
+    return s->bound.output_count;
+}
+
+// Sorts `io` into port order; every port exactly once, every size right.
+static weft_result sort_ports(const char *what, const weft_port *ports, int port_count, const weft_io *io, int io_count, void **data)
+{
+    for (int i = 0; i < port_count; i++) data[i] = NULL;
+    for (int i = 0; i < io_count; i++) {
+        int k = io[i].port ? 0 : i;
+        while (io[i].port && k < port_count && strcmp(ports[k].name, io[i].port)) k++;
+        if (k >= port_count) return weft_fail(WEFT_ERR_ARGUMENT, "there is no %s '%s'", what, io[i].port ? io[i].port : "past the last");
+        const size_t want = (size_t) weft_shape_count(ports[k].shape) * 4;
+        if (data[k] || !io[i].data) return weft_fail(WEFT_ERR_ARGUMENT, "%s '%s' is %s", what, ports[k].name, data[k] ? "given twice" : "NULL");
+        if (io[i].bytes != want)
+            return weft_fail(WEFT_ERR_ARGUMENT, "%s '%s' has %zu bytes, wants %zu", what, ports[k].name, io[i].bytes, want);
+        data[k] = io[i].data;
+    }
+    for (int i = 0; i < port_count; i++)
+        if (!data[i]) return weft_fail(WEFT_ERR_ARGUMENT, "%s '%s' is not given", what, ports[i].name);
+    return WEFT_OK;
+}
+
+weft_result weft_session_run(weft_session *s, const weft_io *in, int in_count, const weft_io *out, int out_count)
+{
+    if (!s || (!in && in_count) || (!out && out_count)) return weft_fail(WEFT_ERR_ARGUMENT, "weft_session_run: an argument is NULL");
+    WEFT_TRY(sort_ports("input", s->inputs, s->bound.input_count, in, in_count, (void **) s->in));
+    WEFT_TRY(sort_ports("output", s->outputs, s->bound.output_count, out, out_count, s->out));
+    return s->vk ? weft_vk_run_go(s->vk, s->in, s->out) : weft_cpu_run_go(s->cpu, s->in, s->out);
+}
+
+void weft_session_measure(const weft_session *s, weft_session_facts *out)
+{
+    if (s->vk) weft_vk_run_measure(s->vk, out);
+    else weft_cpu_run_measure(s->cpu, out);
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+#include "base/threads.h"
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+struct weft_pool {
+    int helpers; // threads beside the caller
+    pthread_t thread[WEFT_MAX_THREADS];
+    pthread_mutex_t one_loop, lock;
+    pthread_cond_t start, done;
+    unsigned turn; // counts loops, so that a helper sees a new one
+    int busy;
+    bool quit;
+    void (*work)(void *, int64_t, int64_t);
+    void *user;
+    int64_t count, piece;
+    _Atomic int64_t next;
+};
+
+static void take_pieces(weft_pool *p)
+{
+    for (;;) {
+        int64_t begin = atomic_fetch_add(&p->next, p->piece);
+        if (begin >= p->count) return;
+        p->work(p->user, begin, begin + p->piece < p->count ? begin + p->piece : p->count);
+    }
+}
+
+static void *helper(void *arg)
+{
+    weft_pool *p = arg;
+    unsigned seen = 0;
+    pthread_mutex_lock(&p->lock);
+    for (;;) {
+        while (p->turn == seen && !p->quit) pthread_cond_wait(&p->start, &p->lock);
+        if (p->quit) break;
+        seen = p->turn;
+        pthread_mutex_unlock(&p->lock);
+        take_pieces(p);
+        pthread_mutex_lock(&p->lock);
+        if (--p->busy == 0) pthread_cond_signal(&p->done);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return NULL;
+}
+
+weft_pool *weft_pool_create(weft_context *ctx, int threads)
+{
+    weft_pool *p = weft_new(ctx, sizeof *p);
+    if (!p) return NULL;
+    long cores = threads ? threads : sysconf(_SC_NPROCESSORS_ONLN);
+    pthread_mutex_init(&p->one_loop, NULL);
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->start, NULL);
+    pthread_cond_init(&p->done, NULL);
+    for (; p->helpers < cores - 1 && p->helpers < WEFT_MAX_THREADS; p->helpers++)
+        if (pthread_create(&p->thread[p->helpers], NULL, helper, p)) break; // fewer threads are only slower
+    return p;
+}
+
+void weft_pool_destroy(weft_context *ctx, weft_pool *p)
+{
+    if (!p) return;
+    pthread_mutex_lock(&p->lock);
+    p->quit = true;
+    pthread_cond_broadcast(&p->start);
+    pthread_mutex_unlock(&p->lock);
+    for (int i = 0; i < p->helpers; i++) pthread_join(p->thread[i], NULL);
+    pthread_cond_destroy(&p->done);
+    pthread_cond_destroy(&p->start);
+    pthread_mutex_destroy(&p->lock);
+    pthread_mutex_destroy(&p->one_loop);
+    weft_delete(ctx, p);
+}
+
+int weft_pool_threads(const weft_pool *p) { return p->helpers + 1; }
+
+void weft_parallel(weft_pool *p, int64_t count, int64_t least, void (*work)(void *, int64_t, int64_t), void *user)
+{
+    const int64_t pieces_wanted = 8LL * (p->helpers + 1); // several per thread, because turns differ in cost
+    int64_t piece = (count + pieces_wanted - 1) / pieces_wanted;
+    if (piece < least) piece = least;
+    if (count <= 0) return;
+    if (!p->helpers || piece >= count) {
+        work(user, 0, count);
+        return;
+    }
+    pthread_mutex_lock(&p->one_loop);
+    pthread_mutex_lock(&p->lock);
+    p->work = work, p->user = user, p->count = count, p->piece = piece;
+    atomic_store(&p->next, 0);
+    p->busy = p->helpers;
+    p->turn++;
+    pthread_cond_broadcast(&p->start);
+    pthread_mutex_unlock(&p->lock);
+    take_pieces(p);
+    pthread_mutex_lock(&p->lock);
+    while (p->busy) pthread_cond_wait(&p->done, &p->lock);
+    pthread_mutex_unlock(&p->lock);
+    pthread_mutex_unlock(&p->one_loop);
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+#include "cpu/run.h"
+#include "cpu/fast.h"
+#include "graph/compute.h"
+#include "graph/plan.h"
+#include "graph/rules.h"
+#include <string.h>
+
+struct weft_cpu_run {
+    weft_context *ctx;
+    weft_arena arena;
+    weft_graph graph;
+    const void **data; // of every value
+    unsigned char *block;
+    const weft_cpu_fast **fast; // per node, NULL: the truth
+    void **state;
+    int (*progress)(void *user, double done);
+    void *progress_user;
+    weft_session_facts facts;
+};
+
+static size_t value_bytes(const weft_value_def *v) { return (size_t) weft_shape_count(v->shape) * (v->dtype == WEFT_I32 ? 4 : sizeof(weft_real)); }
+
+static weft_result prepare_graph(weft_cpu_run *run, const weft_graph *bound, const weft_session_params *p, bool fast)
+{
+    weft_graph a, b;
+    weft_graph_init(&a, &run->arena);
+    weft_graph_init(&b, &run->arena);
+    WEFT_TRY(weft_pass_prune(bound, &a));
+    if (!fast) return run->graph = a, WEFT_OK;
+    WEFT_TRY(weft_pass_expand(&a, NULL, &b));
+    weft_graph_init(&a, &run->arena);
+    WEFT_TRY(weft_pass_fold(&b, run->ctx->pool, &a));
+    if (p->no_fuse) return run->graph = a, WEFT_OK;
+    weft_graph_init(&b, &run->arena);
+    WEFT_TRY(weft_pass_fuse(&a, weft_fuse_rules, &b));
+    weft_graph_init(&run->graph, &run->arena);
+    WEFT_TRY(weft_pass_fold(&b, run->ctx->pool, &a));
+    return weft_pass_prune(&a, &run->graph);
+}
+
+// Which value's memory this value lives in: itself, unless an alias row made it.
+static weft_value root_of(const weft_graph *g, weft_value v)
+{
+    while (g->values[v].node >= 0 && g->nodes[g->values[v].node].op->flags & WEFT_OP_ALIAS) v = g->nodes[g->values[v].node].in[0];
+    return v;
+}
+
+static weft_result place_values(weft_cpu_run *run, const weft_session_params *p)
+{
+    const weft_graph *g = &run->graph;
+    weft_life *lives = weft_arena_new(&run->arena, sizeof *lives * (size_t) (g->value_count + 1));
+    run->data = weft_arena_new(&run->arena, sizeof *run->data * (size_t) (g->value_count + 1));
+    if (!lives || !run->data) return WEFT_ERR_MEMORY;
+    for (int v = 0; v < g->value_count; v++) {
+        const bool here = g->values[v].node >= 0 && root_of(g, v) == v;
+        lives[v] = (weft_life) { here ? value_bytes(&g->values[v]) : 0, g->values[v].node, p->keep_values ? g->node_count : g->values[v].node, 0 };
+    }
+    for (int i = 0; i < g->node_count; i++)
+        for (int k = 0; k < g->nodes[i].in_count; k++) {
+            const weft_value v = g->nodes[i].in[k];
+            if (v >= 0 && lives[root_of(g, v)].last < i) lives[root_of(g, v)].last = i;
+        }
+    for (int i = 0; i < g->output_count; i++) lives[root_of(g, g->outputs[i].value)].last = g->node_count;
+
+    weft_plan plan;
+    WEFT_TRY(weft_plan_memory(run->ctx, lives, g->value_count, 64, &plan));
+    run->facts.workspace_bytes = plan.bytes, run->facts.workspace_least_bytes = plan.least;
+    if (p->max_bytes && plan.bytes > p->max_bytes)
+        return weft_fail(WEFT_ERR_VRAM, "the session needs %zu bytes of workspace, more than the %zu allowed", plan.bytes, p->max_bytes);
+    run->block = weft_new(run->ctx, plan.bytes + 64);
+    if (!run->block) return WEFT_ERR_MEMORY;
+    unsigned char *start = run->block + (64 - (uintptr_t) run->block % 64);
+    for (int v = 0; v < g->value_count; v++) {
+        if (g->values[v].node >= 0 && root_of(g, v) == v) run->data[v] = start + lives[v].offset;
+        if (!g->values[v].weight) continue;
+        run->data[v] = weft_weight_numbers(&run->arena, g->values[v].weight);
+        if (!run->data[v]) return WEFT_ERR_MEMORY;
+        run->facts.weight_bytes += g->values[v].weight->bytes;
+    }
+    for (int v = 0; v < g->value_count; v++) run->data[v] = run->data[root_of(g, v)];
+    return WEFT_OK;
+}
+
+static weft_result prepare_fast(weft_cpu_run *run)
+{
+    const weft_graph *g = &run->graph;
+    run->fast = weft_arena_new(&run->arena, sizeof *run->fast * (size_t) (g->node_count + 1));
+    run->state = weft_arena_new(&run->arena, sizeof *run->state * (size_t) (g->node_count + 1));
+    if (!run->fast || !run->state) return WEFT_ERR_MEMORY;
+    for (int i = 0; i < g->node_count; i++) {
+        const weft_node *n = &g->nodes[i];
+        const weft_cpu_fast *f = weft_cpu_fast_find(n->op->name);
+        const void **constant = weft_arena_new(&run->arena, sizeof *constant * (size_t) (n->in_count + 1));
+        if (!f) continue;
+        if (!constant) return WEFT_ERR_MEMORY;
+        for (int k = 0; k < n->in_count; k++) constant[k] = n->in[k] >= 0 && n->in_constant[k] ? run->data[n->in[k]] : NULL;
+        WEFT_TRY(f->prepare(run->ctx, n, constant, &run->state[i]));
+        if (run->state[i]) run->fast[i] = f;
+    }
+    return WEFT_OK;
+}
+
+weft_result weft_cpu_run_create(weft_context *ctx, const weft_graph *bound, const weft_session_params *p, bool fast, weft_cpu_run **out)
+{
+    weft_cpu_run *run = weft_new(ctx, sizeof *run);
+    if (!run) return WEFT_ERR_MEMORY;
+    run->ctx = run->arena.ctx = ctx;
+    run->progress = p->progress, run->progress_user = p->progress_user;
+    weft_result r = prepare_graph(run, bound, p, fast);
+    if (r == WEFT_OK) r = place_values(run, p);
+    if (r == WEFT_OK && fast) r = prepare_fast(run);
+    if (r != WEFT_OK) return weft_cpu_run_destroy(run), r;
+    run->facts.dispatches = run->graph.node_count;
+    *out = run;
+    return WEFT_OK;
+}
+
+void weft_cpu_run_destroy(weft_cpu_run *run)
+{
+    if (!run) return;
+    for (int i = 0; run->fast && run->state && i < run->graph.node_count; i++)
+        if (run->fast[i]) run->fast[i]->destroy(run->ctx, run->state[i]);
+    weft_delete(run->ctx, run->block);
+    weft_arena_free(&run->arena);
+    weft_delete(run->ctx, run);
+}
+
+weft_result weft_cpu_run_go(weft_cpu_run *run, const void *const *in, void *const *out)
+{
+    const weft_graph *g = &run->graph;
+    double total = 1, done = 0;
+    for (int i = 0; i < g->input_count; i++) run->data[g->inputs[i].value] = in[i];
+    for (int v = 0; v < g->value_count; v++) run->data[v] = run->data[root_of(g, v)];
+    for (int i = 0; i < g->node_count; i++) total += weft_node_flops(&g->nodes[i]);
+    for (int i = 0; i < g->node_count; i++) {
+        const weft_node *n = &g->nodes[i];
+        const void *from[64], **ins = from;
+        void *to[16];
+        if (n->op->flags & WEFT_OP_ALIAS) continue;
+        if (n->in_count > 64 && !(ins = weft_new(run->ctx, sizeof *ins * (size_t) n->in_count))) return WEFT_ERR_MEMORY;
+        for (int k = 0; k < n->in_count; k++) ins[k] = n->in[k] < 0 ? NULL : run->data[n->in[k]];
+        for (int k = 0; k < n->out_count; k++) to[k] = (void *) (uintptr_t) run->data[n->out[k]];
+        weft_result r = WEFT_OK;
+        if (run->fast && run->fast[i]) r = run->fast[i]->run(run->state[i], run->ctx->pool, n, to, ins);
+        else weft_node_compute(run->ctx->pool, n, to, ins);
+        if (ins != from) weft_delete(run->ctx, ins);
+        WEFT_TRY(r);
+        done += weft_node_flops(n);
+        if (run->progress && run->progress(run->progress_user, done / total)) return weft_fail(WEFT_ERR_CANCELLED, "stopped after '%s'", n->name);
+    }
+    for (int i = 0; i < g->output_count; i++) {
+        const weft_value v = g->outputs[i].value;
+        memcpy(out[i], run->data[v], value_bytes(&g->values[v]));
+    }
+    return WEFT_OK;
+}
+
+void weft_cpu_run_measure(const weft_cpu_run *run, weft_session_facts *facts) { *facts = run->facts; }
+
+const void *weft_cpu_run_value(const weft_cpu_run *run, int origin, const weft_node **node, weft_value_def *def)
+{
+    for (int v = 0; v < run->graph.value_count; v++) {
+        if (run->graph.values[v].origin != origin) continue;
+        *def = run->graph.values[v];
+        *node = def->node < 0 ? NULL : &run->graph.nodes[def->node];
+        return run->data[v];
+    }
+    return NULL;
+}

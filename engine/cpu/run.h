@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// The CPU interpreter: walks a bound graph and calls the rows.
+#pragma once
+#include "graph/graph.h"
+#include <weft/session.h>
+
+typedef struct weft_cpu_run weft_cpu_run;
+
+// fast: expand, fold, fuse, and use the library-backed versions of heavy rows. Otherwise the plain truth.
+// `bound` must live as long as the run.
+weft_result weft_cpu_run_create(weft_context *ctx, const weft_graph *bound, const weft_session_params *params, bool fast,
+                                weft_cpu_run **out);
+void weft_cpu_run_destroy(weft_cpu_run *run);
+
+// in and out: packed data in port order, f32 or i32.
+weft_result weft_cpu_run_go(weft_cpu_run *run, const void *const *in, void *const *out);
+
+void weft_cpu_run_measure(const weft_cpu_run *run, weft_session_facts *facts);
+// Value `origin` of the entry, NULL when no such value was kept; with `node` set to who made it.
+const void *weft_cpu_run_value(const weft_cpu_run *run, int origin, const weft_node **node, weft_value_def *def);

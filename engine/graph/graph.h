@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+// A graph: values, and nodes in an order in which every value is made before it is used.
+// Passes do not edit: they copy one graph into another and change what they pass over.
+#pragma once
+#include "base/arena.h"
+#include "graph/op.h"
+
+typedef struct weft_weight { // stored once per model, shared by its entries and sessions
+    const char *name;
+    weft_dtype dtype; // as stored: F32, F16 or I32 (U8 is read as I32)
+    weft_shape shape;
+    const void *data;
+    size_t bytes;
+} weft_weight;
+
+typedef struct weft_value_def {
+    weft_shape shape; // dimensions below 0 are named ones until the graph is bound: -k-1 is dims[k]
+    int8_t dtype;     // WEFT_F32 or WEFT_I32
+    int8_t layout;    // weft_layout; ROW until the physical pass
+    int8_t storage;   // on a device: WEFT_F32, WEFT_F16 or WEFT_I32
+    int32_t node, slot; // who makes it; node -1: an input or a constant
+    int32_t origin;     // the value of the entry it came from, -1: made by a pass
+    const weft_weight *weight; // a constant; NULL otherwise
+} weft_value_def;
+
+typedef struct weft_port_def {
+    const char *name;
+    weft_value value;
+} weft_port_def;
+
+struct weft_graph {
+    weft_arena *arena;
+    weft_value_def *values;
+    int value_count;
+    weft_node *nodes;
+    int node_count;
+    weft_port_def *inputs, *outputs;
+    int input_count, output_count;
+    const char *name_prefix; // for nodes made from now on
+    bool bound;              // shapes are numbers: nodes are inferred as they are added
+    weft_result failed;      // the first failure; later calls do nothing. The error text is kept here:
+    const char *failure;
+};
+
+void weft_graph_init(weft_graph *g, weft_arena *arena);
+weft_value weft_graph_input(weft_graph *g, const char *name, weft_dtype dtype, weft_shape shape);
+weft_value weft_graph_constant(weft_graph *g, const weft_weight *weight);
+// A constant made by a pass: data is copied into the arena (NULL: room is made and left zero).
+weft_value weft_graph_numbers(weft_graph *g, weft_shape shape, const float *data);
+weft_value weft_graph_scalar(weft_graph *g, double value);
+// The first output of a new node; the others follow. attrs is copied; NULL: the defaults.
+weft_value weft_graph_op(weft_graph *g, const weft_op *op, const weft_value *in, int in_count, const void *attrs);
+void weft_graph_output(weft_graph *g, const char *name, weft_value v);
+weft_result weft_graph_fail(weft_graph *g, weft_result r); // keeps the first failure and its text
+weft_result weft_graph_status(const weft_graph *g);        // gives it back, arena failures included
+
+// Short forms for expansions, by operator name: WEFT_V(x, w) is a list of values.
+weft_value weft_graph_call(weft_graph *g, const char *op, const weft_value *in, int in_count, const void *attrs);
+#define WEFT_V(...) (const weft_value[]){ __VA_ARGS__ }, (int) (sizeof((weft_value[]){ __VA_ARGS__ }) / sizeof(weft_value))
+
+// Fills a zeroed attribute struct with the operator's defaults.
+void weft_attr_defaults(const weft_op *op, void *attrs);
+// Sets one attribute from numbers or a word; the sentence names operator and attribute.
+weft_result weft_attr_set(const weft_op *op, void *attrs, const char *name, const char *text, const double *num, int count);
+
+// --- Passes: `from` -> `to` (initialised, empty). Each in a file of its name. -------------------------------
+
+// bind.c: named dimensions become numbers (dims[k] for -k-1), every shape is inferred.
+weft_result weft_pass_bind(const weft_graph *from, const int64_t *dims, weft_graph *to);
+// prune.c: nodes that no output needs are dropped.
+weft_result weft_pass_prune(const weft_graph *from, weft_graph *to);
+// expand.c: rows with `expand` are replaced by their expansion, unless keep(op) says the device runs them itself.
+weft_result weft_pass_expand(const weft_graph *from, bool (*keep)(const weft_op *op), weft_graph *to);
+// fold.c: nodes whose inputs are all constants are computed now, on the CPU.
+weft_result weft_pass_fold(const weft_graph *from, weft_pool *pool, weft_graph *to);
+// fuse.c: applies the table of rules until none fits.
+typedef struct weft_fuse_rule weft_fuse_rule;
+weft_result weft_pass_fuse(const weft_graph *from, const weft_fuse_rule *rules, weft_graph *to);
+// physical.c: chooses layout and storage of every value and puts `convert` nodes where they differ.
+weft_result weft_pass_physical(const weft_graph *from, bool f16, weft_graph *to);
+
+// A rule looks at `producer` -> `consumer` (the only use of the producer's only used output, which is input
+// `slot` of the consumer). It gives true and fills `fused` (op, attrs, inputs) when one node can do both.
+typedef struct weft_fused {
+    const weft_op *op;
+    unsigned char attrs[WEFT_MAX_ATTR_BYTES];
+    weft_value in[WEFT_MAX_BIND];
+    int in_count;
+} weft_fused;
+struct weft_fuse_rule {
+    const char *name, *producer, *consumer; // operator names; producer or consumer "*": the rule decides
+    // Values are those of `g`, the graph being built; new constant nodes may be added to it.
+    bool (*fuse)(weft_graph *g, const weft_node *producer, const weft_node *consumer, int slot, weft_fused *out);
+};
+
+// --- Helpers for passes. -------------------------------------------------------------------------------------
+
+// Copies the inputs / one node / the outputs of `from`, where map[old value] is the new value.
+weft_result weft_graph_copy_inputs(const weft_graph *from, weft_graph *to, weft_value *map);
+weft_value weft_graph_map(const weft_graph *from, weft_graph *to, weft_value *map, weft_value v); // constants come along
+weft_result weft_graph_copy_node(const weft_graph *from, const weft_node *n, weft_graph *to, weft_value *map);
+weft_result weft_graph_copy_outputs(const weft_graph *from, weft_graph *to, weft_value *map);
+weft_value *weft_graph_new_map(const weft_graph *from, weft_graph *to); // filled with -1
+
+double weft_node_flops(const weft_node *n);

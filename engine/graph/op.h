@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+// One operator, declared once. Everything the engine knows about an operator hangs from its weft_op
+// row; the rows are listed in ops/ops.def and live in ops/*.c, one file per operator or family.
+// Nothing here or in ops/ knows Vulkan: emit() describes dispatches as plain data.
+#pragma once
+#include "graph/shape.h"
+#include <stddef.h>
+
+// The type the CPU truth computes in. The gradient tests compile ops/ again with double.
+#ifndef WEFT_REAL
+#define WEFT_REAL float
+#endif
+typedef WEFT_REAL weft_real;
+
+typedef int32_t weft_value; // index of a value in its graph; -1: absent
+typedef struct weft_graph weft_graph;
+typedef struct weft_op weft_op;
+
+// --- Attributes: a table, so that file, importer, builder, CLI and documentation agree. ----------------------
+
+typedef enum weft_attr_type {
+    WEFT_ATTR_INT,   // int32_t[count]
+    WEFT_ATTR_FLOAT, // float[count]
+    WEFT_ATTR_ENUM,  // int32_t: index into `choices`
+    WEFT_ATTR_LIST,  // weft_list: up to WEFT_MAX_RANK integers
+} weft_attr_type;
+typedef struct weft_list {
+    int32_t count;
+    int64_t at[WEFT_MAX_RANK];
+} weft_list;
+typedef struct weft_attr {
+    const char *name, *doc;
+    size_t offset; // into the operator's attribute struct
+    weft_attr_type type;
+    int count;             // 0 or 1: one number; 2: y, x; 4: top, left, bottom, right
+    double def, min, max;  // of INT, FLOAT and each number of LIST (min = max = 0: no limit). A LIST is empty by default.
+    const char *choices;   // ENUM: "zero|reflect|replicate"; the first is the default
+} weft_attr;
+#define WEFT_ATTR(struct_, field, type_, ...) \
+    { .name = #field, .offset = offsetof(struct_, field), .type = WEFT_ATTR_##type_, __VA_ARGS__ }
+static inline int weft_attr_count(const weft_attr *a) { return a->count ? a->count : 1; }
+enum { WEFT_MAX_ATTR_BYTES = 512 };
+
+// --- A node: one use of an operator. ------------------------------------------------------------------------
+
+// How a tensor lies in device memory: the order of its dimensions from slowest to fastest. On the CPU always ROW.
+typedef enum weft_layout {
+    WEFT_ROW,   // as the shape says
+    WEFT_IMAGE, // rank 4 [n, c, h, w] stored n, h, w, c
+    WEFT_KERNEL, // rank 4 [o, i, y, x] stored y, x, i, o
+} weft_layout;
+
+typedef struct weft_node {
+    const weft_op *op;
+    const char *name;
+    const void *attrs; // the operator's own struct, filled from its table
+    int in_count, out_count;
+    weft_value *in, *out; // in[i] is -1 where an optional input is left out
+    // What the row's functions look at; filled before infer (inputs) and by infer (outputs).
+    weft_shape *in_shape, *out_shape; // an absent input has rank 0 and dtype -1
+    int8_t *in_dtype, *out_dtype;     // WEFT_F32 or WEFT_I32
+    // Only for emit: where things lie.
+    int8_t *in_layout, *out_layout;
+    const bool *in_constant; // this input is a weight
+} weft_node;
+static inline bool weft_has(const weft_node *n, int input) { return input < n->in_count && n->in[input] >= 0; }
+
+// Fails with "conv2d 'enc.3': ...".
+weft_result weft_node_fail(const weft_node *n, const char *format, ...) WEFT_PRINTF(2, 3);
+
+// Strides in elements of an input or output as it lies in device memory.
+void weft_layout_strides(weft_shape s, weft_layout layout, int64_t stride[WEFT_MAX_RANK]);
+
+// --- CPU truth: plain packed arrays in row order, weft_real for F32 and int32_t for I32. ---------------------
+
+typedef struct weft_cpu_args {
+    void *const *out;
+    const void *const *in; // NULL where absent
+    int64_t begin, end;    // compute these of the row's items(n) independent pieces
+} weft_cpu_args;
+
+// --- Vulkan: what to dispatch, as data. vk/record.c turns it into commands, and nothing else does. -----------
+
+enum { WEFT_MAX_SPEC = 16, WEFT_MAX_BIND = 10, WEFT_MAX_PARAM_BYTES = 128 };
+
+// What a dispatch reads and writes: an input or output of the node, or scratch memory.
+typedef struct weft_bind {
+    uint8_t kind;   // weft_bind_kind
+    uint8_t writes; // the kernel writes it (outputs: always set)
+    int16_t index;
+} weft_bind;
+enum weft_bind_kind { WEFT_BIND_IN_, WEFT_BIND_OUT_, WEFT_BIND_SCRATCH_ };
+#define WEFT_BIND_IN(i) { WEFT_BIND_IN_, 0, i }
+#define WEFT_BIND_OUT(i) { WEFT_BIND_OUT_, 1, i }
+#define WEFT_BIND_SCRATCH(i, writes_) { WEFT_BIND_SCRATCH_, writes_, i }
+
+typedef struct weft_dispatch {
+    const char *kernel;           // shaders/<kernel>.comp
+    uint32_t spec[WEFT_MAX_SPEC]; // constant_id 3 and up
+    int spec_count;
+    const void *params;           // shaders/params/<kernel>.h
+    size_t params_bytes;
+    uint32_t grid[3];  // invocations, not workgroups; 0 is 1. One-dimensional grids may be larger than 2^22: see LINEAR_ID.
+    uint32_t group[3]; // workgroup size; {0}: 64 x 1 x 1
+    weft_bind bind[WEFT_MAX_BIND]; // in the order of the kernel's bindings
+    int bind_count;                // 0: the node's outputs, then its inputs (an absent one is bound to something unused)
+    double flops;                  // for splitting long work; 0: the elements written
+} weft_dispatch;
+
+// What the device can do. A zero struct is the smallest device: f32 only.
+typedef struct weft_caps {
+    bool f16_storage;
+    uint32_t subgroup_size;      // 0: unknown
+    uint32_t max_group;          // invocations per workgroup; at least 128
+    uint32_t shared_bytes;       // at least 16384
+    bool is_software;            // the driver runs on the processor
+    uint32_t matrix[3];          // cooperative matrix m, n, k for f16 x f16 -> f32; 0: none
+} weft_caps;
+
+typedef struct weft_emit weft_emit;
+weft_result weft_emit_dispatch(weft_emit *e, const weft_dispatch *d); // d and *d->params are copied
+int weft_emit_scratch(weft_emit *e, int64_t elements, weft_dtype dtype); // device memory for this node alone; F32 follows
+                                                                          // the node's storage, I32 and U8... do not
+const weft_caps *weft_emit_caps(const weft_emit *e);
+
+// --- The row. ----------------------------------------------------------------------------------------------
+
+enum weft_op_flags {
+    WEFT_OP_ALIAS = 1,   // output 0 is input 0 in other clothes (reshape): no kernel, no copy
+    WEFT_OP_STRIDED = 2, // the kernel follows strides: inputs and outputs may lie in any layout
+    WEFT_OP_IMAGE = 4,   // every rank-4 input that is not a kernel, and every rank-4 output, lies in WEFT_IMAGE
+    WEFT_OP_F32 = 8,     // in and out are stored in f32 even when the session is fast
+    WEFT_OP_INTERNAL = 16, // made by passes, never found in files
+};
+
+struct weft_case;
+struct weft_op {
+    const char *name, *doc; // doc: Markdown, the formula first, then the source
+    // "y", "x w b?": the GLSL names too. ? marks optional; a last "x..." stands for one or more.
+    const char *out_names, *in_names;
+    size_t attr_bytes;
+    const weft_attr *attrs; // ends with {0}
+    uint32_t flags;
+    uint32_t kernel_inputs; // bit i: input i lies in WEFT_KERNEL (rank 4)
+    int (*outputs)(const void *attrs);                       // NULL: as many as out_names has
+    weft_result (*infer)(weft_node *n);                      // in_shape, attrs -> out_shape, out_dtype (preset F32)
+    int64_t (*items)(const weft_node *n);                    // independent pieces for threads; NULL: 1
+    void (*cpu)(const weft_node *n, const weft_cpu_args *a); // the truth: plain loops, double accumulators
+    weft_result (*emit)(const weft_node *n, weft_emit *e);   // or:
+    // Says the operator in terms of others, in place: writes its outputs' values to `out`. Devices run the expansion,
+    // the reference runs `cpu`; the tests hold the two together.
+    weft_result (*expand)(const weft_node *n, weft_graph *g, weft_value *out);
+    double (*flops)(const weft_node *n); // NULL: one per output element
+    const struct weft_case *cases;       // shapes that test and benchmark this row; end with {0}
+    double tolerance;                    // CPU against Vulkan at f32, |a - b| / |b| as norms; 0: 1e-5
+    int index;                           // within a family
+};
+
+enum { WEFT_CASE_INPUTS = 8 };
+typedef struct weft_case {
+    weft_shape in[WEFT_CASE_INPUTS]; // rank 0 ends the list, unless `in_count` says otherwise
+    const void *attrs;               // NULL: the defaults
+    int in_count;                    // 0: up to the first rank-0 shape
+    uint32_t absent;                 // bit i: input i is left out
+    uint32_t integers;               // bit i: input i is I32, drawn from [low, high)
+    uint32_t masks;                  // bit i: input i is 0 or 1
+    double low, high;                // of uniform inputs; 0, 0: [-1, 1)
+} weft_case;
+
+const weft_op *weft_op_find(const char *name); // NULL: none
+const weft_op *weft_op_at(int index);          // NULL: past the end

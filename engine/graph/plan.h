@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// Where temporary tensors lie in one block of memory: those that are never alive together may overlap.
+#pragma once
+#include "base/context.h"
+
+typedef struct weft_life {
+    size_t bytes;
+    int first, last;  // steps in which it is alive, both included; first > last: never, takes no room
+    size_t offset;    // result, a multiple of the alignment
+} weft_life;
+
+typedef struct weft_plan {
+    size_t bytes; // of the block
+    size_t least; // the largest sum of sizes alive in one step: no plan can be smaller
+} weft_plan;
+
+// Greedy by size (Pisarchyk and Lee, 2020): large tensors first, each in the tightest gap between those that
+// are alive with it. `align` is a power of two.
+weft_result weft_plan_memory(weft_context *ctx, weft_life *lives, int count, size_t align, weft_plan *out);

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+#include "graph/program.h"
+#include <string.h>
+
+struct weft_emit {
+    weft_arena *arena;
+    const weft_graph *graph;
+    const weft_caps *caps;
+    weft_program *program;
+    const weft_node *node;
+    weft_dtype storage; // of the node's f32 tensors
+    int first_scratch;  // buffers of this node begin here
+};
+
+const weft_caps *weft_emit_caps(const weft_emit *e) { return e->caps; }
+
+static size_t element_bytes(int storage) { return storage == WEFT_F16 ? 2 : 4; }
+
+static int add_buffer(weft_emit *e, weft_buffer b)
+{
+    weft_program *p = e->program;
+    weft_buffer *buffers = weft_arena_grow(e->arena, p->buffers, p->buffer_count, sizeof *buffers);
+    if (!buffers) return -1;
+    p->buffers = buffers;
+    p->buffers[p->buffer_count] = b;
+    return p->buffer_count++;
+}
+
+int weft_emit_scratch(weft_emit *e, int64_t elements, weft_dtype dtype)
+{
+    const weft_dtype stored = dtype == WEFT_F32 ? e->storage : dtype;
+    const int b = add_buffer(e, (weft_buffer) { .value = -1, .same_as = -1, .bytes = (size_t) elements * element_bytes(stored),
+                                                .first = e->program->step_count, .last = e->program->step_count });
+    return b < 0 ? -1 : b - e->first_scratch;
+}
+
+// The binds of a row that names none: outputs, then inputs. An input that is left out gets the first one's buffer.
+static void default_binds(const weft_node *n, weft_dispatch *d)
+{
+    for (int k = 0; k < n->out_count; k++) d->bind[d->bind_count++] = (weft_bind) WEFT_BIND_OUT(k);
+    for (int k = 0; k < n->in_count; k++) d->bind[d->bind_count++] = (weft_bind) WEFT_BIND_IN(n->in[k] < 0 ? 0 : k);
+}
+
+static int buffer_of(const weft_emit *e, weft_bind b)
+{
+    if (b.kind == WEFT_BIND_OUT_) return e->node->out[b.index];
+    if (b.kind == WEFT_BIND_IN_) return e->node->in[b.index] < 0 ? e->node->in[0] : e->node->in[b.index];
+    return e->first_scratch + b.index;
+}
+
+weft_result weft_emit_dispatch(weft_emit *e, const weft_dispatch *d)
+{
+    weft_program *p = e->program;
+    weft_step s = { .node = e->node, .dispatch = *d, .storage = e->storage };
+    weft_step *steps = weft_arena_grow(e->arena, p->steps, p->step_count, sizeof *steps);
+    s.dispatch.params = weft_arena_copy(e->arena, d->params, d->params_bytes);
+    if (!steps || !s.dispatch.params) return WEFT_ERR_MEMORY;
+    if (d->params_bytes > WEFT_MAX_PARAM_BYTES) return weft_node_fail(e->node, "kernel %s has %zu bytes of parameters", d->kernel, d->params_bytes);
+    if (!d->bind_count && e->node->in_count + e->node->out_count > WEFT_MAX_BIND)
+        return weft_node_fail(e->node, "%d inputs are more than kernel %s takes", e->node->in_count, d->kernel);
+    if (!d->bind_count) default_binds(e->node, &s.dispatch);
+    for (int i = 0; i < s.dispatch.bind_count; i++) {
+        weft_bind *b = &s.dispatch.bind[i];
+        b->index = (int16_t) buffer_of(e, *b);
+        weft_buffer *buffer = &p->buffers[b->index];
+        while (buffer->same_as >= 0) buffer = &p->buffers[buffer->same_as];
+        if (buffer->last < p->step_count) buffer->last = p->step_count;
+        if (b->writes && buffer->first > p->step_count) buffer->first = p->step_count;
+    }
+    for (int k = 0; k < 3; k++) {
+        if (!s.dispatch.grid[k]) s.dispatch.grid[k] = 1;
+        if (!s.dispatch.group[k]) s.dispatch.group[k] = k == 0 && !d->group[1] ? 64 : 1;
+    }
+    s.flops = d->flops > 0 ? d->flops : (double) s.dispatch.grid[0] * s.dispatch.grid[1] * s.dispatch.grid[2];
+    p->steps = steps;
+    p->steps[p->step_count++] = s;
+    return WEFT_OK;
+}
+
+static weft_result emit_node(weft_emit *e, const weft_node *n)
+{
+    e->node = n;
+    e->first_scratch = e->program->buffer_count;
+    e->storage = WEFT_F32;
+    for (int k = 0; k < n->in_count + n->out_count; k++) {
+        const weft_value v = k < n->in_count ? n->in[k] : n->out[k - n->in_count];
+        if (v >= 0 && e->graph->values[v].storage == WEFT_F16) e->storage = WEFT_F16;
+    }
+    if (n->op->flags & WEFT_OP_ALIAS) {
+        e->program->buffers[n->out[0]].same_as = n->in[0];
+        return WEFT_OK;
+    }
+    if (!n->op->emit) return weft_node_fail(n, "has no kernel"), WEFT_ERR_UNSUPPORTED;
+    const int before = e->program->step_count;
+    WEFT_TRY(n->op->emit(n, e));
+    for (int b = e->first_scratch; b < e->program->buffer_count; b++) { // scratch lives for the whole node
+        e->program->buffers[b].first = before;
+        e->program->buffers[b].last = e->program->step_count - 1;
+    }
+    return WEFT_OK;
+}
+
+weft_result weft_program_build(const weft_graph *g, const weft_caps *caps, weft_arena *arena, weft_program *out)
+{
+    weft_emit e = { .arena = arena, .graph = g, .caps = caps, .program = out };
+    *out = (weft_program) { 0 };
+    for (int v = 0; v < g->value_count; v++) {
+        const weft_value_def *def = &g->values[v];
+        if (add_buffer(&e, (weft_buffer) { .value = v, .same_as = -1, .constant = def->weight != NULL, .first = INT32_MAX, .last = -1,
+                                           .bytes = (size_t) weft_shape_count(def->shape) * element_bytes(def->storage) }) < 0)
+            return WEFT_ERR_MEMORY;
+    }
+    for (int i = 0; i < g->input_count; i++) out->buffers[g->inputs[i].value].port = true;
+    for (int i = 0; i < g->output_count; i++) out->buffers[g->outputs[i].value].port = true;
+    for (int i = 0; i < g->node_count; i++) WEFT_TRY(emit_node(&e, &g->nodes[i]));
+    for (int i = 0; i < g->input_count; i++) out->buffers[g->inputs[i].value].first = -1; // written before the first step
+    for (int i = 0; i < g->output_count; i++) { // read after the last
+        weft_buffer *b = &out->buffers[g->outputs[i].value];
+        while (b->same_as >= 0) b = &out->buffers[b->same_as];
+        b->last = out->step_count;
+    }
+    return arena->failed ? WEFT_ERR_MEMORY : WEFT_OK;
+}

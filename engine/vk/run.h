@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// The Vulkan interpreter: a bound graph as recorded command buffers.
+#pragma once
+#include "graph/graph.h"
+#include "vk/device.h"
+
+typedef struct weft_vk_run weft_vk_run;
+
+// Passes, plan, memory, pipelines, recording. `bound` must live as long as the run.
+weft_result weft_vk_run_create(weft_vk_device *dev, const weft_graph *bound, const weft_session_params *params, weft_vk_run **out);
+void weft_vk_run_destroy(weft_vk_run *run); // NULL is fine
+
+// in and out: packed data in port order, f32 or i32. Allocates nothing, records nothing.
+weft_result weft_vk_run_go(weft_vk_run *run, const void *const *in, void *const *out);
+
+void weft_vk_run_measure(const weft_vk_run *run, weft_session_facts *facts);
+
+// With keep_values: value `origin` of the entry as row-major f32 (I32 values converted), after a run.
+weft_result weft_vk_run_value(weft_vk_run *run, int origin, const weft_node **node, weft_shape *shape, float *data, size_t count);

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+// Building a model in code, operator by operator. Importers use the same calls.
+#ifndef WEFT_BUILD_H
+#define WEFT_BUILD_H
+
+#include <weft/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct weft_builder weft_builder;
+typedef int32_t weft_value; // a value in the entry being built; -1: failed or absent
+#define WEFT_NONE (-1)      // an optional input that is left out
+
+typedef struct weft_attr_arg { // one attribute by name: numbers, or the name of a choice
+    const char *name;
+    const char *text;
+    int count;
+    double num[WEFT_MAX_RANK]; // one number stands for all of a pair or quadruple
+} weft_attr_arg;
+#define WEFT_NUM(name, ...) \
+    { name, NULL, (int) (sizeof((double[]){ __VA_ARGS__ }) / sizeof(double)), { __VA_ARGS__ } }
+#define WEFT_TEXT(name, word) { name, word, 0, { 0 } }
+
+WEFT_API weft_result weft_builder_create(weft_context *ctx, weft_builder **out);
+WEFT_API void weft_builder_destroy(weft_builder **b);
+
+// After a failure every later call is a no-op that gives -1, so a builder is checked once, in
+// weft_builder_finish, whose error text is that of the first failure.
+WEFT_API void weft_build_meta(weft_builder *b, const char *key, const char *value);
+// Declares or finds a named dimension; use the result in shapes. Never 0.
+WEFT_API int64_t weft_build_dim(weft_builder *b, const char *name, int64_t preset, int64_t multiple);
+WEFT_API void weft_build_entry(weft_builder *b, const char *name); // later calls build this entry; values belong to one
+WEFT_API weft_value weft_build_input(weft_builder *b, const char *name, weft_dtype dtype, weft_shape shape);
+// A weight: copied; shared by name between entries (data NULL: the one of that name already there).
+WEFT_API weft_value weft_build_weight(weft_builder *b, const char *name, weft_dtype dtype, weft_shape shape, const void *data);
+WEFT_API weft_value weft_build_scalar(weft_builder *b, double value); // an f32 constant of rank 0
+// The first output of a new node; the others follow it (value + 1, ...).
+WEFT_API weft_value weft_build_op(weft_builder *b, const char *op, const weft_value *in, int in_count,
+                                  const weft_attr_arg *attrs, int attr_count);
+WEFT_API void weft_build_name(weft_builder *b, const char *name); // prefix for the names of later nodes
+WEFT_API void weft_build_output(weft_builder *b, const char *name, weft_value v);
+// Marks the builder failed with this text: for importers that find a tensor missing.
+WEFT_API void weft_build_fail(weft_builder *b, weft_result r, const char *text);
+
+// Checks every entry at the preset dimensions; consumes *b, also on failure.
+WEFT_API weft_result weft_builder_finish(weft_builder **b, weft_model **out);
+
+// weft_build(b, "conv2d", WEFT_IN(x, w), WEFT_NUM("stride", 2), WEFT_TEXT("pad_mode", "reflect"))
+#define WEFT_IN(...) (weft_value[]){ __VA_ARGS__ }, (int) (sizeof((weft_value[]){ __VA_ARGS__ }) / sizeof(weft_value))
+#define weft_build(b, op, in, ...) weft_build_(b, op, in, __VA_ARGS__)
+#define weft_build_(b, op, in, in_count, ...)                                                        \
+    weft_build_op(b, op, in, in_count, (const weft_attr_arg[]){ __VA_ARGS__ },                       \
+                  (int) (sizeof((const weft_attr_arg[]){ __VA_ARGS__ }) / sizeof(weft_attr_arg)))
+
+// What operators there are and what they mean, for tools and documentation.
+WEFT_API const char *weft_op_name(int index); // NULL past the end
+WEFT_API const char *weft_op_doc(int index);  // Markdown: inputs, outputs, attributes; NULL past the end
+
+#ifdef __cplusplus
+}
+#endif
+#endif // WEFT_BUILD_H

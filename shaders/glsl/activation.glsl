@@ -1,0 +1,9 @@
+// The activation fused after a kernel: ACT is 0 for none, else 1 + line of params/unary.def.
+#define rint(x) roundEven(x)
+afloat act(uint which, afloat x, afloat a, afloat b) {
+    uint op = 1;
+#define UNARY(name, doc, fwd) if (which == op++) return fwd;
+#include "params/unary.def"
+#undef UNARY
+    return x;
+}
