@@ -87,7 +87,7 @@ enum { WEFT_MAX_SPEC = 16, WEFT_MAX_BIND = 10, WEFT_MAX_PARAM_BYTES = 128 };
 typedef struct weft_bind {
     uint8_t kind;   // weft_bind_kind
     uint8_t writes; // the kernel writes it (outputs: always set)
-    int16_t index;
+    int32_t index;
 } weft_bind;
 enum weft_bind_kind { WEFT_BIND_IN_, WEFT_BIND_OUT_, WEFT_BIND_SCRATCH_ };
 #define WEFT_BIND_IN(i) { WEFT_BIND_IN_, 0, i }

@@ -61,7 +61,7 @@ weft_result weft_emit_dispatch(weft_emit *e, const weft_dispatch *d)
     if (!d->bind_count) default_binds(e->node, &s.dispatch);
     for (int i = 0; i < s.dispatch.bind_count; i++) {
         weft_bind *b = &s.dispatch.bind[i];
-        b->index = (int16_t) buffer_of(e, *b);
+        b->index = buffer_of(e, *b);
         weft_buffer *buffer = &p->buffers[b->index];
         while (buffer->same_as >= 0) buffer = &p->buffers[buffer->same_as];
         if (buffer->last < p->step_count) buffer->last = p->step_count;
