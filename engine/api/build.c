@@ -58,7 +58,10 @@ void weft_build_meta(weft_builder *b, const char *key, const char *value)
     weft_model *m = b->model;
     if (b->failed) return;
     weft_meta *metas = weft_arena_grow(&m->arena, m->metas, m->meta_count, sizeof *metas);
-    if (!metas) return (void) broken(b, WEFT_ERR_MEMORY);
+    if (!metas) {
+        broken(b, WEFT_ERR_MEMORY);
+        return;
+    }
     m->metas = metas;
     m->metas[m->meta_count++] = (weft_meta) { weft_arena_text(&m->arena, key), weft_arena_text(&m->arena, value) };
 }
@@ -82,10 +85,15 @@ void weft_build_entry(weft_builder *b, const char *name)
 {
     weft_model *m = b->model;
     if (b->failed) return;
-    if (weft_model_find_entry(m, name) >= 0)
-        return (void) broken(b, weft_fail(WEFT_ERR_ARGUMENT, "there are two entries '%s'", name));
+    if (weft_model_find_entry(m, name) >= 0) {
+        broken(b, weft_fail(WEFT_ERR_ARGUMENT, "there are two entries '%s'", name));
+        return;
+    }
     weft_entry *entries = weft_arena_grow(&m->arena, m->entries, m->entry_count, sizeof *entries);
-    if (!entries) return (void) broken(b, WEFT_ERR_MEMORY);
+    if (!entries) {
+        broken(b, WEFT_ERR_MEMORY);
+        return;
+    }
     m->entries = entries;
     m->entries[m->entry_count] = (weft_entry) { .name = weft_arena_text(&m->arena, name) };
     weft_graph_init(&m->entries[m->entry_count++].graph, &m->arena);

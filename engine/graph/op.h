@@ -131,6 +131,7 @@ enum weft_op_flags {
     WEFT_OP_IMAGE = 4,   // every rank-4 input that is not a kernel, and every rank-4 output, lies in WEFT_IMAGE
     WEFT_OP_F32 = 8,     // in and out are stored in f32 even when the session is fast
     WEFT_OP_INTERNAL = 16, // made by passes, never found in files
+    WEFT_OP_CONVERT = 32,  // the one row that moves a tensor to another layout and storage: its output is its input
 };
 
 struct weft_case;

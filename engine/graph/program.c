@@ -8,7 +8,8 @@ struct weft_emit {
     const weft_caps *caps;
     weft_program *program;
     const weft_node *node;
-    weft_dtype storage; // of the node's f32 tensors
+    weft_dtype storage; // of the node's f32 outputs
+    const char *variant;
     int first_scratch;  // buffers of this node begin here
 };
 
@@ -51,7 +52,7 @@ static int buffer_of(const weft_emit *e, weft_bind b)
 weft_result weft_emit_dispatch(weft_emit *e, const weft_dispatch *d)
 {
     weft_program *p = e->program;
-    weft_step s = { .node = e->node, .dispatch = *d, .storage = e->storage };
+    weft_step s = { .node = e->node, .dispatch = *d, .variant = e->variant };
     weft_step *steps = weft_arena_grow(e->arena, p->steps, p->step_count, sizeof *steps);
     s.dispatch.params = weft_arena_copy(e->arena, d->params, d->params_bytes);
     if (!steps || !s.dispatch.params) return WEFT_ERR_MEMORY;
@@ -77,15 +78,27 @@ weft_result weft_emit_dispatch(weft_emit *e, const weft_dispatch *d)
     return WEFT_OK;
 }
 
+// Storage of the first of these values that is not an integer; `otherwise` if there is none.
+static weft_dtype float_storage(const weft_graph *g, const weft_value *values, int count, weft_dtype otherwise)
+{
+    for (int i = 0; i < count; i++)
+        if (values[i] >= 0 && g->values[values[i]].storage != WEFT_I32) return (weft_dtype) g->values[values[i]].storage;
+    return otherwise;
+}
+
+static void choose_variant(weft_emit *e, const weft_node *n)
+{
+    static const char *const names[2][2] = { { "f32", "f32_f16" }, { "f16_f32", "f16" } };
+    const weft_dtype in = float_storage(e->graph, n->in, n->in_count, float_storage(e->graph, n->out, n->out_count, WEFT_F32));
+    e->storage = float_storage(e->graph, n->out, n->out_count, in);
+    e->variant = names[in == WEFT_F16][e->storage == WEFT_F16];
+}
+
 static weft_result emit_node(weft_emit *e, const weft_node *n)
 {
     e->node = n;
     e->first_scratch = e->program->buffer_count;
-    e->storage = WEFT_F32;
-    for (int k = 0; k < n->in_count + n->out_count; k++) {
-        const weft_value v = k < n->in_count ? n->in[k] : n->out[k - n->in_count];
-        if (v >= 0 && e->graph->values[v].storage == WEFT_F16) e->storage = WEFT_F16;
-    }
+    choose_variant(e, n);
     if (n->op->flags & WEFT_OP_ALIAS) {
         e->program->buffers[n->out[0]].same_as = n->in[0];
         return WEFT_OK;

@@ -15,7 +15,7 @@ typedef struct weft_buffer {
 typedef struct weft_step {
     const weft_node *node;
     weft_dispatch dispatch;   // bind[].index: of weft_program.buffers; binds are complete
-    weft_dtype storage;       // which variant of the kernel: WEFT_F32 or WEFT_F16
+    const char *variant;      // of the kernel, by storage: "f32", "f16", or "f32_f16" where input and output differ
     double flops;
 } weft_step;
 

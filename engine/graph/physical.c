@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+// Pass: chooses layout and storage of every value, and converts where a maker and a user differ.
+// Constants are not converted by kernels: they are declared as wanted, and the upload writes them so.
+#include "graph/graph.h"
+
+typedef struct form { weft_layout layout; weft_dtype storage; } form; // how a value lies in device memory
+
+typedef struct ready { // a value of the new graph in a form somebody wanted
+    form form;
+    weft_value value;
+    struct ready *next;
+} ready;
+
+typedef struct physical {
+    const weft_graph *from;
+    weft_graph *to;
+    weft_value *map;
+    ready **ready; // per old value
+    const weft_op *convert;
+    bool f16;
+} physical;
+
+static bool same_bytes(weft_shape s, weft_layout a, weft_layout b) // whether the two layouts put every element in one place
+{
+    int64_t p[WEFT_MAX_RANK], q[WEFT_MAX_RANK];
+    weft_layout_strides(s, a, p);
+    weft_layout_strides(s, b, q);
+    for (int d = 0; d < s.rank; d++)
+        if (s.dim[d] > 1 && p[d] != q[d]) return false;
+    return true;
+}
+
+static form form_of(const weft_value_def *v) { return (form) { (weft_layout) v->layout, (weft_dtype) v->storage }; }
+
+static void set_form(weft_graph *g, weft_value v, form f)
+{
+    weft_value_def *def = &g->values[v];
+    def->layout = (int8_t) f.layout;
+    def->storage = (int8_t) f.storage;
+    if (def->node >= 0) g->nodes[def->node].out_layout[def->slot] = (int8_t) f.layout;
+}
+
+static form wanted(const physical *p, const weft_node *n, int input)
+{
+    const weft_value_def *v = &p->from->values[n->in[input]];
+    form f = { WEFT_ROW, (weft_dtype) v->dtype };
+    if (v->dtype == WEFT_F32 && p->f16 && !(n->op->flags & WEFT_OP_F32)) f.storage = WEFT_F16;
+    if (v->shape.rank != 4) return f;
+    if (n->op->kernel_inputs >> input & 1) f.layout = WEFT_KERNEL;
+    else if (n->op->flags & WEFT_OP_IMAGE) f.layout = WEFT_IMAGE;
+    else if (n->op->flags & WEFT_OP_STRIDED && !v->weight) f.layout = (weft_layout) p->to->values[p->map[n->in[input]]].layout;
+    return f;
+}
+
+// The old value `v` in the form `f`: as it is, converted before, or converted now.
+static weft_value obtain(physical *p, weft_value v, form f)
+{
+    weft_graph *to = p->to;
+    const weft_value_def *old = &p->from->values[v];
+    if (!old->weight) {
+        const form is = form_of(&to->values[p->map[v]]);
+        if (is.storage == f.storage && same_bytes(old->shape, is.layout, f.layout)) return p->map[v];
+    }
+    for (ready *r = p->ready[v]; r; r = r->next)
+        if (r->form.storage == f.storage && r->form.layout == f.layout) return r->value;
+
+    ready *r = weft_arena_new(to->arena, sizeof *r);
+    if (!r) return -1;
+    const char *prefix = to->name_prefix;
+    to->name_prefix = NULL;
+    *r = (ready) { f, old->weight ? weft_graph_constant(to, old->weight) : weft_graph_op(to, p->convert, &p->map[v], 1, NULL), p->ready[v] };
+    to->name_prefix = prefix;
+    if (r->value < 0) return -1;
+    set_form(to, r->value, f);
+    to->values[r->value].origin = -1;
+    p->ready[v] = r;
+    return r->value;
+}
+
+static form made(const physical *p, const weft_node *n, const weft_value *in, int output)
+{
+    const weft_value_def *v = &p->from->values[n->out[output]];
+    form f = { WEFT_ROW, (weft_dtype) v->dtype };
+    if (n->op->flags & WEFT_OP_ALIAS) return (form) { WEFT_ROW, (weft_dtype) p->to->values[in[0]].storage };
+    if (v->dtype == WEFT_F32 && p->f16 && !(n->op->flags & WEFT_OP_F32)) f.storage = WEFT_F16;
+    if (v->shape.rank != 4) return f;
+    if (n->op->flags & WEFT_OP_IMAGE) f.layout = WEFT_IMAGE;
+    for (int i = 0; n->op->flags & WEFT_OP_STRIDED && i < n->in_count; i++)
+        if (in[i] >= 0 && !p->to->values[in[i]].weight && p->to->values[in[i]].layout == WEFT_IMAGE) f.layout = WEFT_IMAGE;
+    return f;
+}
+
+static weft_result place_node(physical *p, const weft_node *n)
+{
+    weft_graph *to = p->to;
+    weft_value *in = weft_arena_new(to->arena, sizeof *in * (size_t) (n->in_count + 1));
+    if (!in) return WEFT_ERR_MEMORY;
+    for (int i = 0; i < n->in_count; i++) {
+        in[i] = -1;
+        if (n->in[i] < 0) continue;
+        form f = wanted(p, n, i);
+        if (n->op->flags & WEFT_OP_ALIAS && !p->from->values[n->in[i]].weight) f.storage = (weft_dtype) to->values[p->map[n->in[i]]].storage;
+        if ((in[i] = obtain(p, n->in[i], f)) < 0) return weft_graph_fail(to, WEFT_ERR_MEMORY), weft_graph_status(to);
+    }
+    to->name_prefix = n->name;
+    const weft_value out = weft_graph_op(to, n->op, in, n->in_count, n->attrs);
+    to->name_prefix = NULL;
+    WEFT_TRY(weft_graph_status(to));
+    for (int k = 0; k < n->out_count; k++) {
+        p->map[n->out[k]] = out + k;
+        to->values[out + k].origin = p->from->values[n->out[k]].origin;
+        set_form(to, out + k, made(p, n, in, k));
+    }
+    return WEFT_OK;
+}
+
+weft_result weft_pass_physical(const weft_graph *from, bool f16, weft_graph *to)
+{
+    physical p = { .from = from, .to = to, .f16 = f16, .map = weft_graph_new_map(from, to) };
+    p.ready = weft_arena_new(to->arena, sizeof *p.ready * (size_t) (from->value_count + 1));
+    if (!p.map || !p.ready) return WEFT_ERR_MEMORY;
+    for (int i = 0; (p.convert = weft_op_at(i)) && !(p.convert->flags & WEFT_OP_CONVERT); i++) {}
+    if (!p.convert) return weft_fail(WEFT_ERR_UNSUPPORTED, "there is no operator that converts layouts");
+
+    WEFT_TRY(weft_graph_copy_inputs(from, to, p.map)); // ports lie as the host has them: row order, f32
+    for (int i = 0; i < from->node_count; i++) WEFT_TRY(place_node(&p, &from->nodes[i]));
+    for (int i = 0; i < from->output_count; i++) {
+        const weft_value v = from->outputs[i].value;
+        const weft_value out = obtain(&p, v, (form) { WEFT_ROW, (weft_dtype) from->values[v].dtype });
+        if (out < 0) return weft_graph_fail(to, WEFT_ERR_MEMORY), weft_graph_status(to);
+        weft_graph_output(to, from->outputs[i].name, out);
+    }
+    return weft_graph_status(to);
+}
