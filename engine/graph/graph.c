@@ -40,7 +40,8 @@ void weft_layout_strides(weft_shape s, weft_layout layout, int64_t stride[WEFT_M
     const int64_t *d = s.dim;
     if (s.rank != 4 || layout == WEFT_ROW) return;
     if (layout == WEFT_IMAGE) stride[0] = d[1] * d[2] * d[3], stride[1] = 1, stride[2] = d[1] * d[3], stride[3] = d[1];
-    else stride[0] = 1, stride[1] = d[0], stride[2] = d[0] * d[1] * d[3], stride[3] = d[0] * d[1];
+    else if (layout == WEFT_KERNEL) stride[0] = 1, stride[1] = d[0], stride[2] = d[0] * d[1] * d[3], stride[3] = d[0] * d[1];
+    else stride[0] = d[1], stride[1] = 1, stride[2] = d[0] * d[1] * d[3], stride[3] = d[0] * d[1];
 }
 
 static weft_value add_value(weft_graph *g, weft_value_def def)

@@ -47,7 +47,8 @@ enum { WEFT_MAX_ATTR_BYTES = 512 };
 typedef enum weft_layout {
     WEFT_ROW,   // as the shape says
     WEFT_IMAGE, // rank 4 [n, c, h, w] stored n, h, w, c
-    WEFT_KERNEL, // rank 4 [o, i, y, x] stored y, x, i, o
+    WEFT_KERNEL, // rank 4 [o, i, y, x] stored y, x, i, o: a convolution's weights
+    WEFT_KERNEL_T, // rank 4 [i, o, y, x] stored y, x, i, o: a transposed convolution's weights
 } weft_layout;
 
 typedef struct weft_node {
@@ -142,7 +143,7 @@ struct weft_op {
     size_t attr_bytes;
     const weft_attr *attrs; // ends with {0}
     uint32_t flags;
-    uint32_t kernel_inputs; // bit i: input i lies in WEFT_KERNEL (rank 4)
+    uint32_t kernel_inputs, kernel_t_inputs; // bit i: input i lies in WEFT_KERNEL / WEFT_KERNEL_T (rank 4)
     int (*outputs)(const void *attrs);                       // NULL: as many as out_names has
     weft_result (*infer)(weft_node *n);                      // in_shape, attrs -> out_shape, out_dtype (preset F32)
     int64_t (*items)(const weft_node *n);                    // independent pieces for threads; NULL: 1

@@ -46,7 +46,8 @@ static form wanted(const physical *p, const weft_node *n, int input)
     form f = { WEFT_ROW, (weft_dtype) v->dtype };
     if (v->dtype == WEFT_F32 && p->f16 && !(n->op->flags & WEFT_OP_F32)) f.storage = WEFT_F16;
     if (v->shape.rank != 4) return f;
-    if (n->op->kernel_inputs >> input & 1) f.layout = WEFT_KERNEL;
+    if (input < 32 && n->op->kernel_inputs >> input & 1) f.layout = WEFT_KERNEL;
+    else if (input < 32 && n->op->kernel_t_inputs >> input & 1) f.layout = WEFT_KERNEL_T;
     else if (n->op->flags & WEFT_OP_IMAGE) f.layout = WEFT_IMAGE;
     else if (n->op->flags & WEFT_OP_STRIDED && !v->weight) f.layout = (weft_layout) p->to->values[p->map[n->in[input]]].layout;
     return f;

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+#include "ops/activation.h"
+#include <math.h>
+#include <string.h>
+#define max(a, b) fmax(a, b)
+#define min(a, b) fmin(a, b)
+#define abs(a) fabs(a)
+
+const char weft_activation_names[] = "none"
+#define UNARY(name, ...) "|" #name
+#include "params/unary.def"
+#undef UNARY
+    ;
+
+double weft_activate(int act, double x, double a, double b)
+{
+    int line = 1;
+    (void) a, (void) b;
+#define UNARY(name, doc, fwd, ...) if (act == line++) return fwd;
+#include "params/unary.def"
+#undef UNARY
+    return x;
+}
+
+bool weft_activation_of(const weft_node *n, weft_activation *out)
+{
+    int line = 1;
+#define UNARY(name, ...) if (!strcmp(n->op->name, #name)) goto found; line++;
+#include "params/unary.def"
+#undef UNARY
+    return false;
+found:;
+    const float *parameters = n->attrs; // unary_attrs
+    *out = (weft_activation) { line, parameters[0], parameters[1] };
+    return true;
+}

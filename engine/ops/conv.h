@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// What the convolutions have in common: attributes, the epilogue, the table entries of both.
+#pragma once
+#include "ops/activation.h"
+#include "ops/padding.h"
+#include <math.h>
+
+// y = (act(sum + b + r_before) + r_after); with gate: channels [0, c) and [c, 2c) give act(first) * sigmoid(second).
+typedef struct weft_conv_attrs {
+    int32_t stride[2], dilation[2], pads[4], pad_mode, groups;
+    int32_t output_pad[2]; // transposed only
+    int32_t act;
+    float a, b;
+    int32_t gate, residual;
+} weft_conv_attrs;
+enum { WEFT_RESIDUAL_AFTER, WEFT_RESIDUAL_BEFORE };
+
+#define WEFT_CONV_ATTRS                                                                                                     \
+    WEFT_ATTR(weft_conv_attrs, stride, INT, .count = 2, .def = 1, .min = 1, .max = 64, .doc = "step of the window, y and x"),   \
+    WEFT_ATTR(weft_conv_attrs, dilation, INT, .count = 2, .def = 1, .min = 1, .max = 64, .doc = "step inside the window"),     \
+    WEFT_ATTR(weft_conv_attrs, pads, INT, .count = 4, .min = 0, .max = 1024, .doc = "top, left, bottom, right"),               \
+    WEFT_ATTR(weft_conv_attrs, groups, INT, .def = 1, .min = 1, .max = 65536, .doc = "independent groups of channels")
+#define WEFT_CONV_EPILOGUE_ATTRS                                                                                             \
+    WEFT_ATTR(weft_conv_attrs, act, ENUM, .choices = weft_activation_names, .doc = "activation after the sum"),                 \
+    WEFT_ATTR(weft_conv_attrs, a, FLOAT, .doc = "first parameter of the activation"),                                           \
+    WEFT_ATTR(weft_conv_attrs, b, FLOAT, .doc = "second parameter of the activation"),                                          \
+    WEFT_ATTR(weft_conv_attrs, gate, INT, .max = 1, .doc = "1: halves of the channels give act(first) sigmoid(second)"),        \
+    WEFT_ATTR(weft_conv_attrs, residual, ENUM, .choices = "after|before", .doc = "r is added after or before the activation")
+
+static inline double weft_conv_finish(const weft_conv_attrs *at, double sum, double gate, const weft_real *r)
+{
+    if (r && at->residual == WEFT_RESIDUAL_BEFORE) sum += *r;
+    sum = weft_activate(at->act, sum, at->a, at->b);
+    if (at->gate) sum /= 1 + exp(-gate);
+    return r && at->residual == WEFT_RESIDUAL_AFTER ? sum + *r : sum;
+}
+
+// Bias and residual must fit the output; the gate needs an even number of channels. Halves y's channels for the gate.
+weft_result weft_conv_epilogue_infer(weft_node *n, weft_shape y);
+double weft_conv_flops(const weft_node *n, int64_t taps); // 2 x taps per element of the ungated output
