@@ -16,7 +16,7 @@ double weft_activate(int act, double x, double a, double b)
 {
     int line = 1;
     (void) a, (void) b;
-#define UNARY(name, doc, fwd, ...) if (act == line++) return fwd;
+#define UNARY(label, doc, fwd) if (act == line++) return fwd;
 #include "params/unary.def"
 #undef UNARY
     return x;
@@ -25,7 +25,7 @@ double weft_activate(int act, double x, double a, double b)
 bool weft_activation_of(const weft_node *n, weft_activation *out)
 {
     int line = 1;
-#define UNARY(name, ...) if (!strcmp(n->op->name, #name)) goto found; line++;
+#define UNARY(label, ...) if (!strcmp(n->op->name, #label)) goto found; line++;
 #include "params/unary.def"
 #undef UNARY
     return false;
