@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#include "ops/copy.h"
+#include "ops/loop.h"
+#include "params/copy.h"
+#include <string.h>
+
+void weft_in_strides(const weft_node *n, int k, int64_t stride[WEFT_MAX_RANK])
+{
+    weft_layout_strides(n->in_shape[k], (weft_layout) n->in_layout[k], stride);
+}
+
+void weft_out_strides(const weft_node *n, int k, int64_t stride[WEFT_MAX_RANK])
+{
+    weft_layout_strides(n->out_shape[k], (weft_layout) n->out_layout[k], stride);
+}
+
+int weft_axis(const weft_node *n, int64_t axis, int rank)
+{
+    if (axis >= -rank && axis < rank) return (int) (axis < 0 ? axis + rank : axis);
+    weft_node_fail(n, "axis %lld is not in %d..%d", (long long) axis, -rank, rank - 1);
+    return -1;
+}
+
+int64_t weft_copy_items(const weft_node *n)
+{
+    int64_t count = 0;
+    for (int k = 0; k < n->out_count; k++) count += weft_shape_count(n->out_shape[k]);
+    return count;
+}
+
+double weft_copy_flops(const weft_node *n) { return (double) weft_copy_items(n); }
+
+static void box_loop(const weft_box *box, weft_loop *l)
+{
+    int64_t stride[2][WEFT_MAX_RANK];
+    memcpy(stride[0], box->y_stride, sizeof stride[0]);
+    memcpy(stride[1], box->x_stride, sizeof stride[1]);
+    weft_loop_make(l, box->shape, 2, stride);
+}
+
+static size_t element_bytes(const weft_node *n, int in) { return n->in_dtype[in] == WEFT_I32 ? 4 : sizeof(weft_real); }
+
+// `count` elements of `size` bytes; the constant sizes let the compiler turn memcpy into moves.
+static void copy_line(char *y, const char *x, int64_t count, int64_t y_step, int64_t x_step, size_t size)
+{
+    if (y_step == 1 && x_step == 1) memcpy(y, x, (size_t) count * size);
+    else if (size == 4)
+        for (int64_t i = 0; i < count; i++) memcpy(y + i * y_step * 4, x + i * x_step * 4, 4);
+    else
+        for (int64_t i = 0; i < count; i++) memcpy(y + i * y_step * 8, x + i * x_step * 8, 8);
+}
+
+// Positions begin..end of a box, counted with the last dimension fastest: whole lines where they fit.
+static void copy_range(const weft_loop *l, char *y, const char *x, size_t size, int64_t begin, int64_t end)
+{
+    const int last = l->rank - 1;
+    const int64_t line = l->rank ? l->dim[last] : 1, y_step = l->rank ? l->stride[0][last] : 1, x_step = l->rank ? l->stride[1][last] : 1;
+    while (begin < end) {
+        const int64_t first = begin % line, count = end - begin < line - first ? end - begin : line - first;
+        int64_t rest = begin / line, to = first * y_step, from = first * x_step;
+        for (int d = last - 1; d >= 0; rest /= l->dim[d], d--) {
+            to += rest % l->dim[d] * l->stride[0][d];
+            from += rest % l->dim[d] * l->stride[1][d];
+        }
+        copy_line(y + to * (int64_t) size, x + from * (int64_t) size, count, y_step, x_step, size);
+        begin += count;
+    }
+}
+
+void weft_copy_cpu(const weft_node *n, const weft_cpu_args *a, weft_box_at *at)
+{
+    weft_box box = { 0 };
+    int64_t first = 0; // items before this box
+    for (int k = 0; first < a->end && at(n, k, &box); box = (weft_box) { 0 }, k++) {
+        const int64_t count = weft_shape_count(box.shape), size = (int64_t) element_bytes(n, box.in);
+        const int64_t begin = a->begin > first ? a->begin - first : 0, end = a->end - first < count ? a->end - first : count;
+        weft_loop l;
+        if (begin < end) {
+            box_loop(&box, &l);
+            copy_range(&l, (char *) a->out[box.out] + box.y_offset * size, (const char *) a->in[box.in] + box.x_offset * size,
+                       (size_t) size, begin, end);
+        }
+        first += count;
+    }
+}
+
+weft_result weft_copy_emit(const weft_node *n, weft_emit *e, weft_box_at *at)
+{
+    weft_box box = { 0 };
+    WEFT_TRY(weft_loop_check(n));
+    for (int k = 0; at(n, k, &box); box = (weft_box) { 0 }, k++) {
+        weft_loop l;
+        box_loop(&box, &l);
+        struct copy_params p = { .count = (u32) weft_shape_count(box.shape), .y_offset = (u32) box.y_offset, .x_offset = (u32) box.x_offset };
+        weft_loop_dims(&l, p.dim);
+        weft_loop_strides(&l, 0, p.y_stride);
+        weft_loop_strides(&l, 1, p.x_stride);
+        WEFT_TRY(weft_emit_dispatch(e, &(weft_dispatch) {
+            .kernel = "copy", .spec = { (uint32_t) l.rank }, .spec_count = 1, .params = &p, .params_bytes = sizeof p,
+            .grid = { p.count }, .bind = { WEFT_BIND_OUT(box.out), WEFT_BIND_IN(box.in) }, .bind_count = 2,
+        }));
+    }
+    return WEFT_OK;
+}
+
+void weft_same_cpu(const weft_node *n, const weft_cpu_args *a)
+{
+    const size_t size = element_bytes(n, 0);
+    memcpy((char *) a->out[0] + (size_t) a->begin * size, (const char *) a->in[0] + (size_t) a->begin * size, (size_t) (a->end - a->begin) * size);
+}
