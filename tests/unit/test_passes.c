@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: MIT
+// The passes and the memory plan, on graphs of a few nodes and without a device.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "base/random.h"
+#include "base/threads.h"
+#include "graph/plan.h"
+#include "graph/program.h"
+#include "graph/rules.h"
+#include <string.h>
+
+static weft_context *ctx;
+static weft_arena arena;
+static weft_graph g;
+
+static int set_up(void **state)
+{
+    (void) state;
+    if (weft_context_create(NULL, &ctx)) return 1;
+    arena = (weft_arena) { .ctx = ctx };
+    weft_graph_init(&g, &arena);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void) state;
+    weft_arena_free(&arena);
+    weft_context_destroy(&ctx);
+    return 0;
+}
+
+static weft_graph empty(void)
+{
+    weft_graph to;
+    weft_graph_init(&to, &arena);
+    return to;
+}
+
+static weft_value input(const char *name, weft_shape s) { return weft_graph_input(&g, name, WEFT_F32, s); }
+static weft_value call(const char *op, weft_value a, weft_value b)
+{
+    const weft_value in[] = { a, b };
+    return weft_graph_call(&g, op, in, b < 0 ? 1 : 2, NULL);
+}
+
+static void bind_turns_names_into_numbers(void **state)
+{
+    (void) state;
+    const weft_value x = input("x", (weft_shape) { 4, { 1, 3, -1, -2 } });
+    weft_graph_output(&g, "y", call("relu", x, -1));
+    weft_graph to = empty();
+    assert_int_equal(weft_pass_bind(&g, (const int64_t[]) { 5, 7 }, &to), WEFT_OK);
+    const weft_shape y = to.values[to.outputs[0].value].shape, want = WEFT_SHAPE(1, 3, 5, 7);
+    assert_true(weft_shape_equal(y, want));
+}
+
+static void bind_names_the_node_that_does_not_fit(void **state)
+{
+    (void) state;
+    const weft_value a = input("a", (weft_shape) { 1, { -1 } }), b = input("b", (weft_shape) { 1, { 3 } });
+    weft_graph_output(&g, "y", call("add", a, b));
+    weft_graph to = empty();
+    assert_int_equal(weft_pass_bind(&g, (const int64_t[]) { 2 }, &to), WEFT_ERR_ARGUMENT);
+    assert_non_null(strstr(weft_error_text(), "add 'add.0'"));
+}
+
+static void prune_drops_what_no_output_needs(void **state)
+{
+    (void) state;
+    const weft_value x = input("x", (weft_shape) WEFT_SHAPE(4));
+    call("tanh", x, -1);
+    weft_graph_output(&g, "y", call("relu", x, -1));
+    g.bound = true;
+    weft_graph to = empty();
+    assert_int_equal(weft_pass_prune(&g, &to), WEFT_OK);
+    assert_int_equal(to.node_count, 1);
+    assert_string_equal(to.nodes[0].op->name, "relu");
+}
+
+static void fold_computes_constant_nodes_and_only_those(void **state)
+{
+    (void) state;
+    g.bound = true;
+    const weft_value x = input("x", (weft_shape) WEFT_SHAPE(2));
+    const weft_value two = weft_graph_numbers(&g, (weft_shape) WEFT_SHAPE(2), (const float[]) { 2, -2 });
+    const weft_value four = call("mul", two, two), relu = call("relu", call("sub", four, two), -1);
+    weft_graph_output(&g, "y", call("add", x, relu));
+    weft_graph to = empty();
+    assert_int_equal(weft_pass_fold(&g, ctx->pool, &to), WEFT_OK);
+    assert_int_equal(to.node_count, 1);
+    const weft_weight *w = to.values[to.nodes[0].in[1]].weight;
+    assert_non_null(w);
+    assert_true(((const float *) w->data)[0] == 2 && ((const float *) w->data)[1] == 6);
+}
+
+static bool join_relus(weft_graph *graph, const weft_node *producer, const weft_node *consumer, int slot, weft_fused *out)
+{
+    (void) graph, (void) slot;
+    out->op = consumer->op;
+    memcpy(out->attrs, consumer->attrs, consumer->op->attr_bytes);
+    out->in[0] = producer->in[0], out->in_count = 1;
+    return true;
+}
+static const weft_fuse_rule relu_rules[] = { { "relu + relu", "relu", "relu", join_relus }, { 0 } };
+
+static void fuse_joins_a_chain_in_one_walk(void **state)
+{
+    (void) state;
+    g.bound = true;
+    weft_value v = input("x", (weft_shape) WEFT_SHAPE(4));
+    for (int i = 0; i < 4; i++) v = call("relu", v, -1);
+    weft_graph_output(&g, "y", v);
+    weft_graph to = empty(), pruned = empty();
+    assert_int_equal(weft_pass_fuse(&g, relu_rules, &to), WEFT_OK);
+    assert_int_equal(weft_pass_prune(&to, &pruned), WEFT_OK);
+    assert_int_equal(pruned.node_count, 1);
+    assert_int_equal(pruned.values[pruned.outputs[0].value].origin, v);
+}
+
+static void fuse_leaves_a_value_that_somebody_else_needs(void **state)
+{
+    (void) state;
+    g.bound = true;
+    const weft_value x = input("x", (weft_shape) WEFT_SHAPE(4)), first = call("relu", x, -1), second = call("relu", first, -1);
+    weft_graph_output(&g, "y", second);
+    weft_graph_output(&g, "z", first);
+    weft_graph to = empty();
+    assert_int_equal(weft_pass_fuse(&g, relu_rules, &to), WEFT_OK);
+    assert_int_equal(to.nodes[1].in[0], to.nodes[0].out[0]);
+}
+
+static void plan_is_valid_and_no_smaller_than_the_largest_live_set(void **state)
+{
+    (void) state;
+    enum { COUNT = 60 };
+    weft_random r = { 7 };
+    for (int turn = 0; turn < 200; turn++) {
+        weft_life lives[COUNT];
+        weft_plan plan;
+        for (int i = 0; i < COUNT; i++) {
+            const int first = (int) weft_random_uniform(&r, 0, 40);
+            lives[i] = (weft_life) { (size_t) weft_random_uniform(&r, 0, 5000), first, first + (int) weft_random_uniform(&r, -1, 6), 0 };
+        }
+        assert_int_equal(weft_plan_memory(ctx, lives, COUNT, 256, &plan), WEFT_OK);
+        assert_true(plan.bytes >= plan.least);
+        for (int i = 0; i < COUNT; i++) {
+            const weft_life *a = &lives[i];
+            if (a->first > a->last) continue;
+            assert_int_equal(a->offset % 256, 0);
+            assert_true(a->offset + a->bytes <= plan.bytes);
+            for (int k = 0; k < i; k++) {
+                const weft_life *b = &lives[k];
+                if (b->first > b->last || a->first > b->last || b->first > a->last) continue;
+                assert_true(a->offset + a->bytes <= b->offset || b->offset + b->bytes <= a->offset);
+            }
+        }
+    }
+}
+
+static void plan_of_a_chain_needs_two_buffers(void **state)
+{
+    (void) state;
+    weft_life lives[10];
+    weft_plan plan;
+    for (int i = 0; i < 10; i++) lives[i] = (weft_life) { 1024, i, i + 1, 0 };
+    assert_int_equal(weft_plan_memory(ctx, lives, 10, 256, &plan), WEFT_OK);
+    assert_int_equal(plan.bytes, 2048);
+    assert_int_equal(plan.least, 2048);
+}
+
+static void physical_pass_converts_once_at_each_border(void **state)
+{
+    (void) state;
+    g.bound = true;
+    const weft_value x = input("x", (weft_shape) WEFT_SHAPE(1, 3, 8, 8));
+    weft_weight weight = { "w", WEFT_F32, WEFT_SHAPE(4, 3, 3, 3), NULL, 0 };
+    const weft_value w = weft_graph_constant(&g, &weight);
+    const weft_value a = weft_graph_call(&g, "conv2d", WEFT_V(x, w), NULL), b = weft_graph_call(&g, "conv2d", WEFT_V(x, w), NULL);
+    weft_graph_output(&g, "y", call("relu", call("add", a, b), -1));
+    weft_graph to = empty();
+    assert_int_equal(weft_pass_physical(&g, true, &to), WEFT_OK);
+    int converts = 0, constants = 0;
+    for (int i = 0; i < to.node_count; i++) converts += (to.nodes[i].op->flags & WEFT_OP_CONVERT) != 0;
+    for (int v = 0; v < to.value_count; v++) constants += to.values[v].weight != NULL;
+    assert_int_equal(converts, 2); // the input, shared by both convolutions, and the output
+    assert_int_equal(constants, 1);
+    for (int i = 0; i < to.node_count; i++) {
+        const weft_node *n = &to.nodes[i];
+        if (strcmp(n->op->name, "conv2d")) continue;
+        assert_int_equal(n->in_layout[0], WEFT_IMAGE);
+        assert_int_equal(n->in_layout[1], WEFT_KERNEL);
+        assert_int_equal(n->out_layout[0], WEFT_IMAGE);
+        assert_int_equal(to.values[n->out[0]].storage, WEFT_F16);
+    }
+    const weft_value_def *y = &to.values[to.outputs[0].value];
+    assert_int_equal(y->layout, WEFT_ROW);
+    assert_int_equal(y->storage, WEFT_F32);
+}
+
+static void an_allocation_that_fails_is_an_error(void **state)
+{
+    (void) state;
+    weft_graph broken;
+    weft_arena full = { .ctx = ctx, .failed = true };
+    weft_graph_init(&broken, &full);
+    assert_int_equal(weft_graph_input(&broken, "x", WEFT_F32, (weft_shape) WEFT_SHAPE(1)), -1);
+    assert_int_equal(weft_graph_status(&broken), WEFT_ERR_MEMORY);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(bind_turns_names_into_numbers),
+        TEST(bind_names_the_node_that_does_not_fit),
+        TEST(prune_drops_what_no_output_needs),
+        TEST(fold_computes_constant_nodes_and_only_those),
+        TEST(fuse_joins_a_chain_in_one_walk),
+        TEST(fuse_leaves_a_value_that_somebody_else_needs),
+        TEST(plan_is_valid_and_no_smaller_than_the_largest_live_set),
+        TEST(plan_of_a_chain_needs_two_buffers),
+        TEST(physical_pass_converts_once_at_each_border),
+        TEST(an_allocation_that_fails_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
