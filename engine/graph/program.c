@@ -35,17 +35,25 @@ int weft_emit_scratch(weft_emit *e, int64_t elements, weft_dtype dtype)
     return b < 0 ? -1 : b - e->first_scratch;
 }
 
+// Inputs the kernel sees: all the row names, also where the last ones were not even mentioned.
+static int bound_inputs(const weft_node *n)
+{
+    int names = *n->op->in_names != 0;
+    for (const char *c = n->op->in_names; *c; c++) names += *c == ' ';
+    return n->in_count && names > n->in_count ? names : n->in_count;
+}
+
 // The binds of a row that names none: outputs, then inputs. An input that is left out gets the first one's buffer.
 static void default_binds(const weft_node *n, weft_dispatch *d)
 {
     for (int k = 0; k < n->out_count; k++) d->bind[d->bind_count++] = (weft_bind) WEFT_BIND_OUT(k);
-    for (int k = 0; k < n->in_count; k++) d->bind[d->bind_count++] = (weft_bind) WEFT_BIND_IN(n->in[k] < 0 ? 0 : k);
+    for (int k = 0; k < bound_inputs(n); k++) d->bind[d->bind_count++] = (weft_bind) WEFT_BIND_IN(weft_has(n, k) ? k : 0);
 }
 
 static int buffer_of(const weft_emit *e, weft_bind b)
 {
     if (b.kind == WEFT_BIND_OUT_) return e->node->out[b.index];
-    if (b.kind == WEFT_BIND_IN_) return e->node->in[b.index] < 0 ? e->node->in[0] : e->node->in[b.index];
+    if (b.kind == WEFT_BIND_IN_) return e->node->in[weft_has(e->node, b.index) ? b.index : 0];
     return e->first_scratch + b.index;
 }
 
@@ -57,8 +65,8 @@ weft_result weft_emit_dispatch(weft_emit *e, const weft_dispatch *d)
     s.dispatch.params = weft_arena_copy(e->arena, d->params, d->params_bytes);
     if (!steps || !s.dispatch.params) return WEFT_ERR_MEMORY;
     if (d->params_bytes > WEFT_MAX_PARAM_BYTES) return weft_node_fail(e->node, "kernel %s has %zu bytes of parameters", d->kernel, d->params_bytes);
-    if (!d->bind_count && e->node->in_count + e->node->out_count > WEFT_MAX_BIND)
-        return weft_node_fail(e->node, "%d inputs are more than kernel %s takes", e->node->in_count, d->kernel);
+    if (!d->bind_count && bound_inputs(e->node) + e->node->out_count > WEFT_MAX_BIND)
+        return weft_node_fail(e->node, "%d inputs are more than kernel %s takes", bound_inputs(e->node), d->kernel);
     if (!d->bind_count) default_binds(e->node, &s.dispatch);
     for (int i = 0; i < s.dispatch.bind_count; i++) {
         weft_bind *b = &s.dispatch.bind[i];

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+// Instance and group normalisation (Ulyanov et al. 2016, Wu and He 2018), and what they share with batch norm.
+#include "ops/norm.h"
+#include "ops/loop.h"
+#include "params/norm_apply.h"
+#include "params/norm_partial.h"
+#include "params/norm_stats.h"
+#include <math.h>
+
+weft_norm_view weft_norm_look(weft_shape s, weft_layout layout)
+{
+    int64_t stride[WEFT_MAX_RANK];
+    weft_norm_view v = { s.dim[0], s.dim[1], 1, 0, 0, 1 };
+    weft_layout_strides(s, layout, stride);
+    for (int d = 2; d < s.rank; d++) v.rows *= s.dim[d];
+    v.n_stride = stride[0], v.c_stride = stride[1];
+    if (s.rank > 2) v.row_stride = stride[s.rank - 1]; // every layout steps evenly over the positions
+    return v;
+}
+
+void weft_norm_piece(const weft_norm_view *v, const int64_t n_range[2], const int64_t c_range[2], double eps, const weft_real *x,
+                     const weft_real *scale, const weft_real *bias, weft_real *y)
+{
+#define EACH                                                          \
+    for (int64_t n = n_range[0]; n < n_range[1]; n++)                 \
+        for (int64_t c = c_range[0]; c < c_range[1]; c++)             \
+            for (int64_t i = (n * v->c + c) * v->rows, end = i + v->rows; i < end; i++)
+    const double count = (double) ((n_range[1] - n_range[0]) * (c_range[1] - c_range[0]) * v->rows);
+    double mean = 0, var = 0;
+    EACH mean += x[i];
+    mean /= count;
+    EACH var += (x[i] - mean) * (x[i] - mean);
+    const double by = 1 / sqrt(var / count + eps);
+    EACH y[i] = (weft_real) ((x[i] - mean) * by * (scale ? scale[c] : 1) + (bias ? bias[c] : 0));
+#undef EACH
+}
+
+weft_result weft_norm_vector(const weft_node *n, int i, const char *what, int64_t count)
+{
+    char text[WEFT_SHAPE_TEXT];
+    if (!weft_has(n, i) || (n->in_shape[i].rank == 1 && n->in_shape[i].dim[0] == count)) return WEFT_OK;
+    return weft_node_fail(n, "%s is %s, not [%lld]", what, weft_shape_text(n->in_shape[i], text), (long long) count);
+}
+
+// The last pass walks [n, groups, channels of a group, rows] in the order of y.
+static weft_result emit_apply(const weft_node *n, weft_emit *e, const weft_norm_view *x, int64_t groups, bool over_n, int stats)
+{
+    const weft_norm_view y = weft_norm_look(n->out_shape[0], (weft_layout) n->out_layout[0]);
+    const int64_t per = x->c / groups;
+    int64_t stride[WEFT_LOOP_TENSORS][WEFT_MAX_RANK] = {
+        { y.n_stride, y.c_stride * per, y.c_stride, y.row_stride },
+        { x->n_stride, x->c_stride * per, x->c_stride, x->row_stride },
+        { over_n ? 0 : groups, 1, 0, 0 },
+        { 0, per, 1, 0 },
+    };
+    weft_loop l;
+    weft_loop_make(&l, (weft_shape) { 4, { x->n, groups, per, x->rows } }, 4, stride);
+    struct norm_apply_params p = { .count = (u32) weft_shape_count(n->out_shape[0]) };
+    for (int d = 0; d < 4; d++) {
+        p.dim[d] = d < l.rank ? (u32) l.dim[d] : 1;
+        p.x_stride[d] = d < l.rank ? (u32) l.stride[1][d] : 0;
+        p.stat_stride[d] = d < l.rank ? (u32) l.stride[2][d] : 0;
+        p.c_stride[d] = d < l.rank ? (u32) l.stride[3][d] : 0;
+    }
+    return weft_emit_dispatch(e, &(weft_dispatch) {
+        .kernel = "norm_apply", .spec = { (uint32_t) l.rank, weft_has(n, 1), weft_has(n, 2) }, .spec_count = 3,
+        .params = &p, .params_bytes = sizeof p, .grid = { p.count }, .flops = 4.0 * p.count, .bind_count = 5,
+        .bind = { WEFT_BIND_OUT(0), WEFT_BIND_IN(0), WEFT_BIND_IN(weft_has(n, 1) ? 1 : 0), WEFT_BIND_IN(weft_has(n, 2) ? 2 : 0),
+                  WEFT_BIND_SCRATCH(stats, 0) },
+    });
+}
+
+weft_result weft_norm_emit(const weft_node *n, weft_emit *e, int64_t groups, bool over_n, float eps)
+{
+    WEFT_TRY(weft_loop_check(n));
+    const weft_norm_view v = weft_norm_look(n->in_shape[0], (weft_layout) n->in_layout[0]);
+    const int64_t chunk = v.rows <= 32 ? v.rows : (int64_t) fmax(32, ceil(sqrt((double) v.rows))); // balances the two passes
+    const int64_t chunks = (v.rows + chunk - 1) / chunk, partials = v.n * chunks * v.c, stats = over_n ? groups : v.n * groups;
+    // Four bytes each whatever the storage: statistics are always f32.
+    const int parts = weft_emit_scratch(e, 2 * partials, WEFT_I32), room = weft_emit_scratch(e, 2 * stats, WEFT_I32);
+    if (parts < 0 || room < 0) return WEFT_ERR_MEMORY;
+
+    const struct norm_partial_params a = {
+        (u32) partials, (u32) v.c, (u32) chunks, (u32) v.rows, (u32) chunk, (u32) v.n_stride, (u32) v.c_stride, (u32) v.row_stride,
+    };
+    WEFT_TRY(weft_emit_dispatch(e, &(weft_dispatch) {
+        .kernel = "norm_partial", .params = &a, .params_bytes = sizeof a, .grid = { a.count },
+        .flops = 4.0 * (double) weft_shape_count(n->in_shape[0]), .bind_count = 2,
+        .bind = { WEFT_BIND_SCRATCH(parts, 1), WEFT_BIND_IN(0) },
+    }));
+    const struct norm_stats_params b = {
+        .count = (u32) stats, .channels = (u32) v.c, .groups = (u32) groups, .per_group = (u32) (v.c / groups), .chunks = (u32) chunks,
+        .lines = (u32) (over_n ? v.n * chunks : chunks), .chunk = (f32) chunk, .last = (f32) (v.rows - (chunks - 1) * chunk),
+        .total = (f32) ((over_n ? v.n : 1) * v.rows * (v.c / groups)), .eps = eps,
+    };
+    WEFT_TRY(weft_emit_dispatch(e, &(weft_dispatch) {
+        .kernel = "norm_stats", .params = &b, .params_bytes = sizeof b, .grid = { b.count * 64 }, .flops = 4.0 * (double) partials,
+        .bind_count = 2, .bind = { WEFT_BIND_SCRATCH(room, 1), WEFT_BIND_SCRATCH(parts, 0) },
+    }));
+    return emit_apply(n, e, &v, groups, over_n, room);
+}
+
+// --- instance_norm, group_norm. ------------------------------------------------------------------------------
+
+typedef struct norm_attrs { float eps; int32_t groups; } norm_attrs;
+
+static int64_t groups_of(const weft_node *n)
+{
+    const norm_attrs *at = n->attrs;
+    return n->op->index ? at->groups : n->in_shape[0].dim[1];
+}
+
+static weft_result norm_infer(weft_node *n)
+{
+    const weft_shape x = n->in_shape[0];
+    if (x.rank < 2) return weft_node_fail(n, "x must have at least 2 dimensions");
+    if (x.dim[1] % groups_of(n)) return weft_node_fail(n, "%lld channels do not divide into %lld groups", (long long) x.dim[1], (long long) groups_of(n));
+    WEFT_TRY(weft_norm_vector(n, 1, "scale", x.dim[1]));
+    WEFT_TRY(weft_norm_vector(n, 2, "bias", x.dim[1]));
+    n->out_shape[0] = x;
+    return WEFT_OK;
+}
+
+static int64_t norm_items(const weft_node *n) { return n->in_shape[0].dim[0] * groups_of(n); }
+
+static void norm_cpu(const weft_node *n, const weft_cpu_args *arg)
+{
+    const weft_norm_view v = weft_norm_look(n->in_shape[0], WEFT_ROW);
+    const int64_t groups = groups_of(n), per = v.c / groups;
+    for (int64_t i = arg->begin; i < arg->end; i++)
+        weft_norm_piece(&v, (int64_t[]) { i / groups, i / groups + 1 }, (int64_t[]) { i % groups * per, (i % groups + 1) * per },
+                        ((const norm_attrs *) n->attrs)->eps, arg->in[0], weft_has(n, 1) ? arg->in[1] : NULL,
+                        weft_has(n, 2) ? arg->in[2] : NULL, arg->out[0]);
+}
+
+static weft_result norm_emit(const weft_node *n, weft_emit *e)
+{
+    return weft_norm_emit(n, e, groups_of(n), false, ((const norm_attrs *) n->attrs)->eps);
+}
+
+static double norm_flops(const weft_node *n) { return 8.0 * (double) weft_shape_count(n->out_shape[0]); }
+
+static const weft_op instance_norm = {
+    .name = "instance_norm",
+    .doc = "y = (x - mean) / sqrt(var + eps) * scale[c] + bias[c]; mean and (biased) variance of each image's channel over its positions. "
+           "Ulyanov, Vedaldi and Lempitsky 2016.",
+    .out_names = "y", .in_names = "x scale? bias?", .flags = WEFT_OP_IMAGE,
+    .attr_bytes = sizeof(norm_attrs),
+    .attrs = (const weft_attr[]) {
+        WEFT_ATTR(norm_attrs, eps, FLOAT, .def = 1e-5, .min = 0, .max = 1, .doc = "added to the variance"),
+        { 0 }
+    },
+    .infer = norm_infer, .items = norm_items, .cpu = norm_cpu, .emit = norm_emit, .flops = norm_flops, .index = 0,
+    .cases = (const weft_case[]) {
+        { .in = { WEFT_SHAPE(1, 3, 5, 7) } },
+        { .in = { WEFT_SHAPE(2, 65, 8, 8), WEFT_SHAPE(65), WEFT_SHAPE(65) } },
+        { .in = { WEFT_SHAPE(1, 4, 33, 67), WEFT_SHAPE(4), WEFT_SHAPE(4) }, .low = 100, .high = 101 }, // a mean far from zero
+        { .in = { WEFT_SHAPE(3, 5, 31), WEFT_SHAPE(5) } },
+        { .in = { WEFT_SHAPE(2, 3, 4, 5, 2) } },
+        { 0 }
+    },
+    .tolerance = 2e-5,
+};
+
+static const weft_op group_norm = {
+    .name = "group_norm",
+    .doc = "y = (x - mean) / sqrt(var + eps) * scale[c] + bias[c]; mean and (biased) variance of each image's group of channels. "
+           "Wu and He 2018.",
+    .out_names = "y", .in_names = "x scale? bias?", .flags = WEFT_OP_IMAGE,
+    .attr_bytes = sizeof(norm_attrs),
+    .attrs = (const weft_attr[]) {
+        WEFT_ATTR(norm_attrs, eps, FLOAT, .def = 1e-5, .min = 0, .max = 1, .doc = "added to the variance"),
+        WEFT_ATTR(norm_attrs, groups, INT, .def = 1, .min = 1, .max = 65536, .doc = "groups of neighbouring channels"),
+        { 0 }
+    },
+    .infer = norm_infer, .items = norm_items, .cpu = norm_cpu, .emit = norm_emit, .flops = norm_flops, .index = 1,
+    .cases = (const weft_case[]) {
+        { .in = { WEFT_SHAPE(1, 6, 5, 7) }, .attrs = &(norm_attrs) { 1e-5f, 3 } },
+        { .in = { WEFT_SHAPE(2, 64, 9, 8), WEFT_SHAPE(64), WEFT_SHAPE(64) }, .attrs = &(norm_attrs) { 1e-5f, 32 } },
+        { .in = { WEFT_SHAPE(2, 10, 11, 13), WEFT_SHAPE(10), WEFT_SHAPE(10) }, .attrs = &(norm_attrs) { 1e-3f, 1 }, .low = 100, .high = 101 },
+        { .in = { WEFT_SHAPE(3, 4) }, .attrs = &(norm_attrs) { 1e-5f, 2 } },
+        { 0 }
+    },
+    .tolerance = 2e-5,
+};
+
+const weft_op *const weft_family_norm[] = { &instance_norm, &group_norm, NULL };

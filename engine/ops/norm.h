@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// Normalisation by statistics of the input itself: what instance, group and batch norm share.
+#pragma once
+#include "graph/op.h"
+
+// A tensor [n, c, ...] seen as [n, c, rows]; strides in elements, as it lies in memory.
+typedef struct weft_norm_view { int64_t n, c, rows, n_stride, c_stride, row_stride; } weft_norm_view;
+weft_norm_view weft_norm_look(weft_shape s, weft_layout layout);
+
+// The truth: y = (x - mean) / sqrt(var + eps) * scale[c] + bias[c] over the images [n0, n1) and channels [c0, c1), whose
+// mean and variance are taken together. scale and bias may be NULL.
+void weft_norm_piece(const weft_norm_view *v, const int64_t n_range[2], const int64_t c_range[2], double eps, const weft_real *x,
+                     const weft_real *scale, const weft_real *bias, weft_real *y);
+
+// The same on a device, x being input 0, scale and bias inputs 1 and 2: statistics per image and group of channels, or (`over_n`)
+// per group over all images.
+weft_result weft_norm_emit(const weft_node *n, weft_emit *e, int64_t groups, bool over_n, float eps);
+
+// Input i, where present, must be a vector of `count` numbers.
+weft_result weft_norm_vector(const weft_node *n, int i, const char *what, int64_t count);
