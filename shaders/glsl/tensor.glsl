@@ -35,3 +35,5 @@ layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;
 // The invocation's number in a one-dimensional grid. The recorder folds such grids into rows of 32768 workgroups,
 // because a device need not take more than 65535 in one dimension.
 #define LINEAR_ID ((gl_WorkGroupID.y * 32768u + gl_WorkGroupID.x) * gl_WorkGroupSize.x + gl_LocalInvocationID.x)
+// The workgroup's number in such a grid.
+#define LINEAR_GROUP (gl_WorkGroupID.y * 32768u + gl_WorkGroupID.x)

@@ -17,6 +17,3 @@ shared float tree_room[128];
     }
 TREE(tree_sum, a + b)
 TREE(tree_max, max(a, b))
-
-// The workgroup's number in a one-dimensional grid: as LINEAR_ID.
-#define LINEAR_GROUP (gl_WorkGroupID.y * 32768u + gl_WorkGroupID.x)

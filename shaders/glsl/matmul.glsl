@@ -1,0 +1,12 @@
+// Where the matrices of product z begin.
+void matmul_batch(uint z, out uint a_first, out uint b_first) {
+    a_first = b_first = 0;
+    [[unroll]] for (int d = MATMUL_BATCH - 1; d >= 0; d--) {
+        uint at = z % p.dim[d];
+        z /= p.dim[d];
+        a_first += at * p.a_step[d];
+        b_first += at * p.b_step[d];
+    }
+}
+// Loops over k in stretches, because an old software driver ends a loop after 65535 turns.
+#define MATMUL_STRETCH 32768u

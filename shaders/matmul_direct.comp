@@ -1,0 +1,27 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+//! kernel matmul_direct    one element of a matrix product per invocation: small or oddly shaped products
+//! variants DTYPE=f32,f16
+#include "glsl/tensor.glsl"
+#include "params/matmul.h"
+#include "glsl/matmul.glsl"
+
+layout(constant_id = 3) const bool BIAS = false;
+
+TENSOR_OUT(0, y)
+TENSOR_IN(1, a)
+TENSOR_IN(2, b)
+TENSOR_IN(3, bias)
+
+void main() {
+    uint i = LINEAR_ID;
+    if (i >= p.n * p.m * p.batch) return;
+    uint column = i % p.n, row = i / p.n % p.m, ia, ib;
+    matmul_batch(i / (p.n * p.m), ia, ib);
+    ia += row * p.a_row;
+    ib += column * p.b_column;
+    afloat sum = BIAS ? bias(column) : 0;
+    for (uint first = 0; first < p.k; first += MATMUL_STRETCH)
+        for (uint k = first; k < min(first + MATMUL_STRETCH, p.k); k++) sum += a(ia + k * p.a_k) * b(ib + k * p.b_k);
+    y_put(i, sum);
+}
