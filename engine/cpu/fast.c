@@ -1,9 +1,17 @@
 // SPDX-License-Identifier: MIT
-// The table of library-backed operators.
+// The table of library-backed operators. Without oneDNN at build time it is empty, and the truth runs everywhere.
 #include "cpu/fast.h"
 #include <string.h>
 
-static const weft_cpu_fast *const table[] = { NULL };
+extern const weft_cpu_fast weft_cpu_fast_conv2d, weft_cpu_fast_conv_transpose2d;
+
+static const weft_cpu_fast *const table[] = {
+#ifdef WEFT_DNNL
+    &weft_cpu_fast_conv2d,
+    &weft_cpu_fast_conv_transpose2d,
+#endif
+    NULL
+};
 
 const weft_cpu_fast *weft_cpu_fast_find(const char *op)
 {

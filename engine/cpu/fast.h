@@ -6,9 +6,11 @@
 
 typedef struct weft_cpu_fast {
     const char *op;
-    // Made once per node and session: packed weights, library objects. A NULL *state means: use the plain truth.
-    weft_result (*prepare)(weft_context *ctx, const weft_node *n, const void *const *constant_in, void **state);
-    weft_result (*run)(void *state, weft_pool *pool, const weft_node *n, void *const *out, const void *const *in);
+    // Made once per node and session: packed weights, library objects. constant_in[i] is the data of a weight, NULL for
+    // other inputs. *state NULL on success means: not this node, use the plain truth. *scratch: bytes that run needs.
+    weft_result (*prepare)(weft_context *ctx, const weft_node *n, const void *const *constant_in, void **state, size_t *scratch);
+    // scratch is aligned to 64 and shared by the nodes of a session: nothing in it outlives the call.
+    weft_result (*run)(void *state, weft_context *ctx, const weft_node *n, void *const *out, const void *const *in, void *scratch);
     void (*destroy)(weft_context *ctx, void *state);
 } weft_cpu_fast;
 

@@ -14,6 +14,7 @@ struct weft_cpu_run {
     unsigned char *block;
     const weft_cpu_fast **fast; // per node, NULL: the truth
     void **state;
+    unsigned char *scratch; // for the fast versions, one node at a time
     int (*progress)(void *user, double done);
     void *progress_user;
     weft_session_facts facts;
@@ -34,8 +35,9 @@ static weft_result prepare_graph(weft_cpu_run *run, const weft_graph *bound, con
     if (p->no_fuse) return run->graph = a, WEFT_OK;
     weft_graph_init(&b, &run->arena);
     WEFT_TRY(weft_pass_fuse(&a, weft_fuse_rules, &b));
-    weft_graph_init(&run->graph, &run->arena);
+    weft_graph_init(&a, &run->arena);
     WEFT_TRY(weft_pass_fold(&b, run->ctx->pool, &a));
+    weft_graph_init(&run->graph, &run->arena);
     return weft_pass_prune(&a, &run->graph);
 }
 
@@ -85,6 +87,7 @@ static weft_result place_values(weft_cpu_run *run, const weft_session_params *p)
 static weft_result prepare_fast(weft_cpu_run *run)
 {
     const weft_graph *g = &run->graph;
+    size_t most = 0;
     run->fast = weft_arena_new(&run->arena, sizeof *run->fast * (size_t) (g->node_count + 1));
     run->state = weft_arena_new(&run->arena, sizeof *run->state * (size_t) (g->node_count + 1));
     if (!run->fast || !run->state) return WEFT_ERR_MEMORY;
@@ -95,10 +98,14 @@ static weft_result prepare_fast(weft_cpu_run *run)
         if (!f) continue;
         if (!constant) return WEFT_ERR_MEMORY;
         for (int k = 0; k < n->in_count; k++) constant[k] = n->in[k] >= 0 && n->in_constant[k] ? run->data[n->in[k]] : NULL;
-        WEFT_TRY(f->prepare(run->ctx, n, constant, &run->state[i]));
+        size_t scratch = 0;
+        WEFT_TRY(f->prepare(run->ctx, n, constant, &run->state[i], &scratch));
         if (run->state[i]) run->fast[i] = f;
+        if (scratch > most) most = scratch;
     }
-    return WEFT_OK;
+    run->scratch = weft_new(run->ctx, most + 64);
+    run->facts.workspace_bytes += most;
+    return run->scratch ? WEFT_OK : WEFT_ERR_MEMORY;
 }
 
 weft_result weft_cpu_run_create(weft_context *ctx, const weft_graph *bound, const weft_session_params *p, bool fast, weft_cpu_run **out)
@@ -121,6 +128,7 @@ void weft_cpu_run_destroy(weft_cpu_run *run)
     if (!run) return;
     for (int i = 0; run->fast && run->state && i < run->graph.node_count; i++)
         if (run->fast[i]) run->fast[i]->destroy(run->ctx, run->state[i]);
+    weft_delete(run->ctx, run->scratch);
     weft_delete(run->ctx, run->block);
     weft_arena_free(&run->arena);
     weft_delete(run->ctx, run);
@@ -142,7 +150,7 @@ weft_result weft_cpu_run_go(weft_cpu_run *run, const void *const *in, void *cons
         for (int k = 0; k < n->in_count; k++) ins[k] = n->in[k] < 0 ? NULL : run->data[n->in[k]];
         for (int k = 0; k < n->out_count; k++) to[k] = (void *) (uintptr_t) run->data[n->out[k]];
         weft_result r = WEFT_OK;
-        if (run->fast && run->fast[i]) r = run->fast[i]->run(run->state[i], run->ctx->pool, n, to, ins);
+        if (run->fast && run->fast[i]) r = run->fast[i]->run(run->state[i], run->ctx, n, to, ins, run->scratch + (64 - (uintptr_t) run->scratch % 64));
         else weft_node_compute(run->ctx->pool, n, to, ins);
         if (ins != from) weft_delete(run->ctx, ins);
         WEFT_TRY(r);

@@ -205,7 +205,7 @@ double weft_node_flops(const weft_node *n)
 
 weft_value *weft_graph_new_map(const weft_graph *from, weft_graph *to)
 {
-    to->bound = from->bound;
+    *to = (weft_graph) { .arena = to->arena, .bound = from->bound };
     weft_value *map = weft_arena_new(to->arena, sizeof *map * (size_t) (from->value_count + 1));
     for (int i = 0; map && i < from->value_count; i++) map[i] = -1;
     return map;

@@ -63,7 +63,7 @@ void weft_attr_defaults(const weft_op *op, void *attrs);
 // Sets one attribute from numbers or a word; the sentence names operator and attribute.
 weft_result weft_attr_set(const weft_op *op, void *attrs, const char *name, const char *text, const double *num, int count);
 
-// --- Passes: `from` -> `to` (initialised, empty). Each in a file of its name. -------------------------------
+// --- Passes: `from` -> `to`, which is emptied first. Each in a file of its name. ----------------------------
 
 // bind.c: named dimensions become numbers (dims[k] for -k-1), every shape is inferred.
 weft_result weft_pass_bind(const weft_graph *from, const int64_t *dims, weft_graph *to);
@@ -100,6 +100,6 @@ weft_result weft_graph_copy_inputs(const weft_graph *from, weft_graph *to, weft_
 weft_value weft_graph_map(const weft_graph *from, weft_graph *to, weft_value *map, weft_value v); // constants come along
 weft_result weft_graph_copy_node(const weft_graph *from, const weft_node *n, weft_graph *to, weft_value *map);
 weft_result weft_graph_copy_outputs(const weft_graph *from, weft_graph *to, weft_value *map);
-weft_value *weft_graph_new_map(const weft_graph *from, weft_graph *to); // filled with -1
+weft_value *weft_graph_new_map(const weft_graph *from, weft_graph *to); // empties `to`; the map is filled with -1
 
 double weft_node_flops(const weft_node *n);

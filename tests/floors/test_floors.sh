@@ -11,7 +11,7 @@ check() { # folder, the prefixes it may include
 check engine/base  'base|weft|sys'
 check engine/graph 'base|graph|weft'
 check engine/ops   'base|graph|ops|params|weft'
-check engine/cpu   'base|graph|cpu|weft|oneapi'
+check engine/cpu   'base|graph|ops|cpu|weft|oneapi'
 check engine/vk    'base|graph|vk|vulkan|weft'
 check engine/edit  'base|edit|weft'
 check engine/api   'base|graph|cpu|vk|edit|weft'

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "cpu/epilogue.h"
+#include <string.h>
+
+// Several versions of the loops, one per instruction set, chosen when the program starts.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define CLONES
+#endif
+
+// e^x to 2 ulp: e^x = 2^n e^r with |r| <= ln 2 / 2, and e^r by its Taylor series. Branch-free, so that loops vectorise.
+static inline float exp_fast(float x)
+{
+    const float shift = 0x1.8p23f; // adding it rounds to a whole number
+    x = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
+    const float t = x * 1.44269504f + shift, n = t - shift;
+    const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+    const float p = 1.0f + r * (1.0f + r * (0.5f + r * (0.16666667f + r * (0.041666668f + r * (0.008333334f + r * (0.0013888889f + r * 1.984127e-4f))))));
+    int32_t bits;
+    float scale;
+    memcpy(&bits, &t, 4);
+    bits = (bits - 0x4b400000 + 127) << 23;
+    memcpy(&scale, &bits, 4);
+    return p * scale;
+}
+
+CLONES static void elu(float *y, int64_t count, float a)
+{
+    for (int64_t i = 0; i < count; i++) y[i] = y[i] > 0 ? y[i] : a * (exp_fast(y[i]) - 1);
+}
+CLONES static void leaky(float *y, int64_t count, float a)
+{
+    for (int64_t i = 0; i < count; i++) y[i] = y[i] > 0 ? y[i] : a * y[i];
+}
+CLONES static void sigmoid(float *y, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) y[i] = 1 / (1 + exp_fast(-y[i]));
+}
+CLONES static void times_sigmoid(float *y, const float *gate, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) y[i] /= 1 + exp_fast(-gate[i]);
+}
+CLONES static void plus(float *y, const float *r, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) y[i] += r[i];
+}
+
+static bool is(const weft_conv_attrs *at, const char *name) // whether `act` is this choice
+{
+    const char *choice = weft_activation_names;
+    for (int k = 0; k < at->act; k++) choice += strcspn(choice, "|") + 1;
+    const size_t n = strlen(name);
+    return !strncmp(choice, name, n) && (choice[n] == '|' || !choice[n]);
+}
+
+static void activate(const weft_conv_attrs *at, float *y, int64_t count)
+{
+    if (!at->act) return;
+    if (is(at, "relu")) leaky(y, count, 0);
+    else if (is(at, "leaky_relu")) leaky(y, count, at->a);
+    else if (is(at, "elu")) elu(y, count, at->a);
+    else if (is(at, "sigmoid")) sigmoid(y, count);
+    else
+        for (int64_t i = 0; i < count; i++) y[i] = (float) weft_activate(at->act, y[i], at->a, at->b);
+}
+
+void weft_cpu_epilogue(const weft_conv_attrs *at, const float *sum, const float *gate, const float *r, float *y, int64_t count)
+{
+    if (y != sum) memcpy(y, sum, (size_t) count * sizeof *y);
+    if (r && at->residual == WEFT_RESIDUAL_BEFORE) plus(y, r, count);
+    activate(at, y, count);
+    if (gate) times_sigmoid(y, gate, count);
+    if (r && at->residual == WEFT_RESIDUAL_AFTER) plus(y, r, count);
+}

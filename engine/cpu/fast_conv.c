@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: MIT
+// conv2d and conv_transpose2d on oneDNN, which chooses algorithm and blocked layout; the plain NCHW of the graph is
+// reordered on the way in and out. Padding other than zeros is made by hand, the epilogue by cpu/epilogue.c.
+#ifdef WEFT_DNNL
+#include "cpu/epilogue.h"
+#include "cpu/fast.h"
+#include <oneapi/dnnl/dnnl.h>
+#include <string.h>
+
+typedef struct conv_state {
+    dnnl_engine_t engine;
+    dnnl_stream_t stream;
+    dnnl_primitive_t conv, load, store;            // load and store: reorders, NULL where the layout is plain already
+    dnnl_memory_t plain_x, plain_y, x, y, weights, bias; // plain_*: NCHW; x, y: as the convolution wants them
+    size_t padded_bytes, x_bytes, y_bytes, sum_bytes;    // parts of the scratch, multiples of 64
+    int64_t padded_h, padded_w;                          // 0: no padding by hand
+    bool finish;                                         // the epilogue has work to do
+} conv_state;
+
+static void destroy(weft_context *ctx, void *state)
+{
+    conv_state *s = state;
+    if (!s) return;
+    dnnl_primitive_t primitives[] = { s->conv, s->load, s->store };
+    dnnl_memory_t memories[] = { s->plain_x, s->plain_y, s->x, s->y, s->weights, s->bias };
+    for (int i = 0; i < 3; i++)
+        if (primitives[i]) dnnl_primitive_destroy(primitives[i]);
+    for (int i = 0; i < 6; i++)
+        if (memories[i]) dnnl_memory_destroy(memories[i]);
+    if (s->stream) dnnl_stream_destroy(s->stream);
+    if (s->engine) dnnl_engine_destroy(s->engine);
+    weft_delete(ctx, s);
+}
+
+typedef struct geometry { // in oneDNN's terms
+    dnnl_dims_t x, w, b, y, stride, dilation, before, after;
+    int w_rank;
+    bool transposed;
+} geometry;
+
+static void describe(const weft_node *n, conv_state *s, bool transposed, geometry *g)
+{
+    const weft_conv_attrs *at = n->attrs;
+    const int64_t *xs = n->in_shape[0].dim, *ws = n->in_shape[1].dim, *ys = n->out_shape[0].dim;
+    const int64_t co = at->gate ? 2 * ys[1] : ys[1], groups = at->groups;
+    *g = (geometry) { .x = { xs[0], xs[1], xs[2], xs[3] }, .b = { co }, .y = { ys[0], co, ys[2], ys[3] }, .transposed = transposed };
+    int k = 0;
+    if (groups > 1) g->w[k++] = groups;
+    g->w[k++] = co / groups, g->w[k++] = xs[1] / groups, g->w[k++] = ws[2], g->w[k++] = ws[3];
+    g->w_rank = k;
+    for (int d = 0; d < 2; d++) {
+        g->stride[d] = at->stride[d], g->dilation[d] = at->dilation[d] - 1;
+        g->before[d] = at->pads[d];
+        // What the library wants after is what makes its own size formula come out at ours.
+        const int64_t window = at->dilation[d] * (ws[2 + d] - 1) + 1;
+        g->after[d] = transposed ? (xs[2 + d] - 1) * at->stride[d] + window - at->pads[d] - ys[2 + d]
+                                 : (ys[2 + d] - 1) * at->stride[d] + window - at->pads[d] - xs[2 + d];
+    }
+    if (transposed || at->pad_mode == WEFT_PAD_ZERO || !(at->pads[0] | at->pads[1] | at->pads[2] | at->pads[3])) return;
+    for (int d = 0; d < 2; d++) {
+        g->x[2 + d] = xs[2 + d] + at->pads[d] + at->pads[2 + d];
+        g->after[d] -= at->pads[2 + d];
+        g->before[d] = 0;
+    }
+    s->padded_h = g->x[2], s->padded_w = g->x[3];
+}
+
+static dnnl_status_t reorder(dnnl_engine_t engine, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to, dnnl_primitive_t *out)
+{
+    dnnl_primitive_desc_t pd;
+    if (dnnl_memory_desc_equal(from, to)) return dnnl_success;
+    dnnl_status_t r = dnnl_reorder_primitive_desc_create(&pd, from, engine, to, engine, NULL);
+    if (r != dnnl_success) return r;
+    r = dnnl_primitive_create(out, pd);
+    dnnl_primitive_desc_destroy(pd);
+    return r;
+}
+
+#define TRY(call)                                 \
+    do {                                          \
+        const dnnl_status_t r_ = (call);          \
+        if (r_ != dnnl_success) return r_;        \
+    } while (0)
+
+static dnnl_status_t convolution(conv_state *s, const geometry *g, bool bias, dnnl_primitive_desc_t *out)
+{
+    dnnl_memory_desc_t x, w, b, y;
+    TRY(dnnl_memory_desc_init_by_tag(&x, 4, g->x, dnnl_f32, dnnl_format_tag_any));
+    TRY(dnnl_memory_desc_init_by_tag(&w, g->w_rank, g->w, dnnl_f32, dnnl_format_tag_any));
+    TRY(dnnl_memory_desc_init_by_tag(&b, 1, g->b, dnnl_f32, dnnl_a));
+    TRY(dnnl_memory_desc_init_by_tag(&y, 4, g->y, dnnl_f32, dnnl_format_tag_any));
+    if (g->transposed) {
+        dnnl_deconvolution_desc_t d;
+        TRY(dnnl_dilated_deconvolution_forward_desc_init(&d, dnnl_forward_inference, dnnl_deconvolution_direct, &x, &w, bias ? &b : NULL, &y,
+                                                         g->stride, g->dilation, g->before, g->after));
+        return dnnl_primitive_desc_create(out, &d, NULL, s->engine, NULL);
+    }
+    dnnl_convolution_desc_t d;
+    TRY(dnnl_dilated_convolution_forward_desc_init(&d, dnnl_forward_inference, dnnl_convolution_auto, &x, &w, bias ? &b : NULL, &y, g->stride,
+                                                   g->dilation, g->before, g->after));
+    return dnnl_primitive_desc_create(out, &d, NULL, s->engine, NULL);
+}
+
+static dnnl_status_t execute(conv_state *s, dnnl_primitive_t p, int count, const dnnl_exec_arg_t *args)
+{
+    TRY(dnnl_primitive_execute(p, s->stream, count, args));
+    return dnnl_stream_wait(s->stream);
+}
+
+static dnnl_status_t load_weights(conv_state *s, const geometry *g, const dnnl_memory_desc_t *want, const float *data)
+{
+    dnnl_memory_desc_t plain;
+    dnnl_memory_t from = NULL;
+    dnnl_primitive_t move = NULL;
+    const dnnl_format_tag_t tag = g->transposed ? (g->w_rank == 5 ? dnnl_giohw : dnnl_iohw) : (g->w_rank == 5 ? dnnl_goihw : dnnl_oihw);
+    TRY(dnnl_memory_desc_init_by_tag(&plain, g->w_rank, g->w, dnnl_f32, tag));
+    TRY(dnnl_memory_create(&s->weights, want, s->engine, DNNL_MEMORY_ALLOCATE));
+    TRY(dnnl_memory_create(&from, &plain, s->engine, (void *) (uintptr_t) data));
+    dnnl_status_t r = reorder(s->engine, &plain, want, &move);
+    if (r == dnnl_success && move) r = execute(s, move, 2, (dnnl_exec_arg_t[]) { { DNNL_ARG_FROM, from }, { DNNL_ARG_TO, s->weights } });
+    else if (r == dnnl_success) {
+        void *to = NULL;
+        r = dnnl_memory_get_data_handle(s->weights, &to);
+        if (r == dnnl_success) memcpy(to, data, dnnl_memory_desc_get_size(want));
+    }
+    if (move) dnnl_primitive_destroy(move);
+    dnnl_memory_destroy(from);
+    return r;
+}
+
+static size_t round_up(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+static dnnl_status_t build(conv_state *s, const weft_node *n, const geometry *g, const void *const *constant)
+{
+    const weft_conv_attrs *at = n->attrs;
+    dnnl_primitive_desc_t pd = NULL;
+    dnnl_memory_desc_t plain_x, plain_y, b;
+    TRY(dnnl_engine_create(&s->engine, dnnl_cpu, 0));
+    TRY(dnnl_stream_create(&s->stream, s->engine, dnnl_stream_default_flags));
+    TRY(convolution(s, g, weft_has(n, 2), &pd));
+    const dnnl_memory_desc_t x = *dnnl_primitive_desc_query_md(pd, dnnl_query_src_md, 0);
+    const dnnl_memory_desc_t y = *dnnl_primitive_desc_query_md(pd, dnnl_query_dst_md, 0);
+    const dnnl_memory_desc_t w = *dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
+    const dnnl_status_t made = dnnl_primitive_create(&s->conv, pd);
+    dnnl_primitive_desc_destroy(pd);
+    TRY(made);
+    TRY(dnnl_memory_desc_init_by_tag(&plain_x, 4, g->x, dnnl_f32, dnnl_nchw));
+    TRY(dnnl_memory_desc_init_by_tag(&plain_y, 4, g->y, dnnl_f32, dnnl_nchw));
+    TRY(dnnl_memory_desc_init_by_tag(&b, 1, g->b, dnnl_f32, dnnl_a));
+    TRY(load_weights(s, g, &w, constant[1]));
+    TRY(reorder(s->engine, &plain_x, &x, &s->load));
+    TRY(reorder(s->engine, &y, &plain_y, &s->store));
+    TRY(dnnl_memory_create(&s->plain_x, &plain_x, s->engine, NULL));
+    TRY(dnnl_memory_create(&s->plain_y, &plain_y, s->engine, NULL));
+    TRY(dnnl_memory_create(&s->x, &x, s->engine, NULL));
+    TRY(dnnl_memory_create(&s->y, &y, s->engine, NULL));
+    if (weft_has(n, 2)) TRY(dnnl_memory_create(&s->bias, &b, s->engine, NULL));
+    s->finish = at->act || at->gate || weft_has(n, 3);
+    s->padded_bytes = s->padded_h ? round_up(dnnl_memory_desc_get_size(&plain_x)) : 0;
+    s->x_bytes = s->load ? round_up(dnnl_memory_desc_get_size(&x)) : 0;
+    s->y_bytes = s->store ? round_up(dnnl_memory_desc_get_size(&y)) : 0;
+    s->sum_bytes = at->gate ? round_up(dnnl_memory_desc_get_size(&plain_y)) : 0;
+    return dnnl_success;
+}
+
+static weft_result prepare(weft_context *ctx, const weft_node *n, const void *const *constant, bool transposed, void **state, size_t *scratch)
+{
+    geometry g;
+    *state = NULL;
+    if (!constant[1]) return WEFT_OK;
+    conv_state *s = weft_new(ctx, sizeof *s);
+    if (!s) return WEFT_ERR_MEMORY;
+    describe(n, s, transposed, &g);
+    const dnnl_status_t r = build(s, n, &g, constant);
+    if (r != dnnl_success) { // the library cannot do it: the truth can
+        destroy(ctx, s);
+        if (r == dnnl_out_of_memory) return weft_fail_memory(0);
+        weft_log(ctx, WEFT_LOG_DEBUG, "%s '%s': oneDNN declines (status %d)", n->op->name, n->name, (int) r);
+        return WEFT_OK;
+    }
+    *scratch = s->padded_bytes + s->x_bytes + s->y_bytes + s->sum_bytes;
+    *state = s;
+    return WEFT_OK;
+}
+
+static weft_result prepare_conv(weft_context *ctx, const weft_node *n, const void *const *constant, void **state, size_t *scratch)
+{
+    return prepare(ctx, n, constant, false, state, scratch);
+}
+static weft_result prepare_transposed(weft_context *ctx, const weft_node *n, const void *const *constant, void **state, size_t *scratch)
+{
+    return prepare(ctx, n, constant, true, state, scratch);
+}
+
+typedef struct pad_job { const weft_node *node; const float *x; float *padded; int64_t h, w; } pad_job;
+
+static void pad_rows(void *user, int64_t begin, int64_t end)
+{
+    const pad_job *j = user;
+    const weft_conv_attrs *at = j->node->attrs;
+    const int64_t *xs = j->node->in_shape[0].dim;
+    for (int64_t row = begin; row < end; row++) {
+        const int64_t hi = weft_pad_at(at->pad_mode, row % j->h - at->pads[0], xs[2]);
+        const float *from = j->x + (row / j->h * xs[2] + hi) * xs[3];
+        float *to = j->padded + row * j->w;
+        for (int64_t k = 0; k < j->w; k++) to[k] = from[weft_pad_at(at->pad_mode, k - at->pads[1], xs[3])];
+    }
+}
+
+typedef struct finish_job { const weft_node *node; const float *sum, *r; float *y; } finish_job;
+
+static void finish_channels(void *user, int64_t begin, int64_t end)
+{
+    const finish_job *j = user;
+    const weft_conv_attrs *at = j->node->attrs;
+    const int64_t *ys = j->node->out_shape[0].dim, area = ys[2] * ys[3];
+    for (int64_t c = begin; c < end; c++) { // of n * co
+        const float *sum = j->sum + (at->gate ? c / ys[1] * 2 * ys[1] + c % ys[1] : c) * area;
+        weft_cpu_epilogue(at, sum, at->gate ? sum + ys[1] * area : NULL, j->r ? j->r + c * area : NULL, j->y + c * area, area);
+    }
+}
+
+static weft_result run(void *state, weft_context *ctx, const weft_node *n, void *const *out, const void *const *in, void *scratch)
+{
+    conv_state *s = state;
+    const weft_conv_attrs *at = n->attrs;
+    const int64_t *xs = n->in_shape[0].dim, *ys = n->out_shape[0].dim;
+    unsigned char *padded = scratch, *x = padded + s->padded_bytes, *y = x + s->x_bytes, *sum = y + s->y_bytes;
+    void *plain_x = (void *) (uintptr_t) in[0], *plain_y = at->gate ? (void *) sum : out[0];
+    if (s->padded_h) {
+        weft_parallel(ctx->pool, xs[0] * xs[1] * s->padded_h, 32, pad_rows, &(pad_job) { n, in[0], (float *) padded, s->padded_h, s->padded_w });
+        plain_x = padded;
+    }
+    dnnl_memory_set_data_handle(s->plain_x, plain_x);
+    dnnl_memory_set_data_handle(s->x, s->load ? x : plain_x);
+    dnnl_memory_set_data_handle(s->plain_y, plain_y);
+    dnnl_memory_set_data_handle(s->y, s->store ? y : plain_y);
+    if (s->bias) dnnl_memory_set_data_handle(s->bias, (void *) (uintptr_t) in[2]);
+    dnnl_status_t r = dnnl_success;
+    if (s->load) r = execute(s, s->load, 2, (dnnl_exec_arg_t[]) { { DNNL_ARG_FROM, s->plain_x }, { DNNL_ARG_TO, s->x } });
+    if (r == dnnl_success)
+        r = execute(s, s->conv, s->bias ? 4 : 3, (dnnl_exec_arg_t[]) { { DNNL_ARG_SRC, s->x }, { DNNL_ARG_WEIGHTS, s->weights },
+                                                                       { DNNL_ARG_DST, s->y }, { DNNL_ARG_BIAS, s->bias } });
+    if (r == dnnl_success && s->store) r = execute(s, s->store, 2, (dnnl_exec_arg_t[]) { { DNNL_ARG_FROM, s->y }, { DNNL_ARG_TO, s->plain_y } });
+    if (r == dnnl_out_of_memory) return weft_fail_memory(0);
+    if (r != dnnl_success) return weft_node_fail(n, "oneDNN failed with status %d", (int) r), WEFT_ERR_UNSUPPORTED;
+    if (s->finish)
+        weft_parallel(ctx->pool, ys[0] * ys[1], 1, finish_channels, &(finish_job) { n, plain_y, weft_has(n, 3) ? in[3] : NULL, out[0] });
+    return WEFT_OK;
+}
+
+const weft_cpu_fast weft_cpu_fast_conv2d = { "conv2d", prepare_conv, run, destroy };
+const weft_cpu_fast weft_cpu_fast_conv_transpose2d = { "conv_transpose2d", prepare_transposed, run, destroy };
+#endif // WEFT_DNNL
+typedef int weft_cpu_fast_conv_not_empty; // ISO C wants a declaration
