@@ -3,12 +3,14 @@
 #include "cpu/fast.h"
 #include <string.h>
 
-extern const weft_cpu_fast weft_cpu_fast_conv2d, weft_cpu_fast_conv_transpose2d;
+extern const weft_cpu_fast weft_cpu_fast_conv2d, weft_cpu_fast_conv_transpose2d, weft_cpu_fast_matmul, weft_cpu_fast_linear;
 
 static const weft_cpu_fast *const table[] = {
 #ifdef WEFT_DNNL
     &weft_cpu_fast_conv2d,
     &weft_cpu_fast_conv_transpose2d,
+    &weft_cpu_fast_matmul,
+    &weft_cpu_fast_linear,
 #endif
     NULL
 };

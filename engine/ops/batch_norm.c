@@ -5,12 +5,11 @@
 #include "params/batch_norm.h"
 #include <math.h>
 
-typedef struct batch_norm_attrs { float eps; int32_t batch_stats; } batch_norm_attrs;
 enum { SCALE = 1, BIAS, MEAN, VAR };
 
 static weft_result batch_norm_infer(weft_node *n)
 {
-    const batch_norm_attrs *at = n->attrs;
+    const weft_batch_norm_attrs *at = n->attrs;
     static const char *const what[] = { "x", "scale", "bias", "mean", "var" };
     if (n->in_shape[0].rank < 2) return weft_node_fail(n, "x must have at least 2 dimensions");
     for (int i = SCALE; i <= VAR; i++) WEFT_TRY(weft_norm_vector(n, i, what[i], n->in_shape[0].dim[1]));
@@ -24,7 +23,7 @@ static int64_t batch_norm_items(const weft_node *n) { return n->in_shape[0].dim[
 
 static void batch_norm_cpu(const weft_node *n, const weft_cpu_args *arg)
 {
-    const batch_norm_attrs *at = n->attrs;
+    const weft_batch_norm_attrs *at = n->attrs;
     const weft_norm_view v = weft_norm_look(n->in_shape[0], WEFT_ROW);
     const weft_real *x = arg->in[0], *scale = weft_has(n, SCALE) ? arg->in[SCALE] : NULL, *bias = weft_has(n, BIAS) ? arg->in[BIAS] : NULL;
     weft_real *y = arg->out[0];
@@ -43,7 +42,7 @@ static void batch_norm_cpu(const weft_node *n, const weft_cpu_args *arg)
 
 static weft_result batch_norm_emit(const weft_node *n, weft_emit *e)
 {
-    const batch_norm_attrs *at = n->attrs;
+    const weft_batch_norm_attrs *at = n->attrs;
     if (at->batch_stats) return weft_norm_emit(n, e, n->in_shape[0].dim[1], true, at->eps);
     WEFT_TRY(weft_loop_check(n));
     int64_t stride[WEFT_LOOP_TENSORS][WEFT_MAX_RANK] = { { 0 } };
@@ -64,7 +63,7 @@ static weft_result batch_norm_emit(const weft_node *n, weft_emit *e)
 
 static double batch_norm_flops(const weft_node *n)
 {
-    return (((const batch_norm_attrs *) n->attrs)->batch_stats ? 8.0 : 4.0) * (double) weft_shape_count(n->out_shape[0]);
+    return (((const weft_batch_norm_attrs *) n->attrs)->batch_stats ? 8.0 : 4.0) * (double) weft_shape_count(n->out_shape[0]);
 }
 
 const weft_op weft_op_batch_norm = {
@@ -72,10 +71,10 @@ const weft_op weft_op_batch_norm = {
     .doc = "y = (x - mean[c]) / sqrt(var[c] + eps) * scale[c] + bias[c], channels being dimension 1. With `batch_stats` mean and "
            "(biased) variance are those of x over all other dimensions. Ioffe and Szegedy 2015.",
     .out_names = "y", .in_names = "x scale? bias? mean? var?", .flags = WEFT_OP_STRIDED,
-    .attr_bytes = sizeof(batch_norm_attrs),
+    .attr_bytes = sizeof(weft_batch_norm_attrs),
     .attrs = (const weft_attr[]) {
-        WEFT_ATTR(batch_norm_attrs, eps, FLOAT, .def = 1e-5, .min = 0, .max = 1, .doc = "added to the variance"),
-        WEFT_ATTR(batch_norm_attrs, batch_stats, INT, .min = 0, .max = 1, .doc = "1: take mean and variance from x"),
+        WEFT_ATTR(weft_batch_norm_attrs, eps, FLOAT, .def = 1e-5, .min = 0, .max = 1, .doc = "added to the variance"),
+        WEFT_ATTR(weft_batch_norm_attrs, batch_stats, INT, .min = 0, .max = 1, .doc = "1: take mean and variance from x"),
         { 0 }
     },
     .infer = batch_norm_infer, .items = batch_norm_items, .cpu = batch_norm_cpu, .emit = batch_norm_emit, .flops = batch_norm_flops,
@@ -84,9 +83,9 @@ const weft_op weft_op_batch_norm = {
         { .in = { WEFT_SHAPE(3, 65), WEFT_SHAPE(65), WEFT_SHAPE(65), WEFT_SHAPE(65), WEFT_SHAPE(65) }, .low = 0.1, .high = 2 },
         { .in = { WEFT_SHAPE(2, 4, 31), WEFT_SHAPE(4), WEFT_SHAPE(4), WEFT_SHAPE(4), WEFT_SHAPE(4) }, .in_count = 5, .absent = 1 << BIAS,
           .low = 0.1, .high = 2 },
-        { .in = { WEFT_SHAPE(2, 3, 33, 17), WEFT_SHAPE(3), WEFT_SHAPE(3) }, .attrs = &(batch_norm_attrs) { 1e-5f, 1 } },
-        { .in = { WEFT_SHAPE(3, 67, 4, 4) }, .attrs = &(batch_norm_attrs) { 1e-5f, 1 }, .low = 50, .high = 51 },
-        { .in = { WEFT_SHAPE(5, 3) }, .attrs = &(batch_norm_attrs) { 1e-5f, 1 } },
+        { .in = { WEFT_SHAPE(2, 3, 33, 17), WEFT_SHAPE(3), WEFT_SHAPE(3) }, .attrs = &(weft_batch_norm_attrs) { 1e-5f, 1 } },
+        { .in = { WEFT_SHAPE(3, 67, 4, 4) }, .attrs = &(weft_batch_norm_attrs) { 1e-5f, 1 }, .low = 50, .high = 51 },
+        { .in = { WEFT_SHAPE(5, 3) }, .attrs = &(weft_batch_norm_attrs) { 1e-5f, 1 } },
         { 0 }
     },
     .tolerance = 2e-5,

@@ -19,3 +19,7 @@ typedef struct weft_gemm {
 void weft_gemm_truth(const weft_gemm *g, const weft_real *a, const weft_real *b, const weft_real *bias, weft_real *y, int64_t begin,
                      int64_t end);
 weft_result weft_gemm_emit(const weft_gemm *g, weft_emit *e);
+
+// The product that a node of these rows is.
+weft_gemm weft_matmul_gemm(const weft_node *n);
+weft_gemm weft_linear_gemm(const weft_node *n);

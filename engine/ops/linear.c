@@ -3,7 +3,7 @@
 #include "ops/gemm.h"
 #include "ops/loop.h"
 
-static weft_gemm gemm_of(const weft_node *n)
+weft_gemm weft_linear_gemm(const weft_node *n)
 {
     const weft_shape x = n->in_shape[0], w = n->in_shape[1];
     return (weft_gemm) {
@@ -29,13 +29,13 @@ static int64_t linear_items(const weft_node *n) { return weft_shape_count(n->in_
 
 static void linear_cpu(const weft_node *n, const weft_cpu_args *arg)
 {
-    const weft_gemm g = gemm_of(n);
+    const weft_gemm g = weft_linear_gemm(n);
     weft_gemm_truth(&g, arg->in[0], arg->in[1], g.has_bias ? arg->in[2] : NULL, arg->out[0], arg->begin, arg->end);
 }
 
 static weft_result linear_emit(const weft_node *n, weft_emit *e)
 {
-    const weft_gemm g = gemm_of(n);
+    const weft_gemm g = weft_linear_gemm(n);
     WEFT_TRY(weft_loop_check(n));
     return weft_gemm_emit(&g, e);
 }

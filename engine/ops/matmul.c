@@ -7,7 +7,7 @@ typedef struct matmul_attrs { int32_t trans_a, trans_b; } matmul_attrs;
 
 static weft_shape outer(weft_shape s) { return s.rank -= 2, s; }
 
-static weft_gemm gemm_of(const weft_node *n)
+weft_gemm weft_matmul_gemm(const weft_node *n)
 {
     const matmul_attrs *at = n->attrs;
     const weft_shape a = n->in_shape[0], b = n->in_shape[1];
@@ -44,20 +44,20 @@ static int64_t matmul_items(const weft_node *n)
 
 static void matmul_cpu(const weft_node *n, const weft_cpu_args *arg)
 {
-    const weft_gemm g = gemm_of(n);
+    const weft_gemm g = weft_matmul_gemm(n);
     weft_gemm_truth(&g, arg->in[0], arg->in[1], NULL, arg->out[0], arg->begin, arg->end);
 }
 
 static weft_result matmul_emit(const weft_node *n, weft_emit *e)
 {
-    const weft_gemm g = gemm_of(n);
+    const weft_gemm g = weft_matmul_gemm(n);
     WEFT_TRY(weft_loop_check(n));
     return weft_gemm_emit(&g, e);
 }
 
 static double matmul_flops(const weft_node *n)
 {
-    return 2.0 * (double) weft_shape_count(n->out_shape[0]) * (double) gemm_of(n).k;
+    return 2.0 * (double) weft_shape_count(n->out_shape[0]) * (double) weft_matmul_gemm(n).k;
 }
 
 const weft_op weft_op_matmul = {

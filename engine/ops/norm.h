@@ -18,3 +18,6 @@ weft_result weft_norm_emit(const weft_node *n, weft_emit *e, int64_t groups, boo
 
 // Input i, where present, must be a vector of `count` numbers.
 weft_result weft_norm_vector(const weft_node *n, int i, const char *what, int64_t count);
+
+// Attributes of batch_norm, which fusion looks at.
+typedef struct weft_batch_norm_attrs { float eps; int32_t batch_stats; } weft_batch_norm_attrs;

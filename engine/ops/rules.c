@@ -1,5 +1,120 @@
 // SPDX-License-Identifier: MIT
-// Fusion rules: which pairs of operators one kernel can do.
+// Fusion rules: which pairs of operators one kernel can do. Each is tried on a producer whose output nobody else needs.
+#include "graph/compute.h"
 #include "graph/rules.h"
+#include "ops/conv.h"
+#include "ops/norm.h"
+#include <string.h>
 
-const weft_fuse_rule weft_fuse_rules[] = { { 0 } };
+enum { X, W, B, R }; // inputs of a convolution
+
+// The fused node starts as the producer.
+static weft_conv_attrs *start(const weft_node *producer, weft_fused *out)
+{
+    out->op = producer->op;
+    out->in_count = 4;
+    for (int i = 0; i < 4; i++) out->in[i] = weft_has(producer, i) ? producer->in[i] : -1;
+    return memcpy(out->attrs, producer->attrs, sizeof(weft_conv_attrs));
+}
+
+// The numbers of a constant of the graph, NULL if it is none.
+static const float *constant(weft_graph *g, weft_value v)
+{
+    if (v < 0 || !g->values[v].weight || g->values[v].dtype != WEFT_F32) return NULL;
+    return weft_weight_numbers(g->arena, g->values[v].weight);
+}
+
+static bool is_bare(const weft_node *conv) // the sum comes out as it is
+{
+    const weft_conv_attrs *at = conv->attrs;
+    return !at->act && !at->gate && !weft_has(conv, R);
+}
+
+static int64_t channels(const weft_node *conv) { return conv->out_shape[0].dim[1]; }
+
+// conv -> batch_norm with known statistics: the norm is scale * s + shift per channel, and both fold into weights and bias.
+static bool conv_norm(weft_graph *g, const weft_node *conv, const weft_node *norm, int slot, weft_fused *out)
+{
+    const weft_batch_norm_attrs *at = norm->attrs;
+    const weft_conv_attrs *conv_at = conv->attrs;
+    const float *w = constant(g, conv->in[W]), *b = weft_has(conv, B) ? constant(g, conv->in[B]) : NULL, *part[5] = { NULL };
+    if (slot != 0 || at->batch_stats || !is_bare(conv) || !w || (weft_has(conv, B) && !b)) return false;
+    for (int i = 1; i < 5; i++) // scale, bias, mean, variance
+        if (weft_has(norm, i) && !(part[i] = constant(g, norm->in[i]))) return false;
+
+    const weft_shape ws = conv->in_shape[W];
+    const int64_t co = channels(conv), count = weft_shape_count(ws), taps = ws.dim[2] * ws.dim[3];
+    const bool transposed = conv->op->kernel_t_inputs != 0; // w is [ci, co / groups, ..] instead of [co, ci / groups, ..]
+    float *new_w = weft_arena_new(g->arena, (size_t) count * 4), *new_b = weft_arena_new(g->arena, (size_t) co * 4);
+    float *scale = weft_arena_new(g->arena, (size_t) co * 4);
+    if (!new_w || !new_b || !scale) return false;
+    for (int64_t c = 0; c < co; c++) {
+        const double s = (part[1] ? part[1][c] : 1) / sqrt((double) part[4][c] + at->eps);
+        scale[c] = (float) s;
+        new_b[c] = (float) (((b ? b[c] : 0) - (double) part[3][c]) * s + (part[2] ? part[2][c] : 0));
+    }
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t first = i / (ws.dim[1] * taps), second = i / taps % ws.dim[1];
+        const int64_t group = first / (ws.dim[0] / conv_at->groups);
+        new_w[i] = w[i] * scale[transposed ? group * ws.dim[1] + second : first];
+    }
+    start(conv, out);
+    out->in[W] = weft_graph_numbers(g, ws, new_w);
+    out->in[B] = weft_graph_numbers(g, (weft_shape) WEFT_SHAPE(co), new_b);
+    return true;
+}
+
+// Whether this shape is one number per channel of an image: [c, 1, 1] or [1, c, 1, 1].
+static bool per_channel(weft_shape s, int64_t c)
+{
+    return (s.rank == 3 || (s.rank == 4 && s.dim[0] == 1)) && s.dim[s.rank - 3] == c && s.dim[s.rank - 2] == 1 && s.dim[s.rank - 1] == 1;
+}
+
+// conv -> add of a constant per channel: the bias.
+static bool conv_bias(weft_graph *g, const weft_node *conv, const weft_node *add, int slot, weft_fused *out)
+{
+    const int64_t co = channels(conv);
+    const float *more = constant(g, add->in[1 - slot]), *b = weft_has(conv, B) ? constant(g, conv->in[B]) : NULL;
+    if (!more || !is_bare(conv) || (weft_has(conv, B) && !b) || !per_channel(add->in_shape[1 - slot], co)) return false;
+    float *sum = weft_arena_new(g->arena, (size_t) co * 4);
+    if (!sum) return false;
+    for (int64_t c = 0; c < co; c++) sum[c] = more[c] + (b ? b[c] : 0);
+    start(conv, out);
+    out->in[B] = weft_graph_numbers(g, (weft_shape) WEFT_SHAPE(co), sum);
+    return true;
+}
+
+// conv -> add of another value of the same shape: the residual.
+static bool conv_residual(weft_graph *g, const weft_node *conv, const weft_node *add, int slot, weft_fused *out)
+{
+    (void) g;
+    if (weft_has(conv, R) || add->in[0] == add->in[1] || !weft_shape_equal(add->in_shape[1 - slot], conv->out_shape[0])) return false;
+    start(conv, out)->residual = WEFT_RESIDUAL_AFTER;
+    out->in[R] = add->in[1 - slot];
+    return true;
+}
+
+// conv -> elementwise operator: the activation. A residual that was added to the bare sum comes before it.
+static bool conv_activation(weft_graph *g, const weft_node *conv, const weft_node *unary, int slot, weft_fused *out)
+{
+    weft_activation act;
+    const weft_conv_attrs *old = conv->attrs;
+    (void) g, (void) slot;
+    if (old->act || old->gate || !weft_activation_of(unary, &act)) return false;
+    weft_conv_attrs *at = start(conv, out);
+    at->act = act.act, at->a = act.a, at->b = act.b;
+    if (weft_has(conv, R)) at->residual = WEFT_RESIDUAL_BEFORE;
+    return true;
+}
+
+const weft_fuse_rule weft_fuse_rules[] = {
+    { "conv2d + batch_norm", "conv2d", "batch_norm", conv_norm },
+    { "conv_transpose2d + batch_norm", "conv_transpose2d", "batch_norm", conv_norm },
+    { "conv2d + bias", "conv2d", "add", conv_bias },
+    { "conv_transpose2d + bias", "conv_transpose2d", "add", conv_bias },
+    { "conv2d + residual", "conv2d", "add", conv_residual },
+    { "conv_transpose2d + residual", "conv_transpose2d", "add", conv_residual },
+    { "conv2d + activation", "conv2d", "*", conv_activation },
+    { "conv_transpose2d + activation", "conv_transpose2d", "*", conv_activation },
+    { 0 }
+};

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+// Every fusion rule: the fused graph has fewer nodes and gives the numbers of the unfused one.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "base/random.h"
+#include "cpu/run.h"
+#include "ops/conv.h"
+#include "ops/norm.h"
+#include <math.h>
+#include <string.h>
+
+typedef struct scene {
+    weft_context *ctx;
+    weft_arena arena;
+    weft_graph g;
+    weft_random random;
+} scene;
+
+static weft_value constant(scene *s, weft_shape shape, double low, double high)
+{
+    const int64_t count = weft_shape_count(shape);
+    float *f = weft_arena_new(&s->arena, (size_t) count * 4);
+    for (int64_t i = 0; i < count; i++) f[i] = (float) weft_random_uniform(&s->random, low, high);
+    return weft_graph_numbers(&s->g, shape, f);
+}
+
+static const weft_conv_attrs plain = { .stride = { 1, 1 }, .dilation = { 1, 1 }, .pads = { 1, 1, 1, 1 }, .groups = 2 };
+static weft_value convolve(scene *s, const char *op, weft_value x)
+{
+    return weft_graph_call(&s->g, op, WEFT_V(x, constant(s, (weft_shape) WEFT_SHAPE(4, 2, 3, 3), -1, 1), constant(s, (weft_shape) WEFT_SHAPE(4), -1, 1)), &plain);
+}
+
+static weft_value norm(scene *s, weft_value x)
+{
+    const weft_shape c = WEFT_SHAPE(4);
+    return weft_graph_call(&s->g, "batch_norm",
+                           WEFT_V(x, constant(s, c, -1, 1), constant(s, c, -1, 1), constant(s, c, -1, 1), constant(s, c, 0.1, 2)),
+                           &(weft_batch_norm_attrs) { 1e-3f, 0 });
+}
+static weft_value bias(scene *s, weft_value x) { return weft_graph_call(&s->g, "add", WEFT_V(constant(s, (weft_shape) WEFT_SHAPE(4, 1, 1), -1, 1), x), NULL); }
+static weft_value act(scene *s, weft_value x) { return weft_graph_call(&s->g, "leaky_relu", WEFT_V(x), (const float[]) { 0.2f, 0 }); }
+static weft_value plus(scene *s, weft_value x, weft_value r) { return weft_graph_call(&s->g, "add", WEFT_V(x, r), NULL); }
+
+static weft_value conv_norm_act(scene *s, weft_value x) { return act(s, norm(s, convolve(s, "conv2d", x))); }
+static weft_value transpose_norm_act(scene *s, weft_value x) { return act(s, norm(s, convolve(s, "conv_transpose2d", x))); }
+static weft_value conv_bias_act(scene *s, weft_value x) { return act(s, bias(s, convolve(s, "conv2d", x))); }
+static weft_value conv_plus_act(scene *s, weft_value x) { return act(s, plus(s, x, convolve(s, "conv2d", x))); }
+static weft_value conv_act_plus(scene *s, weft_value x) { return plus(s, act(s, convolve(s, "conv2d", x)), x); }
+static weft_value conv_act_act(scene *s, weft_value x) { return act(s, act(s, convolve(s, "conv2d", x))); }
+
+static const struct { const char *name; weft_value (*build)(scene *s, weft_value x); int nodes; } rows[] = {
+    { "conv2d, batch_norm, leaky_relu", conv_norm_act, 1 },
+    { "conv_transpose2d, batch_norm, leaky_relu", transpose_norm_act, 1 },
+    { "conv2d, bias, leaky_relu", conv_bias_act, 1 },
+    { "conv2d, residual, leaky_relu", conv_plus_act, 1 },
+    { "conv2d, leaky_relu, residual", conv_act_plus, 1 },
+    { "conv2d, leaky_relu, leaky_relu", conv_act_act, 2 },
+};
+
+static void run_row(int row)
+{
+    scene s = { .random = { 3 } };
+    assert_int_equal(weft_context_create(NULL, &s.ctx), WEFT_OK);
+    s.arena.ctx = s.ctx;
+    weft_graph_init(&s.g, &s.arena);
+    s.g.bound = true;
+    const weft_shape shape = WEFT_SHAPE(2, 4, 5, 6);
+    enum { COUNT = 2 * 4 * 5 * 6 };
+    const weft_value x = weft_graph_input(&s.g, "x", WEFT_F32, shape);
+    weft_graph_output(&s.g, "y", rows[row].build(&s, x));
+    assert_int_equal(weft_graph_status(&s.g), WEFT_OK);
+
+    float in[COUNT], out[2][COUNT];
+    for (int i = 0; i < COUNT; i++) in[i] = (float) weft_random_uniform(&s.random, -1, 1);
+    for (int fast = 0; fast < 2; fast++) {
+        weft_cpu_run *run;
+        weft_session_facts facts;
+        assert_int_equal(weft_cpu_run_create(s.ctx, &s.g, &(weft_session_params) { 0 }, fast, &run), WEFT_OK);
+        assert_int_equal(weft_cpu_run_go(run, (const void *const[]) { in }, (void *const[]) { out[fast] }), WEFT_OK);
+        weft_cpu_run_measure(run, &facts);
+        if (fast) assert_int_equal(facts.dispatches, rows[row].nodes);
+        weft_cpu_run_destroy(run);
+    }
+    for (int i = 0; i < COUNT; i++)
+        if (!(fabsf(out[0][i] - out[1][i]) <= 1e-5f)) fail_msg("%s: element %d is %g, not %g", rows[row].name, i, out[1][i], out[0][i]);
+    weft_arena_free(&s.arena);
+    weft_context_destroy(&s.ctx);
+}
+
+static void fused_graphs_give_the_same_numbers(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) run_row((int) i);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(fused_graphs_give_the_same_numbers) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
