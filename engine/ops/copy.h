@@ -27,6 +27,9 @@ weft_result weft_copy_emit(const weft_node *n, weft_emit *e, weft_box_at *at);
 #define WEFT_COPY_ROW(name_) \
     .infer = name_##_infer, .items = weft_copy_items, .flops = weft_copy_flops, .cpu = name_##_cpu, .emit = name_##_emit
 
+// A weft_list of the given integers, for cases.
+#define WEFT_LIST(...) { sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t), { __VA_ARGS__ } }
+
 // Strides of an input or output as it lies in memory.
 void weft_in_strides(const weft_node *n, int k, int64_t stride[WEFT_MAX_RANK]);
 void weft_out_strides(const weft_node *n, int k, int64_t stride[WEFT_MAX_RANK]);
