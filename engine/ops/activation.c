@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ops/activation.h"
-#include <math.h>
 #include <string.h>
-#define max(a, b) fmax(a, b)
-#define min(a, b) fmin(a, b)
-#define abs(a) fabs(a)
+#include "ops/formula.h"
 
 const char weft_activation_names[] = "none"
 #define UNARY(name, ...) "|" #name
@@ -16,7 +13,7 @@ double weft_activate(int act, double x, double a, double b)
 {
     int line = 1;
     (void) a, (void) b;
-#define UNARY(label, doc, fwd) if (act == line++) return fwd;
+#define UNARY(label, attributes, values, doc, fwd) if (act == line++) return fwd;
 #include "params/unary.def"
 #undef UNARY
     return x;

@@ -2,89 +2,166 @@
 // Elementwise operators of two values with NumPy's broadcasting: params/binary.def is their whole definition.
 #include "ops/loop.h"
 #include "params/binary.h"
-#include <tgmath.h>
-#define max(a, b) fmax(a, b)
-#define min(a, b) fmin(a, b)
-#define abs(a) fabs(a)
+#include "ops/formula.h"
 
 enum {
-#define BINARY(name, doc, fwd) INDEX_##name,
+#define BINARY(name, ...) INDEX_##name,
 #include "params/binary.def"
 #undef BINARY
 };
 
+enum { REAL, POSITIVE, SLOPE, SAME, TRUTH };
+static const uint8_t kinds[] = {
+#define BINARY(name, kind, ...) kind,
+#include "params/binary.def"
+#undef BINARY
+};
+
+// The shape under which input k broadcasts: a slope [c] is [c, 1, 1, ...], so that it meets dimension 1 of x.
+static weft_shape operand(const weft_node *n, int k)
+{
+    weft_shape s = n->in_shape[k];
+    if (k == 0 || kinds[n->op->index] != SLOPE || s.rank != 1) return s;
+    for (; s.rank < n->in_shape[0].rank - 1; s.rank++) s.dim[s.rank] = 1;
+    return s;
+}
+
 static weft_result binary_infer(weft_node *n)
 {
     char a[WEFT_SHAPE_TEXT], b[WEFT_SHAPE_TEXT];
-    if (weft_shape_broadcast(n->in_shape[0], n->in_shape[1], &n->out_shape[0])) return WEFT_OK;
-    return weft_node_fail(n, "a %s and b %s do not broadcast", weft_shape_text(n->in_shape[0], a), weft_shape_text(n->in_shape[1], b));
+    const int kind = kinds[n->op->index];
+    if (n->in_dtype[0] != n->in_dtype[1]) return weft_node_fail(n, "one input holds integers, the other f32: cast one of them");
+    if (n->in_dtype[0] == WEFT_I32 && kind != SAME && kind != TRUTH) return weft_node_fail(n, "the inputs hold integers: cast them to f32");
+    n->out_dtype[0] = kind == TRUTH ? WEFT_F32 : n->in_dtype[0];
+    if (!weft_shape_broadcast(operand(n, 0), operand(n, 1), &n->out_shape[0]))
+        return weft_node_fail(n, "%s and %s do not broadcast", weft_shape_text(n->in_shape[0], a), weft_shape_text(n->in_shape[1], b));
+    if (kind == SLOPE && !weft_shape_equal(n->out_shape[0], n->in_shape[0]))
+        return weft_node_fail(n, "slope %s does not fit x %s", weft_shape_text(n->in_shape[1], b), weft_shape_text(n->in_shape[0], a));
+    return WEFT_OK;
 }
 
 static int64_t binary_items(const weft_node *n) { return weft_shape_count(n->out_shape[0]); }
 
-// Where element i of y finds its a and b.
-static void binary_positions(const weft_node *n, int64_t i, int64_t at[2])
+static void binary_loop(const weft_node *n, weft_loop *l)
 {
-    const weft_shape y = n->out_shape[0];
-    int64_t own[WEFT_MAX_RANK], stride[2][WEFT_MAX_RANK];
+    int64_t stride[3][WEFT_MAX_RANK], own[WEFT_MAX_RANK];
+    weft_layout_strides(n->out_shape[0], (weft_layout) n->out_layout[0], stride[0]);
     for (int k = 0; k < 2; k++) {
-        weft_shape_strides(n->in_shape[k], own);
-        weft_shape_stretch(n->in_shape[k], own, y, stride[k]);
-        at[k] = 0;
+        const weft_shape s = operand(n, k);
+        weft_layout_strides(s, s.rank == n->in_shape[k].rank ? (weft_layout) n->in_layout[k] : WEFT_ROW, own);
+        weft_shape_stretch(s, own, n->out_shape[0], stride[k + 1]);
     }
-    for (int d = y.rank - 1; d >= 0; i /= y.dim[d], d--)
-        for (int k = 0; k < 2; k++) at[k] += i % y.dim[d] * stride[k][d];
+    weft_loop_make(l, n->out_shape[0], 3, stride);
 }
 
 static weft_result binary_emit(const weft_node *n, weft_emit *e)
 {
     weft_loop l;
     WEFT_TRY(weft_loop_check(n));
-    weft_loop_broadcast(&l, n, 2);
+    binary_loop(n, &l);
     struct binary_params p = { .count = (u32) weft_shape_count(n->out_shape[0]) };
     weft_loop_dims(&l, p.dim);
     weft_loop_strides(&l, 1, p.a_stride);
     weft_loop_strides(&l, 2, p.b_stride);
+    const bool integers = n->in_dtype[0] == WEFT_I32;
     return weft_emit_dispatch(e, &(weft_dispatch) {
-        .kernel = "binary", .spec = { (uint32_t) n->op->index, (uint32_t) l.rank }, .spec_count = 2,
+        .kernel = !integers ? "binary" : n->out_dtype[0] == WEFT_I32 ? "binary_i32" : "compare_i32",
+        .spec = { (uint32_t) n->op->index, (uint32_t) l.rank }, .spec_count = 2,
         .params = &p, .params_bytes = sizeof p, .grid = { p.count },
     });
 }
 
-static const weft_case binary_cases[] = {
-    { .in = { WEFT_SHAPE(2, 3), WEFT_SHAPE(2, 3) } },
-    { .in = { WEFT_SHAPE(65), WEFT_SHAPE(1) } },
-    { .in = { WEFT_SHAPE(2, 5, 7, 3), WEFT_SHAPE(5, 1, 1) } },
-    { .in = { WEFT_SHAPE(1, 5, 1, 3), WEFT_SHAPE(2, 1, 7, 1) } },
-    { .in = { WEFT_SHAPE(2, 1, 3, 1, 2, 1), WEFT_SHAPE(3, 1, 2, 1, 5) } },
-    { 0 }
-};
+// One way to compute y, for a type of the inputs and one of the output. Lines whose inputs are packed get a loop that
+// the compiler can widen; the others take steps, 0 where an input is stretched.
+#define BINARY_CPU(name, stored_in, computed_in, stored_out, fwd)                                 \
+    static void name(const weft_node *n, const weft_cpu_args *arg)                                \
+    {                                                                                             \
+        weft_loop l;                                                                              \
+        binary_loop(n, &l);                                                                       \
+        for (weft_lines w = weft_lines_of(&l, arg->begin, arg->end); weft_lines_next(&w);) {      \
+            const stored_in *pa = (const stored_in *) arg->in[0] + w.at[1];                       \
+            const stored_in *pb = (const stored_in *) arg->in[1] + w.at[2];                       \
+            stored_out *y = (stored_out *) arg->out[0] + w.at[0];                                 \
+            if (w.step[1] == 1 && w.step[2] == 1)                                                 \
+                for (int64_t i = 0; i < w.count; i++) {                                           \
+                    const computed_in a = pa[i], b = pb[i];                                       \
+                    y[i] = (stored_out) (fwd);                                                    \
+                }                                                                                 \
+            else                                                                                  \
+                for (int64_t i = 0; i < w.count; i++) {                                           \
+                    const computed_in a = pa[i * w.step[1]], b = pb[i * w.step[2]];               \
+                    y[i] = (stored_out) (fwd);                                                    \
+                }                                                                                 \
+        }                                                                                         \
+    }
+
+// Integers are computed in 64 bits and cut to 32: overflow wraps round, as on the device.
+#define CPU_I32_REAL(name, fwd)
+#define CPU_I32_POSITIVE(name, fwd)
+#define CPU_I32_SLOPE(name, fwd)
+#define CPU_I32_SAME(name, fwd) BINARY_CPU(name##_i32, int32_t, int64_t, int32_t, fwd)
+#define CPU_I32_TRUTH(name, fwd) BINARY_CPU(name##_i32, int32_t, int64_t, weft_real, fwd)
+#define CALL_REAL(name) name##_real(n, arg)
+#define CALL_POSITIVE(name) name##_real(n, arg)
+#define CALL_SLOPE(name) name##_real(n, arg)
+#define CALL_SAME(name) n->in_dtype[0] == WEFT_I32 ? name##_i32(n, arg) : name##_real(n, arg)
+#define CALL_TRUTH(name) n->in_dtype[0] == WEFT_I32 ? name##_i32(n, arg) : name##_real(n, arg)
+
+// Sizes around the workgroup size of 64, and primes.
+#define CASES(...)                                                                                \
+    (const weft_case[]) {                                                                         \
+        { .in = { WEFT_SHAPE(2, 3), WEFT_SHAPE(2, 3) }, __VA_ARGS__ },                            \
+        { .in = { WEFT_SHAPE(65), WEFT_SHAPE(1) }, __VA_ARGS__ },                                 \
+        { .in = { WEFT_SHAPE(2, 5, 7, 3), WEFT_SHAPE(5, 1, 1) }, __VA_ARGS__ },                   \
+        { .in = { WEFT_SHAPE(1, 5, 1, 3), WEFT_SHAPE(2, 1, 7, 1) }, __VA_ARGS__ },                \
+        { .in = { WEFT_SHAPE(2, 5, 7, 3), WEFT_SHAPE(2, 5, 7, 3) }, __VA_ARGS__ },                \
+        { .in = { WEFT_SHAPE(2, 1, 3, 1, 2, 1), WEFT_SHAPE(3, 1, 2, 1, 5) }, __VA_ARGS__ },       \
+        { .in = { WEFT_SHAPE(2, 1, 3, 1, 2, 1, 2, 1), WEFT_SHAPE(1, 2, 1, 3, 1, 2, 1, 2) }, __VA_ARGS__ },
+
+#define INTEGERS .integers = 3, .low = -3, .high = 3
+#define CASES_REAL CASES(0) { 0 } }
+#define CASES_POSITIVE CASES(.low = 0.25, .high = 3) { 0 } }
+#define CASES_SAME CASES(0) \
+        { .in = { WEFT_SHAPE(129), WEFT_SHAPE(129) }, INTEGERS }, \
+        { .in = { WEFT_SHAPE(1, 5, 1, 3), WEFT_SHAPE(2, 1, 7, 1) }, INTEGERS }, { 0 } }
+#define CASES_TRUTH CASES(.masks = 3) \
+        { .in = { WEFT_SHAPE(67), WEFT_SHAPE(67) } }, \
+        { .in = { WEFT_SHAPE(129), WEFT_SHAPE(129) }, INTEGERS }, \
+        { .in = { WEFT_SHAPE(1, 5, 1, 3), WEFT_SHAPE(2, 1, 7, 1) }, INTEGERS }, { 0 } }
+#define CASES_SLOPE                                                                               \
+    (const weft_case[]) {                                                                         \
+        { .in = { WEFT_SHAPE(65), WEFT_SHAPE(1) } },                                              \
+        { .in = { WEFT_SHAPE(3, 5), WEFT_SHAPE(5) } },                                            \
+        { .in = { WEFT_SHAPE(2, 3, 5), WEFT_SHAPE(3) } },                                         \
+        { .in = { WEFT_SHAPE(2, 5, 7, 3), WEFT_SHAPE(5) } },                                      \
+        { .in = { WEFT_SHAPE(2, 5, 7, 3), WEFT_SHAPE(1) } },                                      \
+        { .in = { WEFT_SHAPE(2, 5, 7, 3), WEFT_SHAPE(5, 1, 3) } },                                \
+        { 0 }                                                                                     \
+    }
+
+#define NAMES_REAL "a b"
+#define NAMES_POSITIVE "a b"
+#define NAMES_SAME "a b"
+#define NAMES_TRUTH "a b"
+#define NAMES_SLOPE "x slope"
 
 // clang-format off
-#define BINARY(name_, doc_, fwd)                                                                  \
-    static void name_##_cpu(const weft_node *n, const weft_cpu_args *arg)                         \
-    {                                                                                             \
-        const weft_real *in0 = arg->in[0], *in1 = arg->in[1];                                     \
-        weft_real *y = arg->out[0];                                                               \
-        for (int64_t i = arg->begin; i < arg->end; i++) {                                         \
-            int64_t at[2];                                                                        \
-            binary_positions(n, i, at);                                                           \
-            const weft_real a = in0[at[0]], b = in1[at[1]];                                       \
-            y[i] = (weft_real) (fwd);                                                             \
-        }                                                                                         \
-    }                                                                                             \
+#define BINARY(name_, kind, doc_, fwd)                                                            \
+    BINARY_CPU(name_##_real, weft_real, weft_real, weft_real, fwd)                                \
+    CPU_I32_##kind(name_, fwd)                                                                    \
+    static void name_##_cpu(const weft_node *n, const weft_cpu_args *arg) { CALL_##kind(name_); } \
     const weft_op weft_op_##name_ = {                                                             \
-        .name = #name_, .doc = "y = " doc_ ", with NumPy's broadcasting.", .out_names = "y", .in_names = "a b", \
+        .name = #name_, .doc = "y = " doc_ ". With NumPy's broadcasting.", .out_names = "y", .in_names = NAMES_##kind, \
         .flags = WEFT_OP_STRIDED,                                                                 \
         .infer = binary_infer, .items = binary_items, .cpu = name_##_cpu, .emit = binary_emit,    \
-        .cases = binary_cases, .index = INDEX_##name_,                                            \
+        .cases = CASES_##kind, .index = INDEX_##name_,                                            \
     };
 #include "params/binary.def"
 #undef BINARY
 // clang-format on
 
 const weft_op *const weft_family_binary[] = {
-#define BINARY(name, doc, fwd) &weft_op_##name,
+#define BINARY(name, ...) &weft_op_##name,
 #include "params/binary.def"
 #undef BINARY
     NULL

@@ -50,23 +50,6 @@ static void copy_line(char *y, const char *x, int64_t count, int64_t y_step, int
         for (int64_t i = 0; i < count; i++) memcpy(y + i * y_step * 8, x + i * x_step * 8, 8);
 }
 
-// Positions begin..end of a box, counted with the last dimension fastest: whole lines where they fit.
-static void copy_range(const weft_loop *l, char *y, const char *x, size_t size, int64_t begin, int64_t end)
-{
-    const int last = l->rank - 1;
-    const int64_t line = l->rank ? l->dim[last] : 1, y_step = l->rank ? l->stride[0][last] : 1, x_step = l->rank ? l->stride[1][last] : 1;
-    while (begin < end) {
-        const int64_t first = begin % line, count = end - begin < line - first ? end - begin : line - first;
-        int64_t rest = begin / line, to = first * y_step, from = first * x_step;
-        for (int d = last - 1; d >= 0; rest /= l->dim[d], d--) {
-            to += rest % l->dim[d] * l->stride[0][d];
-            from += rest % l->dim[d] * l->stride[1][d];
-        }
-        copy_line(y + to * (int64_t) size, x + from * (int64_t) size, count, y_step, x_step, size);
-        begin += count;
-    }
-}
-
 void weft_copy_cpu(const weft_node *n, const weft_cpu_args *a, weft_box_at *at)
 {
     weft_box box = { 0 };
@@ -76,9 +59,11 @@ void weft_copy_cpu(const weft_node *n, const weft_cpu_args *a, weft_box_at *at)
         const int64_t begin = a->begin > first ? a->begin - first : 0, end = a->end - first < count ? a->end - first : count;
         weft_loop l;
         if (begin < end) {
+            char *y = (char *) a->out[box.out] + box.y_offset * size;
+            const char *x = (const char *) a->in[box.in] + box.x_offset * size;
             box_loop(&box, &l);
-            copy_range(&l, (char *) a->out[box.out] + box.y_offset * size, (const char *) a->in[box.in] + box.x_offset * size,
-                       (size_t) size, begin, end);
+            for (weft_lines w = weft_lines_of(&l, begin, end); weft_lines_next(&w);)
+                copy_line(y + w.at[0] * size, x + w.at[1] * size, w.count, w.step[0], w.step[1], (size_t) size);
         }
         first += count;
     }

@@ -67,3 +67,25 @@ weft_result weft_loop_check(const weft_node *n)
     }
     return WEFT_OK;
 }
+
+weft_lines weft_lines_of(const weft_loop *l, int64_t begin, int64_t end)
+{
+    weft_lines w = { .loop = l, .begin = begin, .end = end };
+    for (int t = 0; l->rank && t < l->tensors; t++) w.step[t] = l->stride[t][l->rank - 1];
+    return w;
+}
+
+bool weft_lines_next(weft_lines *w)
+{
+    const weft_loop *l = w->loop;
+    const int last = l->rank - 1;
+    const int64_t line = l->rank ? l->dim[last] : 1, left = w->end - w->begin, first = w->begin % line;
+    if (left <= 0) return false;
+    w->count = left < line - first ? left : line - first;
+    for (int t = 0; t < l->tensors; t++) w->at[t] = first * w->step[t];
+    int64_t rest = w->begin / line;
+    for (int d = last - 1; d >= 0; rest /= l->dim[d], d--)
+        for (int t = 0; t < l->tensors; t++) w->at[t] += rest % l->dim[d] * l->stride[t][d];
+    w->begin += w->count;
+    return true;
+}

@@ -24,3 +24,13 @@ void weft_loop_strides(const weft_loop *l, int tensor, int32_t stride[WEFT_MAX_R
 
 // Kernels index with 32 bits: fails, naming the node, when a tensor of the node has more elements.
 weft_result weft_loop_check(const weft_node *n);
+
+// Walks positions begin..end of a loop on the processor, one line of its fastest dimension after the other:
+//   for (weft_lines w = weft_lines_of(&l, begin, end); weft_lines_next(&w);)
+//       w.count elements from at[t] on, step[t] apart, in every tensor t.
+typedef struct weft_lines {
+    const weft_loop *loop;
+    int64_t begin, end, count, at[WEFT_LOOP_TENSORS], step[WEFT_LOOP_TENSORS];
+} weft_lines;
+weft_lines weft_lines_of(const weft_loop *l, int64_t begin, int64_t end);
+bool weft_lines_next(weft_lines *w);

@@ -2,26 +2,19 @@
 // Elementwise operators: params/unary.def is their whole definition, for C and for GLSL.
 #include "ops/loop.h"
 #include "params/unary.h"
-#include <tgmath.h>
-#define max(a, b) fmax(a, b)
-#define min(a, b) fmin(a, b)
-#define abs(a) fabs(a)
+#include "ops/formula.h"
 
 typedef struct unary_attrs { float a, b; } unary_attrs;
-static const weft_attr unary_table[] = {
-    WEFT_ATTR(unary_attrs, a, FLOAT, .doc = "first parameter of the formula"),
-    WEFT_ATTR(unary_attrs, b, FLOAT, .doc = "second parameter of the formula"),
-    { 0 }
-};
 
 enum { // positions in unary.def: the kernel's OP constant
-#define UNARY(name, doc, fwd) INDEX_##name,
+#define UNARY(name, ...) INDEX_##name,
 #include "params/unary.def"
 #undef UNARY
 };
 
 static weft_result unary_infer(weft_node *n)
 {
+    if (n->in_dtype[0] == WEFT_I32) return weft_node_fail(n, "x holds integers: cast it to f32");
     n->out_shape[0] = n->in_shape[0];
     return WEFT_OK;
 }
@@ -32,6 +25,7 @@ static weft_result unary_emit(const weft_node *n, weft_emit *e)
 {
     const unary_attrs *at = n->attrs;
     WEFT_TRY(weft_loop_check(n));
+    if (n->in_layout[0] != n->out_layout[0]) return weft_node_fail(n, "x and y lie differently");
     const struct unary_params p = { (u32) weft_shape_count(n->in_shape[0]), at->a, at->b };
     return weft_emit_dispatch(e, &(weft_dispatch) {
         .kernel = "unary", .spec = { 1 + (uint32_t) n->op->index }, .spec_count = 1,
@@ -39,15 +33,26 @@ static weft_result unary_emit(const weft_node *n, weft_emit *e)
     });
 }
 
-static const weft_case unary_cases[] = { // sizes around the workgroup size of 64, and primes
-    { .in = { WEFT_SHAPE(1) }, .attrs = &(unary_attrs) { 0.25f, 0.75f } },
-    { .in = { WEFT_SHAPE(63) }, .attrs = &(unary_attrs) { 0.25f, 0.75f } },
-    { .in = { WEFT_SHAPE(3, 5, 7, 11) }, .attrs = &(unary_attrs) { 0.25f, 0.75f } },
-    { 0 }
-};
+// Sizes around the workgroup size of 64, and primes. The first and the last run with other attributes than the defaults.
+#define CASES(low_, high_)                                                                        \
+    (const weft_case[]) {                                                                         \
+        { .in = { WEFT_SHAPE(1) }, .attrs = &(unary_attrs) { 0.25f, 0.75f }, .low = low_, .high = high_ }, \
+        { .in = { WEFT_SHAPE(63) }, .low = low_, .high = high_ },                                 \
+        { .in = { WEFT_SHAPE(64) }, .low = low_, .high = high_ },                                 \
+        { .in = { WEFT_SHAPE(65) }, .low = low_, .high = high_ },                                 \
+        { .in = { WEFT_SHAPE(2, 1, 3, 1, 2, 2, 5, 3) }, .low = low_, .high = high_ },             \
+        { .in = { WEFT_SHAPE(3, 5, 7, 11) }, .attrs = &(unary_attrs) { 0.25f, 0.75f }, .low = low_, .high = high_ }, \
+        { 0 }                                                                                     \
+    }
+#define CASES_ANY CASES(-4, 4)
+#define CASES_POSITIVE CASES(0.25, 4)
+
+#define NONE
+#define A(a_) WEFT_ATTR(unary_attrs, a, FLOAT, .def = a_, .doc = "a of the formula"),
+#define AB(a_, b_) A(a_) WEFT_ATTR(unary_attrs, b, FLOAT, .def = b_, .doc = "b of the formula"),
 
 // clang-format off
-#define UNARY(name_, doc_, fwd)                                                                   \
+#define UNARY(name_, attributes, values, doc_, fwd)                                               \
     static void name_##_cpu(const weft_node *n, const weft_cpu_args *arg)                         \
     {                                                                                             \
         const unary_attrs *at = n->attrs;                                                         \
@@ -60,17 +65,18 @@ static const weft_case unary_cases[] = { // sizes around the workgroup size of 6
         }                                                                                         \
     }                                                                                             \
     const weft_op weft_op_##name_ = {                                                             \
-        .name = #name_, .doc = "y = " doc_, .out_names = "y", .in_names = "x",                    \
-        .attr_bytes = sizeof(unary_attrs), .attrs = unary_table, .flags = WEFT_OP_STRIDED,        \
+        .name = #name_, .doc = "y = " doc_ ".", .out_names = "y", .in_names = "x",                \
+        .attr_bytes = sizeof(unary_attrs), .attrs = (const weft_attr[]) { attributes { 0 } },     \
+        .flags = WEFT_OP_STRIDED,                                                                 \
         .infer = unary_infer, .items = unary_items, .cpu = name_##_cpu, .emit = unary_emit,       \
-        .cases = unary_cases, .index = INDEX_##name_,                                             \
+        .cases = CASES_##values, .index = INDEX_##name_,                                          \
     };
 #include "params/unary.def"
 #undef UNARY
 // clang-format on
 
 const weft_op *const weft_family_unary[] = {
-#define UNARY(name, doc, fwd) &weft_op_##name,
+#define UNARY(name, ...) &weft_op_##name,
 #include "params/unary.def"
 #undef UNARY
     NULL
