@@ -7,6 +7,9 @@ typedef struct weft_pool weft_pool;
 struct weft_context {
     weft_context_params params; // params.allocator.alloc is never NULL
     weft_pool *pool;            // never NULL
+    // Tests: called before every fallible call of a driver, with its name; non-zero is the driver's error, and the call is not made.
+    int (*outside)(void *user, const char *call);
+    void *outside_user;
 };
 
 // Memory from the context's allocator. The size is kept in front of the block, so freeing needs no size.

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+#include "vk/choose.h"
+#include <stdio.h>
+#include <string.h>
+
+static int speed_class(VkPhysicalDeviceType type) // smaller is faster
+{
+    switch (type) {
+    case VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU: return 0;
+    case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU: return 1;
+    case VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU: return 2;
+    case VK_PHYSICAL_DEVICE_TYPE_CPU: return 4;
+    default: return 3;
+    }
+}
+
+static const char *type_name(VkPhysicalDeviceType type)
+{
+    static const char *const names[] = { "discrete", "integrated", "virtual", "other", "software" };
+    return names[speed_class(type)];
+}
+
+// A family with compute; one without graphics first, because it does not wait behind a desktop.
+static bool compute_family(const weft_vk_calls *vk, VkPhysicalDevice physical, uint32_t *family)
+{
+    VkQueueFamilyProperties list[32];
+    uint32_t count = 32;
+    bool found = false, alone = false;
+    vk->vkGetPhysicalDeviceQueueFamilyProperties(physical, &count, list);
+    for (uint32_t i = 0; i < count; i++) {
+        const bool compute = list[i].queueFlags & VK_QUEUE_COMPUTE_BIT && list[i].queueCount;
+        const bool no_graphics = !(list[i].queueFlags & VK_QUEUE_GRAPHICS_BIT);
+        if (!compute || (found && (alone || !no_graphics))) continue;
+        *family = i, found = true, alone = no_graphics;
+    }
+    return found;
+}
+
+static const char *driver_version_text(const VkPhysicalDeviceDriverProperties *d, char *text, size_t bytes)
+{
+    snprintf(text, bytes, "%.250s %.250s", d->driverName, d->driverInfo);
+    return text;
+}
+
+static void look_at(const weft_vk_calls *vk, VkPhysicalDevice physical, weft_vk_candidate *c)
+{
+    VkPhysicalDeviceProperties first;
+    vk->vkGetPhysicalDeviceProperties(physical, &first);
+    *c = (weft_vk_candidate) { .physical = physical, .usable = true };
+    c->info = (weft_device_info) { .kind = WEFT_DEVICE_VULKAN, .type = type_name(first.deviceType) };
+    snprintf(c->name, sizeof c->name, "%s", first.deviceName);
+    if (first.apiVersion < VK_API_VERSION_1_2) { // nothing below may be asked of it
+        snprintf(c->rejected, sizeof c->rejected, "its driver has Vulkan %u.%u, weft needs 1.2: a newer driver may help",
+                 VK_API_VERSION_MAJOR(first.apiVersion), VK_API_VERSION_MINOR(first.apiVersion));
+        c->usable = false;
+        return;
+    }
+    VkPhysicalDeviceDriverProperties driver = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES };
+    VkPhysicalDeviceIDProperties id = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES, &driver };
+    VkPhysicalDeviceProperties2 props = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, &id };
+    VkPhysicalDevice16BitStorageFeatures half = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES };
+    VkPhysicalDeviceFeatures2 features = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, &half };
+    VkPhysicalDeviceMemoryProperties2 memory = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2 };
+    vk->vkGetPhysicalDeviceProperties2(physical, &props);
+    vk->vkGetPhysicalDeviceFeatures2(physical, &features);
+    vk->vkGetPhysicalDeviceMemoryProperties2(physical, &memory);
+    driver_version_text(&driver, c->driver, sizeof c->driver);
+    memcpy(c->info.uuid, id.deviceUUID, sizeof c->info.uuid);
+    c->info.f16_storage = half.storageBuffer16BitAccess;
+    for (uint32_t h = 0; h < memory.memoryProperties.memoryHeapCount; h++) {
+        const VkMemoryHeap *heap = &memory.memoryProperties.memoryHeaps[h];
+        if (heap->flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT && heap->size > c->info.memory_bytes) c->info.memory_bytes = heap->size;
+    }
+    if (!compute_family(vk, physical, &c->family)) {
+        snprintf(c->rejected, sizeof c->rejected, "it has no compute queue");
+        c->usable = false;
+    }
+}
+
+weft_result weft_vk_candidates(const weft_vk_instance *i, weft_vk_candidate **out, int *out_count)
+{
+    const weft_vk_calls *vk = &i->vk;
+    VkPhysicalDevice *devices = NULL;
+    uint32_t count = 0;
+    VkResult r;
+    do {
+        VK_SET(r, vk, vkEnumeratePhysicalDevices, i->instance, &count, NULL);
+        VkPhysicalDevice *more = r == VK_SUCCESS ? weft_resize(vk->ctx, devices, sizeof *devices * (count + 1)) : NULL;
+        if (!more) break;
+        devices = more;
+        VK_SET(r, vk, vkEnumeratePhysicalDevices, i->instance, &count, devices);
+    } while (r == VK_INCOMPLETE);
+    weft_vk_candidate *list = r == VK_SUCCESS && devices ? weft_new(vk->ctx, sizeof *list * (count + 1)) : NULL;
+    if (list) {
+        int at = 0;
+        for (int rank = 0; rank <= 4; rank++) // stable: the driver's own order within a class
+            for (uint32_t k = 0; k < count; k++) {
+                VkPhysicalDeviceProperties props;
+                vk->vkGetPhysicalDeviceProperties(devices[k], &props);
+                if (speed_class(props.deviceType) != rank) continue;
+                look_at(vk, devices[k], &list[at]);
+                list[at].info.index = at;
+                list[at].info.name = list[at].name;
+                list[at].info.driver = list[at].driver;
+                list[at].info.rejected = list[at].usable ? NULL : list[at].rejected;
+                at++;
+            }
+    }
+    weft_delete(vk->ctx, devices);
+    // A loader without any driver says VK_ERROR_INITIALIZATION_FAILED here: that is "no devices".
+    if (r == VK_ERROR_INITIALIZATION_FAILED) return *out = NULL, *out_count = 0, WEFT_OK;
+    if (r != VK_SUCCESS) return weft_vk_fail(r, "vkEnumeratePhysicalDevices");
+    if (!list) return WEFT_ERR_MEMORY;
+    *out = list, *out_count = (int) count;
+    return WEFT_OK;
+}
+
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c; }
+
+static bool contains(const char *text, const char *part) // without regard to case
+{
+    for (; *text; text++) {
+        size_t k = 0;
+        while (part[k] && lower(text[k]) == lower(part[k])) k++;
+        if (!part[k]) return true;
+    }
+    return false;
+}
+
+static bool parse_uuid(const char *text, uint8_t uuid[16]) // 32 hexadecimal digits, dashes anywhere
+{
+    int digits = 0;
+    memset(uuid, 0, 16);
+    for (; *text; text++) {
+        const char c = lower(*text);
+        const int d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        if (c == '-') continue;
+        if (d < 0 || digits == 32) return false;
+        uuid[digits / 2] = (uint8_t) (uuid[digits / 2] << 4 | d);
+        digits++;
+    }
+    return digits == 32;
+}
+
+static bool parse_index(const char *text, int *index)
+{
+    *index = 0;
+    if (!*text || strlen(text) > 4) return false;
+    for (; *text; text++) {
+        if (*text < '0' || *text > '9') return false;
+        *index = *index * 10 + (*text - '0');
+    }
+    return true;
+}
+
+weft_result weft_vk_choose(const weft_vk_candidate *list, int count, const char *name, const weft_vk_candidate **out)
+{
+    uint8_t uuid[16];
+    int index = -1;
+    const bool any = !name || !*name || !strcmp(name, "auto") || !strcmp(name, "vulkan");
+    const bool by_uuid = !any && parse_uuid(name, uuid), by_index = !any && !by_uuid && parse_index(name, &index);
+    char why[900] = "";
+    size_t used = 0;
+    for (int i = 0; i < count; i++) {
+        const weft_vk_candidate *c = &list[i];
+        const bool wanted = any || (by_uuid ? !memcmp(uuid, c->info.uuid, 16) : by_index ? index == i : contains(c->name, name));
+        if (wanted && c->usable) return *out = c, WEFT_OK;
+        if (used < sizeof why - 1)
+            used += (size_t) snprintf(why + used, sizeof why - used, "%s%d (%.80s): %s", i ? "; " : "", i, c->name,
+                                      !c->usable ? c->rejected : "does not match");
+    }
+    if (!count) return weft_fail(WEFT_ERR_NO_DEVICE, "no Vulkan device: no driver reports one");
+    return weft_fail(WEFT_ERR_NO_DEVICE, "no Vulkan device matches '%.60s': %s", name ? name : "auto", why);
+}

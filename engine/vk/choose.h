@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// Physical devices: looking at them, ordering them, finding the one that is asked for.
+#pragma once
+#include "vk/instance.h"
+#include <weft/session.h>
+#include <stdbool.h>
+
+typedef struct weft_vk_candidate {
+    VkPhysicalDevice physical;
+    uint32_t family; // a queue family with compute
+    bool usable;
+    weft_device_info info; // its texts are the arrays below once weft_vk_candidate_texts was called
+    char name[256], driver[600], rejected[256];
+} weft_vk_candidate;
+
+// All devices, fastest class first; freed by weft_delete.
+weft_result weft_vk_candidates(const weft_vk_instance *i, weft_vk_candidate **out, int *count);
+
+// Where `name` (see weft_device_params) leads. WEFT_ERR_NO_DEVICE: why not, for every device.
+weft_result weft_vk_choose(const weft_vk_candidate *list, int count, const char *name, const weft_vk_candidate **out);

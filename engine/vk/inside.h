@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// What an open device is, for the files of this floor.
+#pragma once
+#include "graph/op.h"
+#include "vk/device.h"
+#include "vk/instance.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+typedef struct weft_vk_kernels weft_vk_kernels;
+
+struct weft_vk_device {
+    weft_context *ctx;
+    weft_vk_instance instance;
+    weft_vk_calls vk; // all of them
+    VkPhysicalDevice physical;
+    VkDevice device;
+    VkQueue queue;
+    uint32_t family;
+    pthread_mutex_t queue_lock; // a queue is used by one thread at a time
+    weft_device_info info;
+    char name[256], driver[600], rejected[256];
+    weft_caps caps;
+    VkPhysicalDeviceLimits limits;
+    uint64_t max_allocation; // bytes of one vkAllocateMemory
+    VkPhysicalDeviceMemoryProperties memory;
+    weft_vk_kernels *kernels;
+    char *cache_path;        // NULL: none
+    _Atomic double rate;     // flops per second, guessed at first, then measured
+};

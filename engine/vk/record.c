@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+#include "vk/record.h"
+#include "vk/hazard.h"
+#include "vk/kernel.h"
+#include "vk/slice.h"
+
+typedef struct recorder {
+    weft_vk_device *dev;
+    const weft_vk_calls *vk;
+    const weft_vk_job *job;
+    weft_vk_pipeline *pipelines; // per step
+    VkDescriptorSet *sets;
+    weft_vk_hazards hazards;
+    weft_vk_recording *out;
+    VkCommandBuffer cmd;
+} recorder;
+
+static weft_result make_pipelines(recorder *c, const weft_vk_slices *slices, weft_arena *arena)
+{
+    c->pipelines = weft_arena_new(arena, sizeof *c->pipelines * (size_t) (c->job->program->step_count + 1));
+    if (!c->pipelines) return WEFT_ERR_MEMORY;
+    for (int i = 0, done = -1; i < slices->piece_count; i++) {
+        const weft_vk_piece *p = &slices->pieces[i];
+        const weft_step *s = &c->job->program->steps[p->step];
+        if (p->step == done) continue;
+        done = p->step;
+        const weft_result r = weft_vk_kernel(c->dev->kernels, &s->dispatch, s->variant, p->sliced, &c->pipelines[done]);
+        if (r != WEFT_OK) return weft_fail_prefix(r, "%s '%s': ", s->node->op->name, s->node->name);
+    }
+    return WEFT_OK;
+}
+
+static weft_result make_sets(recorder *c, weft_arena *arena)
+{
+    const weft_program *p = c->job->program;
+    uint32_t buffers = 0;
+    VkDescriptorSetLayout *layouts = weft_arena_new(arena, sizeof *layouts * (size_t) (p->step_count + 1));
+    c->sets = weft_arena_new(arena, sizeof *c->sets * (size_t) (p->step_count + 1));
+    if (!layouts || !c->sets) return WEFT_ERR_MEMORY;
+    for (int i = 0; i < p->step_count; i++) {
+        buffers += (uint32_t) p->steps[i].dispatch.bind_count;
+        layouts[i] = c->pipelines[i].set_layout;
+    }
+    if (!p->step_count) return WEFT_OK;
+    const VkDescriptorPoolSize size = { VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, buffers + 1 };
+    const VkDescriptorPoolCreateInfo pool = { VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, NULL, 0, (uint32_t) p->step_count, 1, &size };
+    VK_TRY(c->vk, vkCreateDescriptorPool, c->dev->device, &pool, NULL, &c->out->sets);
+    const VkDescriptorSetAllocateInfo info = { VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO, NULL, c->out->sets, (uint32_t) p->step_count, layouts };
+    VK_TRY(c->vk, vkAllocateDescriptorSets, c->dev->device, &info, c->sets);
+    for (int i = 0; i < p->step_count; i++) {
+        const weft_dispatch *d = &p->steps[i].dispatch;
+        VkDescriptorBufferInfo range[WEFT_MAX_BIND];
+        for (int k = 0; k < d->bind_count; k++) {
+            const weft_vk_place *at = &c->job->places[d->bind[k].index];
+            range[k] = (VkDescriptorBufferInfo) { at->buffer, at->offset, (at->bytes + 15) & ~(size_t) 15 }; // whole vectors
+        }
+        const VkWriteDescriptorSet write = { VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, NULL, c->sets[i], 0, 0, (uint32_t) d->bind_count,
+                                             VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, NULL, range, NULL };
+        c->vk->vkUpdateDescriptorSets(c->dev->device, 1, &write, 0, NULL);
+    }
+    return WEFT_OK;
+}
+
+// Puts the barrier that step needs after all before it, and notes what the step touches.
+static weft_result separate(recorder *c, const weft_step *s)
+{
+    weft_vk_range touched[WEFT_MAX_BIND];
+    int count = 0;
+    for (int k = 0; k < s->dispatch.bind_count; k++) {
+        const weft_vk_place *at = &c->job->places[s->dispatch.bind[k].index];
+        if (at->block >= 0) touched[count++] = (weft_vk_range) { at->block, at->offset, at->offset + at->bytes, s->dispatch.bind[k].writes };
+    }
+    const weft_vk_barrier need = weft_vk_hazard_check(&c->hazards, touched, count);
+    const VkMemoryBarrier visible = { VK_STRUCTURE_TYPE_MEMORY_BARRIER, NULL, VK_ACCESS_SHADER_WRITE_BIT,
+                                      VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT };
+    if (need != WEFT_VK_NO_BARRIER) {
+        c->vk->vkCmdPipelineBarrier(c->cmd, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, 0,
+                                    need == WEFT_VK_VISIBLE, &visible, 0, NULL, 0, NULL);
+        c->out->barriers++;
+    }
+    weft_vk_hazard_passed(&c->hazards, need);
+    return weft_vk_hazard_add(c->dev->ctx, &c->hazards, touched, count);
+}
+
+static void dispatch(recorder *c, const weft_vk_piece *p)
+{
+    const weft_dispatch *d = &c->job->program->steps[p->step].dispatch;
+    const weft_vk_pipeline *pipe = &c->pipelines[p->step];
+    const uint32_t *b = p->base, *n = p->size;
+    c->vk->vkCmdBindPipeline(c->cmd, VK_PIPELINE_BIND_POINT_COMPUTE, pipe->pipeline);
+    c->vk->vkCmdBindDescriptorSets(c->cmd, VK_PIPELINE_BIND_POINT_COMPUTE, pipe->layout, 0, 1, &c->sets[p->step], 0, NULL);
+    if (d->params_bytes) c->vk->vkCmdPushConstants(c->cmd, pipe->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, (uint32_t) d->params_bytes, d->params);
+    if (p->sliced) c->vk->vkCmdDispatchBase(c->cmd, b[0], b[1], b[2], n[0], n[1], n[2]);
+    else c->vk->vkCmdDispatch(c->cmd, n[0], n[1], n[2]);
+}
+
+static void copy(recorder *c, const weft_vk_copy *list, int count)
+{
+    for (int i = 0; i < count; i++)
+        c->vk->vkCmdCopyBuffer(c->cmd, list[i].from, list[i].to, 1, &(VkBufferCopy) { list[i].from_offset, list[i].to_offset, list[i].bytes });
+}
+
+static void barrier(recorder *c, VkPipelineStageFlags from, VkAccessFlags wrote, VkPipelineStageFlags to, VkAccessFlags uses)
+{
+    const VkMemoryBarrier b = { VK_STRUCTURE_TYPE_MEMORY_BARRIER, NULL, wrote, uses };
+    c->vk->vkCmdPipelineBarrier(c->cmd, from, to, 0, 1, &b, 0, NULL, 0, NULL);
+}
+
+static void begin_run(recorder *c) // inputs and, in the first run, weights come by copies
+{
+    copy(c, c->job->in, c->job->in_count);
+    barrier(c, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
+            VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
+}
+
+static void end_run(recorder *c)
+{
+    barrier(c, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT,
+            VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_READ_BIT);
+    copy(c, c->job->out, c->job->out_count);
+    barrier(c, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT);
+}
+
+static weft_result record_chunks(recorder *c, weft_vk_queue *q, const weft_vk_slices *slices, weft_arena *arena)
+{
+    const VkCommandBufferBeginInfo begin = { VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO, NULL, 0, NULL };
+    const int count = slices->chunk_count ? slices->chunk_count : 1; // a program without steps still copies ports
+    VkCommandBuffer *cmds = weft_arena_new(arena, sizeof *cmds * (size_t) count);
+    c->out->chunks = weft_arena_new(arena, sizeof *c->out->chunks * (size_t) count);
+    if (!cmds || !c->out->chunks) return WEFT_ERR_MEMORY;
+    WEFT_TRY(weft_vk_queue_commands(q, count, cmds));
+    c->out->chunk_count = count;
+    for (int k = 0, i = 0; k < count; k++) {
+        c->cmd = c->out->chunks[k].cmd = cmds[k];
+        VK_TRY(c->vk, vkBeginCommandBuffer, c->cmd, &begin);
+        if (k == 0) begin_run(c);
+        for (bool first = true; i < slices->piece_count && (first || !slices->pieces[i].starts_chunk); i++, first = false) {
+            const weft_vk_piece *p = &slices->pieces[i];
+            const bool first_of_step = i == 0 || slices->pieces[i - 1].step != p->step;
+            if (first_of_step) WEFT_TRY(separate(c, &c->job->program->steps[p->step]));
+            dispatch(c, p);
+            c->out->chunks[k].cost += p->cost;
+        }
+        if (k == count - 1) end_run(c);
+        VK_TRY(c->vk, vkEndCommandBuffer, c->cmd);
+    }
+    return WEFT_OK;
+}
+
+weft_result weft_vk_record(weft_vk_queue *q, const weft_vk_job *job, double chunk_cost, weft_arena *arena, weft_vk_recording *out)
+{
+    recorder c = { .dev = q->dev, .vk = &q->dev->vk, .job = job, .out = out };
+    weft_vk_slices slices;
+    *out = (weft_vk_recording) { 0 };
+    WEFT_TRY(weft_vk_slice(job->program, chunk_cost, c.dev->limits.maxComputeWorkGroupCount, arena, &slices));
+    WEFT_TRY(make_pipelines(&c, &slices, arena));
+    WEFT_TRY(make_sets(&c, arena));
+    const weft_result r = record_chunks(&c, q, &slices, arena);
+    weft_vk_hazard_free(c.dev->ctx, &c.hazards);
+    return r;
+}
+
+void weft_vk_recording_destroy(weft_vk_device *dev, weft_vk_recording *r)
+{
+    if (r->sets) dev->vk.vkDestroyDescriptorPool(dev->device, r->sets, NULL);
+    *r = (weft_vk_recording) { 0 };
+}

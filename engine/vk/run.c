@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: MIT
+#include "vk/run.h"
+#include "graph/plan.h"
+#include "graph/program.h"
+#include "graph/rules.h"
+#include "vk/record.h"
+#include <string.h>
+
+enum { STAGING_BYTES = 16 << 20, MAX_BLOCKS = 64 };
+static const double CHUNK_SECONDS = 0.006; // an eighth of what a submission may take, see submit.c
+
+struct weft_vk_run {
+    weft_vk_device *dev;
+    weft_context *ctx;
+    weft_arena arena;
+    weft_graph graph; // physical
+    weft_program program;
+    weft_vk_place *places; // of every buffer
+    weft_vk_block blocks[MAX_BLOCKS];
+    int block_count;
+    weft_vk_block staging_in, staging_out;
+    size_t *in_offset, *out_offset, *in_bytes, *out_bytes; // of every port, in staging memory
+    weft_vk_queue queue;
+    weft_vk_recording recording;
+    bool keep_values;
+    int (*progress)(void *user, double done);
+    void *progress_user;
+    weft_session_facts facts;
+};
+
+static weft_result prepare_graph(weft_vk_run *run, const weft_graph *bound, const weft_session_params *p)
+{
+    weft_graph a, b;
+    weft_graph_init(&a, &run->arena);
+    weft_graph_init(&b, &run->arena);
+    WEFT_TRY(weft_pass_prune(bound, &a));
+    WEFT_TRY(weft_pass_expand(&a, NULL, &b));
+    weft_graph_init(&a, &run->arena);
+    WEFT_TRY(weft_pass_fold(&b, run->ctx->pool, &a));
+    if (!p->no_fuse) {
+        weft_graph_init(&b, &run->arena);
+        WEFT_TRY(weft_pass_fuse(&a, weft_fuse_rules, &b));
+        weft_graph_init(&a, &run->arena);
+        WEFT_TRY(weft_pass_fold(&b, run->ctx->pool, &a));
+    }
+    weft_graph_init(&b, &run->arena);
+    weft_graph_init(&run->graph, &run->arena);
+    WEFT_TRY(weft_pass_prune(&a, &b));
+    return weft_pass_physical(&b, p->precision == WEFT_FAST && run->dev->caps.f16_storage, &run->graph);
+}
+
+static int root_of(const weft_program *p, int b)
+{
+    while (p->buffers[b].same_as >= 0) b = p->buffers[b].same_as;
+    return b;
+}
+
+// Who to name when a buffer does not fit.
+static weft_result too_large(const weft_vk_run *run, int b, uint64_t limit, const char *limit_name)
+{
+    const weft_graph *g = &run->graph;
+    const weft_buffer *buffer = &run->program.buffers[b];
+    char text[WEFT_SHAPE_TEXT];
+    const int node = buffer->value >= 0 ? g->values[buffer->value].node : -1;
+    const char *name = node >= 0 ? g->nodes[node].name : buffer->value < 0 ? run->program.steps[buffer->first].node->name
+                     : g->values[buffer->value].weight && g->values[buffer->value].weight->name ? g->values[buffer->value].weight->name : "an input";
+    return weft_fail(WEFT_ERR_UNSUPPORTED, "'%s': %s of %zu bytes is more than the device's %s of %llu; use a smaller size, `fast` precision or the cpu device",
+                     name, buffer->value >= 0 ? weft_shape_text(g->values[buffer->value].shape, text) : "scratch memory", buffer->bytes, limit_name,
+                     (unsigned long long) limit);
+}
+
+static weft_result check_sizes(const weft_vk_run *run)
+{
+    const uint64_t range = run->dev->limits.maxStorageBufferRange, block = weft_vk_largest_block(run->dev);
+    for (int b = 0; b < run->program.buffer_count; b++) {
+        if (run->program.buffers[b].bytes > range) return too_large(run, b, range, "maxStorageBufferRange");
+        if (run->program.buffers[b].bytes > block) return too_large(run, b, block, "maxMemoryAllocationSize");
+    }
+    return WEFT_OK;
+}
+
+static weft_result add_block(weft_vk_run *run, size_t bytes)
+{
+    if (run->block_count == MAX_BLOCKS) return weft_fail(WEFT_ERR_VRAM, "the session needs more than %d blocks of device memory", MAX_BLOCKS);
+    WEFT_TRY(weft_vk_block_create(run->dev, WEFT_VK_TENSORS, bytes, &run->blocks[run->block_count]));
+    run->block_count++;
+    return WEFT_OK;
+}
+
+static weft_result place_tensors(weft_vk_run *run)
+{
+    weft_program *p = &run->program;
+    weft_life *lives = weft_arena_new(&run->arena, sizeof *lives * (size_t) (p->buffer_count + 1));
+    if (!lives) return WEFT_ERR_MEMORY;
+    for (int b = 0; b < p->buffer_count; b++) {
+        const weft_buffer *f = &p->buffers[b];
+        const bool here = f->same_as < 0 && !f->constant && f->first <= f->last;
+        lives[b] = (weft_life) { here ? f->bytes : 0, f->first, run->keep_values && f->value >= 0 ? p->step_count : f->last, 0 };
+    }
+    weft_plan plan;
+    WEFT_TRY(weft_plan_memory(run->ctx, lives, p->buffer_count, weft_vk_alignment(run->dev), &plan));
+    run->facts.workspace_bytes = plan.bytes, run->facts.workspace_least_bytes = plan.least;
+    if (!plan.bytes) return WEFT_OK;
+    const int block = run->block_count;
+    WEFT_TRY(add_block(run, plan.bytes));
+    for (int b = 0; b < p->buffer_count; b++)
+        if (lives[b].bytes) run->places[b] = (weft_vk_place) { run->blocks[block].buffer, block, lives[b].offset, p->buffers[b].bytes };
+    return WEFT_OK;
+}
+
+// Constants one after another, in as few blocks as the device's limit allows.
+static weft_result place_weights(weft_vk_run *run)
+{
+    const weft_program *p = &run->program;
+    const size_t align = weft_vk_alignment(run->dev), most = weft_vk_largest_block(run->dev);
+    for (int from = 0; from < p->buffer_count;) {
+        size_t used = 0;
+        int to = from;
+        for (; to < p->buffer_count; to++) {
+            if (!p->buffers[to].constant) continue;
+            const size_t bytes = (p->buffers[to].bytes + align - 1) / align * align;
+            if (used + bytes > most) break;
+            run->places[to] = (weft_vk_place) { .block = -1, .offset = used, .bytes = p->buffers[to].bytes };
+            used += bytes;
+        }
+        if (used) WEFT_TRY(add_block(run, used));
+        for (int b = from; b < to && used; b++)
+            if (p->buffers[b].constant) run->places[b].buffer = run->blocks[run->block_count - 1].buffer;
+        run->facts.weight_bytes += used;
+        from = to;
+    }
+    return WEFT_OK;
+}
+
+static weft_result check_budget(const weft_vk_run *run, size_t max_bytes)
+{
+    const size_t need = run->facts.workspace_bytes + run->facts.weight_bytes;
+    if (!max_bytes || need <= max_bytes) return WEFT_OK;
+    return weft_fail(WEFT_ERR_VRAM, "the session needs %zu bytes of device memory (%zu of them weights), more than the %zu allowed", need,
+                     run->facts.weight_bytes, max_bytes);
+}
+
+static weft_result upload_weights(weft_vk_run *run)
+{
+    const weft_program *p = &run->program;
+    size_t largest = 0;
+    for (int b = 0; b < p->buffer_count; b++)
+        if (p->buffers[b].constant && p->buffers[b].bytes > largest) largest = p->buffers[b].bytes;
+    if (!largest) return WEFT_OK;
+    weft_vk_block staging;
+    VkCommandBuffer cmd;
+    WEFT_TRY(weft_vk_queue_commands(&run->queue, 1, &cmd));
+    WEFT_TRY(weft_vk_block_create(run->dev, WEFT_VK_UPLOAD, largest < STAGING_BYTES ? largest : STAGING_BYTES, &staging));
+    weft_result r = WEFT_OK;
+    for (int b = 0; r == WEFT_OK && b < p->buffer_count; b++)
+        if (p->buffers[b].constant) r = weft_vk_upload_weight(&run->queue, &staging, cmd, &run->graph.values[b], &run->places[b]);
+    weft_vk_block_destroy(run->dev, &staging);
+    return r;
+}
+
+// Room for all ports in one staging buffer; `copies` lead from there, or (out) to there.
+static weft_result stage(weft_vk_run *run, const weft_port_def *ports, int count, bool out, weft_vk_block *staging, size_t **offset, size_t **bytes,
+                         weft_vk_copy **copies)
+{
+    size_t used = 0;
+    *offset = weft_arena_new(&run->arena, sizeof **offset * (size_t) (count + 1));
+    *bytes = weft_arena_new(&run->arena, sizeof **bytes * (size_t) (count + 1));
+    *copies = weft_arena_new(&run->arena, sizeof **copies * (size_t) (count + 1));
+    if (!*offset || !*bytes || !*copies) return WEFT_ERR_MEMORY;
+    for (int i = 0; i < count; i++) {
+        (*offset)[i] = used;
+        (*bytes)[i] = run->places[ports[i].value].bytes;
+        used += ((*bytes)[i] + 63) / 64 * 64;
+    }
+    WEFT_TRY(weft_vk_block_create(run->dev, out ? WEFT_VK_DOWNLOAD : WEFT_VK_UPLOAD, used, staging));
+    for (int i = 0; i < count; i++) {
+        const weft_vk_place *at = &run->places[ports[i].value];
+        (*copies)[i] = out ? (weft_vk_copy) { at->buffer, staging->buffer, at->offset, (*offset)[i], (*bytes)[i] }
+                           : (weft_vk_copy) { staging->buffer, at->buffer, (*offset)[i], at->offset, (*bytes)[i] };
+    }
+    return WEFT_OK;
+}
+
+static weft_result prepare(weft_vk_run *run, const weft_graph *bound, const weft_session_params *p)
+{
+    WEFT_TRY(prepare_graph(run, bound, p));
+    WEFT_TRY(weft_program_build(&run->graph, &run->dev->caps, &run->arena, &run->program));
+    WEFT_TRY(check_sizes(run));
+    run->places = weft_arena_new(&run->arena, sizeof *run->places * (size_t) (run->program.buffer_count + 1));
+    if (!run->places) return WEFT_ERR_MEMORY;
+    WEFT_TRY(place_weights(run));
+    WEFT_TRY(place_tensors(run));
+    WEFT_TRY(check_budget(run, p->max_bytes));
+    for (int b = 0; b < run->program.buffer_count; b++) {
+        const size_t bytes = run->program.buffers[b].bytes;
+        run->places[b] = run->places[root_of(&run->program, b)];
+        run->places[b].bytes = bytes;
+    }
+    WEFT_TRY(weft_vk_queue_create(run->dev, &run->queue));
+    WEFT_TRY(upload_weights(run));
+    weft_vk_copy *in, *out;
+    WEFT_TRY(stage(run, run->graph.inputs, run->graph.input_count, false, &run->staging_in, &run->in_offset, &run->in_bytes, &in));
+    WEFT_TRY(stage(run, run->graph.outputs, run->graph.output_count, true, &run->staging_out, &run->out_offset, &run->out_bytes, &out));
+    const weft_vk_job job = { &run->program, run->places, in, out, run->graph.input_count, run->graph.output_count };
+    return weft_vk_record(&run->queue, &job, CHUNK_SECONDS * atomic_load(&run->dev->rate), &run->arena, &run->recording);
+}
+
+weft_result weft_vk_run_create(weft_vk_device *dev, const weft_graph *bound, const weft_session_params *params, weft_vk_run **out)
+{
+    weft_vk_run *run = weft_new(dev->ctx, sizeof *run);
+    if (!run) return WEFT_ERR_MEMORY;
+    run->dev = dev, run->ctx = run->arena.ctx = dev->ctx;
+    run->keep_values = params->keep_values;
+    run->progress = params->progress, run->progress_user = params->progress_user;
+    const weft_result r = prepare(run, bound, params);
+    if (r != WEFT_OK) return weft_vk_run_destroy(run), r;
+    run->facts.dispatches = run->program.step_count;
+    run->facts.precision = params->precision == WEFT_FAST && dev->caps.f16_storage ? WEFT_FAST : WEFT_EXACT;
+    *out = run;
+    return WEFT_OK;
+}
+
+void weft_vk_run_destroy(weft_vk_run *run)
+{
+    if (!run) return;
+    weft_vk_recording_destroy(run->dev, &run->recording);
+    weft_vk_queue_destroy(&run->queue);
+    weft_vk_block_destroy(run->dev, &run->staging_in);
+    weft_vk_block_destroy(run->dev, &run->staging_out);
+    for (int i = 0; i < run->block_count; i++) weft_vk_block_destroy(run->dev, &run->blocks[i]);
+    weft_arena_free(&run->arena);
+    weft_delete(run->ctx, run);
+}
+
+weft_result weft_vk_run_go(weft_vk_run *run, const void *const *in, void *const *out)
+{
+    for (int i = 0; i < run->graph.input_count; i++) memcpy((char *) run->staging_in.mapped + run->in_offset[i], in[i], run->in_bytes[i]);
+    WEFT_TRY(weft_vk_block_flush(run->dev, &run->staging_in));
+    WEFT_TRY(weft_vk_queue_run(&run->queue, run->recording.chunks, run->recording.chunk_count, run->progress, run->progress_user));
+    run->facts.submissions = run->queue.submissions;
+    WEFT_TRY(weft_vk_block_invalidate(run->dev, &run->staging_out));
+    for (int i = 0; i < run->graph.output_count; i++) memcpy(out[i], (char *) run->staging_out.mapped + run->out_offset[i], run->out_bytes[i]);
+    return WEFT_OK;
+}
+
+void weft_vk_run_measure(const weft_vk_run *run, weft_session_facts *facts) { *facts = run->facts; }
+
+weft_result weft_vk_run_value(weft_vk_run *run, int origin, const weft_node **node, weft_shape *shape, float *data, size_t count)
+{
+    const weft_graph *g = &run->graph;
+    for (int v = 0; v < g->value_count; v++) {
+        if (g->values[v].origin != origin || !run->places[v].buffer) continue;
+        *node = g->values[v].node < 0 ? NULL : &g->nodes[g->values[v].node];
+        *shape = g->values[v].shape;
+        if (count < (size_t) weft_shape_count(*shape)) return WEFT_OK;
+        return weft_vk_fetch(&run->queue, &g->values[v], &run->places[v], data);
+    }
+    return weft_fail(WEFT_ERR_UNSUPPORTED, "value %d was fused into another or is not needed", origin);
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+#include "vk/submit.h"
+#include <time.h>
+
+static const double HOLD_SECONDS = 0.05; // desktops share the device, and watchdogs reset it after some seconds
+
+weft_result weft_vk_queue_create(weft_vk_device *dev, weft_vk_queue *out)
+{
+    *out = (weft_vk_queue) { .dev = dev };
+    const VkCommandPoolCreateInfo pool = { VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO, NULL, VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT, dev->family };
+    const VkFenceCreateInfo fence = { VK_STRUCTURE_TYPE_FENCE_CREATE_INFO, NULL, 0 };
+    VK_TRY(&dev->vk, vkCreateCommandPool, dev->device, &pool, NULL, &out->pool);
+    for (int i = 0; i < 2; i++) VK_TRY(&dev->vk, vkCreateFence, dev->device, &fence, NULL, &out->fence[i]);
+    return WEFT_OK;
+}
+
+void weft_vk_queue_destroy(weft_vk_queue *q)
+{
+    weft_vk_device *dev = q->dev;
+    if (!dev) return;
+    for (int i = 0; i < 2; i++)
+        if (q->fence[i]) dev->vk.vkDestroyFence(dev->device, q->fence[i], NULL);
+    if (q->pool) dev->vk.vkDestroyCommandPool(dev->device, q->pool, NULL);
+    *q = (weft_vk_queue) { 0 };
+}
+
+weft_result weft_vk_queue_commands(weft_vk_queue *q, int count, VkCommandBuffer *out)
+{
+    const VkCommandBufferAllocateInfo info = { VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO, NULL, q->pool, VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+                                               (uint32_t) count };
+    VK_TRY(&q->dev->vk, vkAllocateCommandBuffers, q->dev->device, &info, out);
+    return WEFT_OK;
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double) t.tv_sec + (double) t.tv_nsec * 1e-9;
+}
+
+static weft_result submit(weft_vk_queue *q, const weft_vk_chunk *chunks, int count, VkFence fence)
+{
+    weft_vk_device *dev = q->dev;
+    VkCommandBuffer list[64];
+    for (int i = 0; i < count; i++) list[i] = chunks[i].cmd;
+    const VkSubmitInfo info = { VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = (uint32_t) count, .pCommandBuffers = list };
+    VkResult r;
+    pthread_mutex_lock(&dev->queue_lock);
+    VK_SET(r, &dev->vk, vkQueueSubmit, dev->queue, 1, &info, fence);
+    pthread_mutex_unlock(&dev->queue_lock);
+    return r == VK_SUCCESS ? WEFT_OK : weft_vk_fail(r, "vkQueueSubmit");
+}
+
+static weft_result wait(weft_vk_queue *q, VkFence fence)
+{
+    weft_vk_device *dev = q->dev;
+    VK_TRY(&dev->vk, vkWaitForFences, dev->device, 1, &fence, VK_TRUE, UINT64_MAX);
+    VK_TRY(&dev->vk, vkResetFences, dev->device, 1, &fence);
+    return WEFT_OK;
+}
+
+// After a failure: nothing may run any more when its memory is freed. The error text of the failure is kept.
+static void drain(weft_vk_queue *q)
+{
+    pthread_mutex_lock(&q->dev->queue_lock);
+    q->dev->vk.vkDeviceWaitIdle(q->dev->device);
+    pthread_mutex_unlock(&q->dev->queue_lock);
+}
+
+static void learn(weft_vk_device *dev, double cost, double seconds)
+{
+    if (seconds < 0.002) return; // mostly overhead
+    const double old = atomic_load(&dev->rate);
+    atomic_store(&dev->rate, old + 0.3 * (cost / seconds - old));
+}
+
+typedef struct flight { // a submission under way
+    double cost;
+    int chunks;
+} flight;
+
+static weft_result run(weft_vk_queue *q, const weft_vk_chunk *chunks, int count, int (*progress)(void *, double), void *user)
+{
+    double total = 0, done = 0, before = now();
+    flight air[2];
+    int next = 0, submitted = 0, landed = 0;
+    for (int i = 0; i < count; i++) total += chunks[i].cost;
+    while (next < count || landed < submitted) {
+        while (next < count && submitted - landed < 2) { // the second waits behind the first, so that the device does not
+            const double most = HOLD_SECONDS * atomic_load(&q->dev->rate);
+            flight f = { chunks[next].cost, 1 };
+            while (next + f.chunks < count && f.chunks < 64 && f.cost + chunks[next + f.chunks].cost <= most) f.cost += chunks[next + f.chunks++].cost;
+            WEFT_TRY(submit(q, chunks + next, f.chunks, q->fence[submitted % 2]));
+            air[submitted++ % 2] = f;
+            next += f.chunks;
+        }
+        WEFT_TRY(wait(q, q->fence[landed % 2]));
+        const double at = now();
+        learn(q->dev, air[landed % 2].cost, at - before);
+        before = at;
+        done += air[landed++ % 2].cost;
+        q->submissions = submitted;
+        if (progress && progress(user, total > 0 ? done / total : 1)) return weft_fail(WEFT_ERR_CANCELLED, "stopped by the progress callback");
+    }
+    return WEFT_OK;
+}
+
+weft_result weft_vk_queue_run(weft_vk_queue *q, const weft_vk_chunk *chunks, int count, int (*progress)(void *, double), void *user)
+{
+    q->submissions = 0;
+    const weft_result r = run(q, chunks, count, progress, user);
+    if (r == WEFT_OK) return r;
+    drain(q);
+    q->dev->vk.vkResetFences(q->dev->device, 2, q->fence); // some may have signalled unseen
+    return r;
+}
