@@ -28,6 +28,7 @@ struct codec {
     const weft_image *source;
     unsigned char *row;
     JOCTET *icc;
+    int orientation;
 };
 
 static void on_error(j_common_ptr j)
@@ -136,6 +137,7 @@ static weft_result read_jpeg(struct codec *c, const void *data, size_t bytes)
         jpeg_read_scanlines(in, &row, 1);
         if (c->cut_off) return weft_fail(WEFT_ERR_FORMAT, "a broken JPEG picture: the file is cut off in row %u of %u", in->output_scanline, in->output_height);
     }
+    c->orientation = exif_orientation(in->marker_list); // finishing frees the markers
     if (jpeg_read_icc_profile(in, &c->icc, &icc_bytes)) c->failed = weft_image_set_icc(c->image, c->icc, icc_bytes);
     jpeg_finish_decompress(in);
     return c->failed;
@@ -147,7 +149,7 @@ weft_result weft_jpeg_decode(weft_context *ctx, const void *data, size_t bytes, 
     if (!c) return WEFT_ERR_MEMORY;
     c->in.err = &c->errors;
     weft_result r = read_jpeg(c, data, bytes);
-    const int orientation = r == WEFT_OK ? exif_orientation(c->in.marker_list) : 1;
+    const int orientation = c->orientation;
     jpeg_destroy_decompress(&c->in);
     free(c->icc);
     weft_image *image = c->image;
