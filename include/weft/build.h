@@ -48,7 +48,7 @@ WEFT_API void weft_build_fail(weft_builder *b, weft_result r, const char *text);
 WEFT_API weft_result weft_builder_finish(weft_builder **b, weft_model **out);
 
 // weft_build(b, "conv2d", WEFT_IN(x, w), WEFT_NUM("stride", 2), WEFT_TEXT("pad_mode", "reflect"))
-#define WEFT_IN(...) (weft_value[]){ __VA_ARGS__ }, (int) (sizeof((weft_value[]){ __VA_ARGS__ }) / sizeof(weft_value))
+#define WEFT_IN(...) ((weft_value[]){ __VA_ARGS__ }), (int) (sizeof((weft_value[]){ __VA_ARGS__ }) / sizeof(weft_value))
 #define weft_build(b, op, in, ...) weft_build_(b, op, in, __VA_ARGS__)
 #define weft_build_(b, op, in, in_count, ...)                                                        \
     weft_build_op(b, op, in, in_count, (const weft_attr_arg[]){ __VA_ARGS__ },                       \
