@@ -12,7 +12,7 @@ bool weft_read_number(const char **text, double *out)
     int digits = 0, scale = 0, exponent = 0;
     if (*p == '-' || *p == '+') p++;
     for (; digit(*p); p++, digits++) mantissa = mantissa * 10 + (*p - '0');
-    if (*p == '.')
+    if (*p == '.' && digit(p[1])) // "0..255" is two numbers
         for (p++; digit(*p); p++, digits++, scale--) mantissa = mantissa * 10 + (*p - '0');
     if (!digits) return false;
     if ((*p == 'e' || *p == 'E') && (digit(p[1]) || ((p[1] == '-' || p[1] == '+') && digit(p[2])))) {
