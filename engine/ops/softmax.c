@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+// Softmax and its logarithm over one dimension.
+#include "ops/loop.h"
+#include "params/softmax.h"
+#include <math.h>
+
+typedef struct softmax_attrs { int32_t axis; float scale; } softmax_attrs;
+enum { SOFTMAX, LOG_SOFTMAX }; // index of the row
+
+static int axis_of(const weft_node *n)
+{
+    const softmax_attrs *at = n->attrs;
+    return at->axis < 0 ? at->axis + n->in_shape[0].rank : at->axis;
+}
+
+static weft_result softmax_infer(weft_node *n)
+{
+    const int axis = axis_of(n);
+    if (axis < 0 || axis >= n->in_shape[0].rank) return weft_node_fail(n, "x has %d dimensions, no dimension %d", n->in_shape[0].rank, axis);
+    n->out_shape[0] = n->in_shape[0];
+    return WEFT_OK;
+}
+
+static int64_t softmax_items(const weft_node *n) { return weft_shape_count(n->in_shape[0]) / n->in_shape[0].dim[axis_of(n)]; }
+
+static void softmax_cpu(const weft_node *n, const weft_cpu_args *arg)
+{
+    const softmax_attrs *at = n->attrs;
+    const int axis = axis_of(n);
+    const int64_t len = n->in_shape[0].dim[axis];
+    int64_t stride[WEFT_MAX_RANK];
+    weft_shape_strides(n->in_shape[0], stride);
+    const int64_t step = stride[axis];
+    for (int64_t line = arg->begin; line < arg->end; line++) {
+        const int64_t first = line / step * step * len + line % step;
+        const weft_real *x = (const weft_real *) arg->in[0] + first;
+        weft_real *y = (weft_real *) arg->out[0] + first;
+        double most = -INFINITY, sum = 0;
+        for (int64_t i = 0; i < len; i++) most = fmax(most, (double) x[i * step] * at->scale);
+        for (int64_t i = 0; i < len; i++) sum += exp((double) x[i * step] * at->scale - most);
+        for (int64_t i = 0; i < len; i++) {
+            const double above = (double) x[i * step] * at->scale - most;
+            y[i * step] = (weft_real) (n->op->index == LOG_SOFTMAX ? above - log(sum) : exp(above) / sum);
+        }
+    }
+}
+
+static weft_result softmax_emit(const weft_node *n, weft_emit *e)
+{
+    const softmax_attrs *at = n->attrs;
+    const int axis = axis_of(n);
+    WEFT_TRY(weft_loop_check(n));
+    int64_t stride[WEFT_LOOP_TENSORS][WEFT_MAX_RANK];
+    weft_layout_strides(n->out_shape[0], (weft_layout) n->out_layout[0], stride[0]);
+    weft_layout_strides(n->in_shape[0], (weft_layout) n->in_layout[0], stride[1]);
+    struct softmax_params p = {
+        .lines = (u32) softmax_items(n), .len = (u32) n->in_shape[0].dim[axis], .y_step = (u32) stride[0][axis], .x_step = (u32) stride[1][axis],
+        .scale = at->scale,
+    };
+    weft_shape lines = n->in_shape[0];
+    lines.dim[axis] = 1;
+    weft_loop l;
+    weft_loop_make(&l, lines, 2, stride);
+    weft_loop_dims(&l, p.dim);
+    weft_loop_strides(&l, 0, p.y_stride);
+    weft_loop_strides(&l, 1, p.x_stride);
+    const bool tree = p.len >= 256 || (p.len >= 64 && p.lines < 1024); // few long lines: a workgroup each
+    return weft_emit_dispatch(e, &(weft_dispatch) {
+        .kernel = "softmax", .spec = { (uint32_t) l.rank, tree, n->op->index == LOG_SOFTMAX }, .spec_count = 3, .params = &p,
+        .params_bytes = sizeof p, .grid = { tree ? 64 * p.lines : p.lines }, .flops = n->op->flops(n),
+    });
+}
+
+static double softmax_flops(const weft_node *n) { return 8.0 * (double) weft_shape_count(n->out_shape[0]); }
+
+static const weft_attr softmax_table[] = {
+    WEFT_ATTR(softmax_attrs, axis, INT, .def = -1, .min = -WEFT_MAX_RANK, .max = WEFT_MAX_RANK - 1, .doc = "the dimension; from the end if negative"),
+    WEFT_ATTR(softmax_attrs, scale, FLOAT, .def = 1, .doc = "multiplies x first"),
+    { 0 }
+};
+static const weft_case softmax_cases[] = {
+    { .in = { WEFT_SHAPE(3, 7) } },
+    { .in = { WEFT_SHAPE(2, 5, 7, 3) }, .attrs = &(softmax_attrs) { 1, 10 }, .low = -3, .high = 3 },
+    { .in = { WEFT_SHAPE(2, 5, 7, 3) }, .attrs = &(softmax_attrs) { -2, 1 } },
+    { .in = { WEFT_SHAPE(1, 313, 4, 5) }, .attrs = &(softmax_attrs) { 1, 1 } },
+    { .in = { WEFT_SHAPE(5, 65) }, .attrs = &(softmax_attrs) { -1, 1 }, .low = 80, .high = 120 },
+    { .in = { WEFT_SHAPE(2, 3, 259) }, .attrs = &(softmax_attrs) { 2, 0.5f } },
+    { 0 }
+};
+#define ROW(name_, doc_, index_)                                                                                                    \
+    static const weft_op name_ = {                                                                                                  \
+        .name = #name_, .doc = doc_, .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED, .index = index_,    \
+        .attr_bytes = sizeof(softmax_attrs), .attrs = softmax_table, .infer = softmax_infer, .items = softmax_items,                \
+        .cpu = softmax_cpu, .emit = softmax_emit, .flops = softmax_flops, .cases = softmax_cases,                                   \
+    }
+ROW(softmax, "y = exp(scale x) / sum over the axis of exp(scale x).", SOFTMAX);
+ROW(log_softmax, "y = scale x - log(sum over the axis of exp(scale x)).", LOG_SOFTMAX);
+
+const weft_op *const weft_family_softmax[] = { &softmax, &log_softmax, NULL };
