@@ -205,8 +205,10 @@ const char *weft_op_name(int index)
     const weft_op *op = weft_op_at(index);
     return op ? op->name : NULL;
 }
-const char *weft_op_doc(int index)
+
+size_t weft_op_doc(int index, char *text, size_t bytes)
 {
     const weft_op *op = weft_op_at(index);
-    return op ? op->doc : NULL;
+    if (text && bytes) *text = 0;
+    return op ? weft_op_describe(op, text, text ? bytes : 0) : 0;
 }

@@ -80,3 +80,17 @@ int weft_model_meta_at(const weft_model *m, int index, const char **key, const c
     if (value) *value = m->metas[index].value;
     return 1;
 }
+
+weft_result weft_model_measure(const weft_model *m, int entry, const weft_port_shape *shapes, int shape_count, weft_model_facts *out)
+{
+    if (!m || !out || (!shapes && shape_count)) return weft_fail(WEFT_ERR_ARGUMENT, "weft_model_measure: an argument is NULL");
+    if (!entry_at(m, entry)) return weft_fail(WEFT_ERR_ARGUMENT, "weft_model_measure: entry %d of %d", entry, m->entry_count);
+    return weft_entry_measure(m, entry, shapes, shape_count, out);
+}
+
+weft_result weft_model_print(const weft_model *m, int entry, void (*line)(void *, const char *), void *user)
+{
+    if (!m || !line) return weft_fail(WEFT_ERR_ARGUMENT, "weft_model_print: an argument is NULL");
+    if (!entry_at(m, entry)) return weft_fail(WEFT_ERR_ARGUMENT, "weft_model_print: entry %d of %d", entry, m->entry_count);
+    return weft_entry_print(m, entry, line, user);
+}

@@ -16,6 +16,15 @@ void weft_attr_defaults(const weft_op *op, void *attrs)
     }
 }
 
+bool weft_attr_is_default(const weft_op *op, const weft_attr *a, const void *attrs)
+{
+    _Alignas(16) unsigned char defaults[WEFT_MAX_ATTR_BYTES] = { 0 };
+    const char *at = (const char *) attrs + a->offset;
+    if (a->type == WEFT_ATTR_LIST) return ((const weft_list *) (const void *) at)->count == 0;
+    weft_attr_defaults(op, defaults);
+    return !memcmp(at, defaults + a->offset, 4 * (size_t) (a->type == WEFT_ATTR_ENUM ? 1 : weft_attr_count(a)));
+}
+
 static int choice(const char *choices, const char *word) // index, -1: none
 {
     const size_t n = strlen(word);

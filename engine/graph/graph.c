@@ -121,6 +121,8 @@ static int count_names(const char *names)
     return n;
 }
 
+int weft_op_outputs(const weft_op *op, const void *attrs) { return op->outputs ? op->outputs(attrs) : count_names(op->out_names); }
+
 static weft_result check_inputs(const weft_graph *g, const weft_op *op, const char *name, const weft_value *in, int count)
 {
     int least, most;
@@ -157,7 +159,7 @@ weft_value weft_graph_op(weft_graph *g, const weft_op *op, const weft_value *in,
     if (at && attrs) memcpy(at, attrs, op->attr_bytes);
     else if (at) weft_attr_defaults(op, at);
     n.attrs = at;
-    n.out_count = op->outputs && at ? op->outputs(at) : count_names(op->out_names);
+    n.out_count = at ? weft_op_outputs(op, at) : 0;
     n.in = weft_arena_copy(a, in, sizeof *in * (size_t) in_count);
     n.out = weft_arena_new(a, sizeof *n.out * (size_t) n.out_count);
     n.in_shape = weft_arena_new(a, sizeof(weft_shape) * (size_t) in_count);

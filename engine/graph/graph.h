@@ -58,10 +58,15 @@ weft_result weft_graph_status(const weft_graph *g);        // gives it back, are
 weft_value weft_graph_call(weft_graph *g, const char *op, const weft_value *in, int in_count, const void *attrs);
 #define WEFT_V(...) (const weft_value[]){ __VA_ARGS__ }, (int) (sizeof((weft_value[]){ __VA_ARGS__ }) / sizeof(weft_value))
 
+int weft_op_outputs(const weft_op *op, const void *attrs); // how many
+size_t weft_op_describe(const weft_op *op, char *text, size_t bytes); // print.c: weft_op_doc
+
 // Fills a zeroed attribute struct with the operator's defaults.
 void weft_attr_defaults(const weft_op *op, void *attrs);
 // Sets one attribute from numbers or a word; the sentence names operator and attribute.
 weft_result weft_attr_set(const weft_op *op, void *attrs, const char *name, const char *text, const double *num, int count);
+
+bool weft_attr_is_default(const weft_op *op, const weft_attr *a, const void *attrs);
 
 // --- Passes: `from` -> `to`, which is emptied first. Each in a file of its name. ----------------------------
 

@@ -56,6 +56,7 @@ static weft_result seal_entry(weft_model *m, weft_entry *e)
 weft_result weft_model_seal(weft_model *m)
 {
     if (!m->entry_count) return weft_fail(WEFT_ERR_ARGUMENT, "the model has no entry");
+    WEFT_TRY(weft_model_check_names(m));
     for (int i = 0; i < m->entry_count; i++) {
         weft_entry *e = &m->entries[i];
         if (!e->graph.output_count) return weft_fail(WEFT_ERR_ARGUMENT, "entry '%s' has no output", e->name);

@@ -29,7 +29,10 @@ weft_result weft_model_new(weft_context *ctx, weft_model **out); // empty, one r
 void weft_model_keep(weft_model *m);
 void weft_model_release(weft_model *m); // frees at the last one
 
-// Fills the public ports of every entry, binds every entry at the preset dimensions: a model that passes is sound.
+// names.c: every name fit for a file, and there once where it must be.
+weft_result weft_model_check_names(const weft_model *m);
+
+// Checks the names, fills the public ports of every entry, binds every entry at the preset dimensions: a model that passes is sound.
 weft_result weft_model_seal(weft_model *m);
 
 // read.c / write.c: FORMAT.md. `name` is for error texts. read keeps pointers into data.
@@ -38,3 +41,7 @@ weft_result weft_model_write(const weft_model *m, const char *path);
 
 // bind_dims: dims[k] from the shapes given for inputs (and the presets of the others).
 weft_result weft_model_bind_dims(const weft_model *m, int entry, const weft_port_shape *shapes, int shape_count, int64_t *dims);
+
+// measure.c / print.c: bodies of weft_model_measure and weft_model_print; the arguments have been checked.
+weft_result weft_entry_measure(const weft_model *m, int entry, const weft_port_shape *shapes, int shape_count, weft_model_facts *out);
+weft_result weft_entry_print(const weft_model *m, int entry, void (*line)(void *user, const char *text), void *user);

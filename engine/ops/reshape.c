@@ -18,6 +18,7 @@ static weft_result reshape_infer(weft_node *n)
         if (y->dim[d] == 0 && d < x.rank) y->dim[d] = x.dim[d];
         if (y->dim[d] == -1 && free_dim < 0) free_dim = d;
         else if (y->dim[d] < 1) return weft_node_fail(n, "dimension %d of the new shape is %lld", d, (long long) y->dim[d]);
+        else if (y->dim[d] > ((int64_t) 1 << 40) / known) return weft_node_fail(n, "the new shape has more than 2^40 elements");
         else known *= y->dim[d];
     }
     if (free_dim >= 0) y->dim[free_dim] = weft_shape_count(x) / known;

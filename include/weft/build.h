@@ -56,7 +56,9 @@ WEFT_API weft_result weft_builder_finish(weft_builder **b, weft_model **out);
 
 // What operators there are and what they mean, for tools and documentation.
 WEFT_API const char *weft_op_name(int index); // NULL past the end
-WEFT_API const char *weft_op_doc(int index);  // Markdown: inputs, outputs, attributes; NULL past the end
+// Markdown - formula, inputs, outputs, attributes - as much of it as `bytes` hold, ended by a NUL. Gives the length of
+// all of it without the NUL, whatever fitted (text NULL and bytes 0: to ask); 0 past the end.
+WEFT_API size_t weft_op_doc(int index, char *text, size_t bytes);
 
 #ifdef __cplusplus
 }

@@ -28,7 +28,7 @@ typedef struct weft_dim { // a named dimension: bound to a number when a session
 // by a newer weft), WEFT_ERR_MEMORY.
 WEFT_API weft_result weft_model_load(weft_context *ctx, const char *path, weft_model **out);
 
-// The same from memory. `data` is kept until weft_model_destroy; `name` stands for it in errors.
+// The same from memory. `data`, at a multiple of 4 bytes, is kept until weft_model_destroy; `name` stands for it in errors.
 WEFT_API weft_result weft_model_load_memory(weft_context *ctx, const void *data, size_t bytes, const char *name,
                                             weft_model **out);
 
@@ -66,7 +66,8 @@ typedef struct weft_port_shape {
 WEFT_API weft_result weft_model_measure(const weft_model *m, int entry, const weft_port_shape *shapes, int shape_count,
                                         weft_model_facts *out);
 
-// Calls `line` with one line of text per node, inputs and attributes spelled out.
+// Calls `line` with one line of text per input, node and output, at the preset dimensions: what a node reads, the
+// attributes that are not the default, the shape it makes and, after '#', its name. %5 is weft_session_value 5.
 WEFT_API weft_result weft_model_print(const weft_model *m, int entry, void (*line)(void *user, const char *text), void *user);
 
 #ifdef __cplusplus
