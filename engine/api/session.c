@@ -22,7 +22,8 @@ struct weft_session {
     void **out;
     weft_cpu_run *cpu; // one of the two
     weft_vk_run *vk;
-    weft_precision precision;
+    int entry;
+    bool keep_values, ran;
 };
 
 static const weft_device_info reference_info = { .kind = WEFT_DEVICE_REFERENCE, .index = -2, .name = "reference", .driver = "plain C", .type = "cpu" };
@@ -109,6 +110,8 @@ weft_result weft_session_create(weft_device *dev, const weft_model *m, const wef
     if (!s) return WEFT_ERR_MEMORY;
     s->dev = dev;
     s->arena.ctx = dev->ctx;
+    s->entry = p.entry;
+    s->keep_values = p.keep_values;
     s->model = (weft_model *) (uintptr_t) m; // counted; never changed
     weft_model_keep(s->model);
     weft_result r = bind(s, &p);
@@ -168,11 +171,43 @@ weft_result weft_session_run(weft_session *s, const weft_io *in, int in_count, c
     if (!s || (!in && in_count) || (!out && out_count)) return weft_fail(WEFT_ERR_ARGUMENT, "weft_session_run: an argument is NULL");
     WEFT_TRY(sort_ports("input", s->inputs, s->bound.input_count, in, in_count, (void **) s->in));
     WEFT_TRY(sort_ports("output", s->outputs, s->bound.output_count, out, out_count, s->out));
-    return s->vk ? weft_vk_run_go(s->vk, s->in, s->out) : weft_cpu_run_go(s->cpu, s->in, s->out);
+    WEFT_TRY(s->vk ? weft_vk_run_go(s->vk, s->in, s->out) : weft_cpu_run_go(s->cpu, s->in, s->out));
+    s->ran = true;
+    return WEFT_OK;
 }
 
 void weft_session_measure(const weft_session *s, weft_session_facts *out)
 {
     if (s->vk) weft_vk_run_measure(s->vk, out);
     else weft_cpu_run_measure(s->cpu, out);
+}
+
+static weft_result cpu_value(weft_session *s, int index, weft_shape *shape, float *data, size_t count)
+{
+    const weft_node *node;
+    weft_value_def def;
+    const void *from = weft_cpu_run_value(s->cpu, index, &node, &def);
+    if (!from) return weft_fail(WEFT_ERR_UNSUPPORTED, "value %d was fused into another or is not needed", index);
+    *shape = def.shape;
+    if (!data) return WEFT_OK;
+    const size_t all = (size_t) weft_shape_count(def.shape);
+    if (count < all) return weft_fail(WEFT_ERR_ARGUMENT, "value %d has %zu elements, there is room for %zu", index, all, count);
+    for (size_t i = 0; i < all; i++) data[i] = def.dtype == WEFT_I32 ? (float) ((const int32_t *) from)[i] : (float) ((const weft_real *) from)[i];
+    return WEFT_OK;
+}
+
+weft_result weft_session_value(weft_session *s, int index, weft_value_info *info, float *data, size_t count)
+{
+    if (!s || !info) return weft_fail(WEFT_ERR_ARGUMENT, "weft_session_value: an argument is NULL");
+    const weft_graph *g = &s->model->entries[s->entry].graph;
+    if (index < 0 || index >= g->value_count) return weft_fail(WEFT_ERR_ARGUMENT, "weft_session_value: value %d of %d", index, g->value_count);
+    if (!s->keep_values || !s->ran)
+        return weft_fail(WEFT_ERR_ARGUMENT, "weft_session_value: the session %s", s->keep_values ? "has not run" : "was made without keep_values");
+    if (g->values[index].node < 0) return weft_fail(WEFT_ERR_UNSUPPORTED, "value %d is an input or a weight", index);
+    const weft_node *n = &g->nodes[g->values[index].node];
+    weft_value_info found = { .node = n->name, .op = n->op->name };
+    if (s->vk) WEFT_TRY(weft_vk_run_value(s->vk, index, &found.shape, data, count));
+    else WEFT_TRY(cpu_value(s, index, &found.shape, data, count));
+    *info = found;
+    return WEFT_OK;
 }

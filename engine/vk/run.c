@@ -143,19 +143,12 @@ static weft_result check_budget(const weft_vk_run *run, size_t max_bytes)
 static weft_result upload_weights(weft_vk_run *run)
 {
     const weft_program *p = &run->program;
-    size_t largest = 0;
-    for (int b = 0; b < p->buffer_count; b++)
-        if (p->buffers[b].constant && p->buffers[b].bytes > largest) largest = p->buffers[b].bytes;
-    if (!largest) return WEFT_OK;
-    weft_vk_block staging;
-    VkCommandBuffer cmd;
-    WEFT_TRY(weft_vk_queue_commands(&run->queue, 1, &cmd));
-    WEFT_TRY(weft_vk_block_create(run->dev, WEFT_VK_UPLOAD, largest < STAGING_BYTES ? largest : STAGING_BYTES, &staging));
-    weft_result r = WEFT_OK;
+    weft_vk_upload upload;
+    if (!run->facts.weight_bytes) return WEFT_OK;
+    weft_result r = weft_vk_upload_begin(&run->queue, run->facts.weight_bytes < STAGING_BYTES ? run->facts.weight_bytes : STAGING_BYTES, &upload);
     for (int b = 0; r == WEFT_OK && b < p->buffer_count; b++)
-        if (p->buffers[b].constant) r = weft_vk_upload_weight(&run->queue, &staging, cmd, &run->graph.values[b], &run->places[b]);
-    weft_vk_block_destroy(run->dev, &staging);
-    return r;
+        if (p->buffers[b].constant) r = weft_vk_upload_weight(&upload, &run->graph.values[b], &run->places[b]);
+    return weft_vk_upload_end(&upload, r);
 }
 
 // Room for all ports in one staging buffer; `copies` lead from there, or (out) to there.
@@ -245,14 +238,15 @@ weft_result weft_vk_run_go(weft_vk_run *run, const void *const *in, void *const 
 
 void weft_vk_run_measure(const weft_vk_run *run, weft_session_facts *facts) { *facts = run->facts; }
 
-weft_result weft_vk_run_value(weft_vk_run *run, int origin, const weft_node **node, weft_shape *shape, float *data, size_t count)
+weft_result weft_vk_run_value(weft_vk_run *run, int origin, weft_shape *shape, float *data, size_t count)
 {
     const weft_graph *g = &run->graph;
     for (int v = 0; v < g->value_count; v++) {
         if (g->values[v].origin != origin || !run->places[v].buffer) continue;
-        *node = g->values[v].node < 0 ? NULL : &g->nodes[g->values[v].node];
         *shape = g->values[v].shape;
-        if (count < (size_t) weft_shape_count(*shape)) return WEFT_OK;
+        if (!data) return WEFT_OK;
+        if (count < (size_t) weft_shape_count(*shape))
+            return weft_fail(WEFT_ERR_ARGUMENT, "value %d has %lld elements, there is room for %zu", origin, (long long) weft_shape_count(*shape), count);
         return weft_vk_fetch(&run->queue, &g->values[v], &run->places[v], data);
     }
     return weft_fail(WEFT_ERR_UNSUPPORTED, "value %d was fused into another or is not needed", origin);

@@ -15,5 +15,5 @@ weft_result weft_vk_run_go(weft_vk_run *run, const void *const *in, void *const 
 
 void weft_vk_run_measure(const weft_vk_run *run, weft_session_facts *facts);
 
-// With keep_values: value `origin` of the entry as row-major f32 (I32 values converted), after a run.
-weft_result weft_vk_run_value(weft_vk_run *run, int origin, const weft_node **node, weft_shape *shape, float *data, size_t count);
+// With keep_values: value `origin` of the entry as row-major f32 (I32 values converted), after a run. data NULL: its shape alone.
+weft_result weft_vk_run_value(weft_vk_run *run, int origin, weft_shape *shape, float *data, size_t count);

@@ -5,20 +5,6 @@
 
 enum { FETCH_BYTES = 16 << 20 };
 
-static weft_result copy_now(weft_vk_queue *q, VkCommandBuffer cmd, VkBuffer from, size_t from_offset, VkBuffer to, size_t to_offset, size_t bytes,
-                            bool to_host)
-{
-    const weft_vk_calls *vk = &q->dev->vk;
-    const VkCommandBufferBeginInfo begin = { VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO, NULL, VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT, NULL };
-    const VkBufferCopy region = { from_offset, to_offset, bytes };
-    const VkMemoryBarrier host = { VK_STRUCTURE_TYPE_MEMORY_BARRIER, NULL, VK_ACCESS_TRANSFER_WRITE_BIT, VK_ACCESS_HOST_READ_BIT };
-    VK_TRY(vk, vkBeginCommandBuffer, cmd, &begin);
-    vk->vkCmdCopyBuffer(cmd, from, to, 1, &region);
-    if (to_host) vk->vkCmdPipelineBarrier(cmd, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &host, 0, NULL, 0, NULL);
-    VK_TRY(vk, vkEndCommandBuffer, cmd);
-    return weft_vk_queue_run(q, &(weft_vk_chunk) { cmd, 0 }, 1, NULL, NULL);
-}
-
 // The dimensions of a layout from slowest to fastest, with the row-major stride of each.
 typedef struct walk {
     int rank;
@@ -61,6 +47,12 @@ static float number(const weft_weight *w, int64_t i)
 static void pack(const weft_value_def *v, int64_t begin, int64_t end, void *out)
 {
     const weft_weight *w = v->weight;
+    const bool as_it_is = v->layout == WEFT_ROW && w->dtype != WEFT_U8 && (int) w->dtype == v->storage;
+    if (as_it_is) {
+        const size_t element = v->storage == WEFT_F16 ? 2 : 4;
+        memcpy(out, (const char *) w->data + (size_t) begin * element, (size_t) (end - begin) * element);
+        return;
+    }
     walk at = walk_from(w->shape, (weft_layout) v->layout, begin);
     for (int64_t i = 0; i < end - begin; i++, walk_on(&at)) {
         if (v->dtype == WEFT_I32) ((int32_t *) out)[i] = w->dtype == WEFT_U8 ? ((const uint8_t *) w->data)[at.row] : ((const int32_t *) w->data)[at.row];
@@ -69,18 +61,49 @@ static void pack(const weft_value_def *v, int64_t begin, int64_t end, void *out)
     }
 }
 
-weft_result weft_vk_upload_weight(weft_vk_queue *q, weft_vk_block *staging, VkCommandBuffer cmd, const weft_value_def *v, const weft_vk_place *to)
+weft_result weft_vk_upload_begin(weft_vk_queue *q, size_t staging_bytes, weft_vk_upload *out)
 {
+    *out = (weft_vk_upload) { .queue = q };
+    WEFT_TRY(weft_vk_queue_commands(q, 1, &out->cmd));
+    return weft_vk_block_create(q->dev, WEFT_VK_UPLOAD, staging_bytes, &out->staging);
+}
+
+static weft_result submit_copies(weft_vk_upload *u)
+{
+    if (!u->recording) return WEFT_OK;
+    u->recording = false;
+    u->used = 0;
+    VK_TRY(&u->queue->dev->vk, vkEndCommandBuffer, u->cmd);
+    WEFT_TRY(weft_vk_block_flush(u->queue->dev, &u->staging));
+    return weft_vk_queue_run(u->queue, &(weft_vk_chunk) { u->cmd, 0 }, 1, NULL, NULL);
+}
+
+weft_result weft_vk_upload_weight(weft_vk_upload *u, const weft_value_def *v, const weft_vk_place *to)
+{
+    const weft_vk_calls *vk = &u->queue->dev->vk;
+    const VkCommandBufferBeginInfo begin_info = { VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO, NULL, VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT, NULL };
     const int64_t count = weft_shape_count(v->shape);
     const size_t element = v->storage == WEFT_F16 ? 2 : 4;
-    const int64_t piece = (int64_t) (staging->bytes / element);
-    for (int64_t begin = 0; begin < count; begin += piece) {
-        const int64_t end = begin + piece < count ? begin + piece : count;
-        pack(v, begin, end, staging->mapped);
-        WEFT_TRY(weft_vk_block_flush(q->dev, staging));
-        WEFT_TRY(copy_now(q, cmd, staging->buffer, 0, to->buffer, to->offset + (size_t) begin * element, (size_t) (end - begin) * element, false));
+    for (int64_t begin = 0, end; begin < count; begin = end) {
+        if (u->staging.bytes - u->used < 64) WEFT_TRY(submit_copies(u));
+        const int64_t room = (int64_t) ((u->staging.bytes - u->used) / element);
+        end = count - begin < room ? count : begin + room;
+        if (!u->recording) VK_TRY(vk, vkBeginCommandBuffer, u->cmd, &begin_info);
+        u->recording = true;
+        const VkBufferCopy region = { u->used, to->offset + (size_t) begin * element, (size_t) (end - begin) * element };
+        pack(v, begin, end, (char *) u->staging.mapped + u->used);
+        vk->vkCmdCopyBuffer(u->cmd, u->staging.buffer, to->buffer, 1, &region);
+        u->used = (u->used + (size_t) region.size + 15) / 16 * 16;
+        if (u->used > u->staging.bytes) u->used = u->staging.bytes;
     }
     return WEFT_OK;
+}
+
+weft_result weft_vk_upload_end(weft_vk_upload *u, weft_result so_far)
+{
+    const weft_result r = so_far == WEFT_OK ? submit_copies(u) : so_far;
+    weft_vk_block_destroy(u->queue->dev, &u->staging);
+    return r;
 }
 
 static void unpack(const weft_value_def *v, int64_t begin, int64_t end, const void *data, float *out)
@@ -92,15 +115,28 @@ static void unpack(const weft_value_def *v, int64_t begin, int64_t end, const vo
                                              : ((const float *) data)[i];
 }
 
-static weft_result fetch(weft_vk_queue *q, VkCommandBuffer cmd, weft_vk_block *staging, const weft_value_def *v, const weft_vk_place *from, float *out)
+static weft_result fetch_piece(weft_vk_queue *q, VkCommandBuffer cmd, const weft_vk_block *staging, const weft_vk_place *from, size_t offset, size_t bytes)
+{
+    const weft_vk_calls *vk = &q->dev->vk;
+    const VkCommandBufferBeginInfo begin = { VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO, NULL, VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT, NULL };
+    const VkBufferCopy region = { from->offset + offset, 0, bytes };
+    const VkMemoryBarrier host = { VK_STRUCTURE_TYPE_MEMORY_BARRIER, NULL, VK_ACCESS_TRANSFER_WRITE_BIT, VK_ACCESS_HOST_READ_BIT };
+    VK_TRY(vk, vkBeginCommandBuffer, cmd, &begin);
+    vk->vkCmdCopyBuffer(cmd, from->buffer, staging->buffer, 1, &region);
+    vk->vkCmdPipelineBarrier(cmd, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &host, 0, NULL, 0, NULL);
+    VK_TRY(vk, vkEndCommandBuffer, cmd);
+    WEFT_TRY(weft_vk_queue_run(q, &(weft_vk_chunk) { cmd, 0 }, 1, NULL, NULL));
+    return weft_vk_block_invalidate(q->dev, staging);
+}
+
+static weft_result fetch(weft_vk_queue *q, VkCommandBuffer cmd, const weft_vk_block *staging, const weft_value_def *v, const weft_vk_place *from, float *out)
 {
     const int64_t count = weft_shape_count(v->shape);
     const size_t element = v->storage == WEFT_F16 ? 2 : 4;
     const int64_t piece = (int64_t) (staging->bytes / element);
     for (int64_t begin = 0; begin < count; begin += piece) {
         const int64_t end = begin + piece < count ? begin + piece : count;
-        WEFT_TRY(copy_now(q, cmd, from->buffer, from->offset + (size_t) begin * element, staging->buffer, 0, (size_t) (end - begin) * element, true));
-        WEFT_TRY(weft_vk_block_invalidate(q->dev, staging));
+        WEFT_TRY(fetch_piece(q, cmd, staging, from, (size_t) begin * element, (size_t) (end - begin) * element));
         unpack(v, begin, end, staging->mapped, out);
     }
     return WEFT_OK;

@@ -90,7 +90,7 @@ typedef struct weft_session_facts {
 WEFT_API void weft_session_measure(const weft_session *s, weft_session_facts *out);
 
 // With keep_values: value `index` of the entry as it was after the last run, converted to f32. Values that
-// fusion removed give WEFT_ERR_UNSUPPORTED; past the end gives WEFT_ERR_ARGUMENT. `name` is that of the node.
+// fusion removed, inputs and weights give WEFT_ERR_UNSUPPORTED; past the end gives WEFT_ERR_ARGUMENT. data NULL: its facts alone.
 typedef struct weft_value_info {
     const char *node, *op;
     weft_shape shape;
