@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // 2-D convolution. x: [n, ci, hi, wi], w: [co, ci / groups, ky, kx], b: [co], y: [n, co, ho, wo].
-#include "ops/conv.h"
+#include "ops/conv_emit.h"
 
 static weft_result conv2d_infer(weft_node *n)
 {
@@ -84,7 +84,7 @@ const weft_op weft_op_conv2d = {
         WEFT_CONV_EPILOGUE_ATTRS,
         { 0 }
     },
-    .infer = conv2d_infer, .items = conv2d_items, .cpu = conv2d_cpu, .flops = conv2d_flops,
+    .infer = conv2d_infer, .items = conv2d_items, .cpu = conv2d_cpu, .emit = weft_conv_emit, .flops = conv2d_flops,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(1, 1, 5, 5), WEFT_SHAPE(1, 1, 3, 3) }, .attrs = CONV(.pads = { 1, 1, 1, 1 }) },
         { .in = { WEFT_SHAPE(2, 3, 7, 11), WEFT_SHAPE(5, 3, 3, 3), WEFT_SHAPE(5) }, .attrs = CONV(.stride = { 2, 2 }, .pads = { 0, 1, 1, 0 }) },
@@ -93,6 +93,18 @@ const weft_op weft_op_conv2d = {
         { .in = { WEFT_SHAPE(1, 6, 6, 5), WEFT_SHAPE(6, 2, 1, 3), WEFT_SHAPE(6), WEFT_SHAPE(1, 6, 6, 5) },
           .attrs = CONV(.groups = 3, .pads = { 0, 1, 0, 1 }, .pad_mode = WEFT_PAD_CIRCULAR, .act = 1, .residual = WEFT_RESIDUAL_BEFORE) },
         { .in = { WEFT_SHAPE(1, 4, 8, 8), WEFT_SHAPE(4, 1, 5, 5) }, .attrs = CONV(.groups = 4, .pads = { 2, 2, 2, 2 }, .pad_mode = WEFT_PAD_REPLICATE) },
+        // more pixels and channels than a tile has, and tails of both
+        { .in = { WEFT_SHAPE(2, 12, 13, 11), WEFT_SHAPE(72, 12, 3, 3), WEFT_SHAPE(72), WEFT_SHAPE(2, 72, 7, 6) },
+          .attrs = CONV(.stride = { 2, 2 }, .pads = { 1, 1, 1, 1 }, .act = 2, .a = 0.1f) },
+        { .in = { WEFT_SHAPE(1, 3, 12, 14), WEFT_SHAPE(36, 3, 7, 7), WEFT_SHAPE(36) }, .attrs = CONV(.pads = { 3, 3, 3, 3 }, .act = 1) },
+        { .in = { WEFT_SHAPE(1, 5, 17, 9), WEFT_SHAPE(26, 5, 1, 1), WEFT_SHAPE(26), WEFT_SHAPE(1, 13, 17, 9) },
+          .attrs = CONV(.act = 4, .gate = 1, .residual = WEFT_RESIDUAL_BEFORE) },
+        { .in = { WEFT_SHAPE(1, 20, 11, 10), WEFT_SHAPE(3, 20, 3, 3), WEFT_SHAPE(3) }, .attrs = CONV(.pads = { 0, 2, 1, 0 }, .act = 6, .a = -1, .b = 1) },
+        { .in = { WEFT_SHAPE(1, 16, 10, 9), WEFT_SHAPE(96, 8, 3, 3), WEFT_SHAPE(96), WEFT_SHAPE(1, 48, 8, 7) },
+          .attrs = CONV(.groups = 2, .act = 5, .gate = 1) },
+        { .in = { WEFT_SHAPE(1, 6, 9, 7), WEFT_SHAPE(9, 2, 3, 2) }, .attrs = CONV(.groups = 3, .stride = { 1, 2 }, .pads = { 1, 1, 1, 0 }) },
+        { .in = { WEFT_SHAPE(1, 40, 6, 7), WEFT_SHAPE(80, 40, 3, 3), WEFT_SHAPE(80) },
+          .attrs = CONV(.dilation = { 4, 4 }, .pads = { 4, 4, 4, 4 }, .act = 3, .a = 1, .gate = 1) },
         { 0 }
     },
     .tolerance = 1e-5,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Transposed 2-D convolution. x: [n, ci, hi, wi], w: [ci, co / groups, ky, kx], b: [co], y: [n, co, ho, wo].
-#include "ops/conv.h"
+#include "ops/conv_emit.h"
 
 static weft_result conv_transpose2d_infer(weft_node *n)
 {
@@ -80,13 +80,22 @@ const weft_op weft_op_conv_transpose2d = {
         WEFT_CONV_EPILOGUE_ATTRS,
         { 0 }
     },
-    .infer = conv_transpose2d_infer, .items = conv_transpose2d_items, .cpu = conv_transpose2d_cpu, .flops = conv_transpose2d_flops,
+    .infer = conv_transpose2d_infer, .items = conv_transpose2d_items, .cpu = conv_transpose2d_cpu, .emit = weft_conv_emit,
+    .flops = conv_transpose2d_flops,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(1, 3, 5, 7), WEFT_SHAPE(3, 2, 4, 4), WEFT_SHAPE(2) }, .attrs = CONV(.stride = { 2, 2 }, .pads = { 1, 1, 1, 1 }) },
         { .in = { WEFT_SHAPE(2, 8, 5, 3), WEFT_SHAPE(8, 8, 3, 3), WEFT_SHAPE(8) },
           .attrs = CONV(.stride = { 2, 2 }, .pads = { 1, 1, 1, 1 }, .output_pad = { 1, 1 }, .act = 1) },
         { .in = { WEFT_SHAPE(1, 6, 4, 4), WEFT_SHAPE(6, 3, 2, 2) }, .attrs = CONV(.stride = { 2, 2 }, .groups = 2) },
         { .in = { WEFT_SHAPE(1, 4, 6, 5), WEFT_SHAPE(4, 4, 3, 3) }, .attrs = CONV(.stride = { 1, 3 }, .dilation = { 2, 1 }, .pads = { 1, 0, 2, 1 }) },
+        { .in = { WEFT_SHAPE(1, 12, 9, 7), WEFT_SHAPE(12, 40, 4, 4), WEFT_SHAPE(40), WEFT_SHAPE(1, 40, 18, 14) },
+          .attrs = CONV(.stride = { 2, 2 }, .pads = { 1, 1, 1, 1 }, .act = 1) },
+        { .in = { WEFT_SHAPE(1, 8, 5, 4), WEFT_SHAPE(8, 48, 3, 4), WEFT_SHAPE(48) }, // strides and dilations that share a factor
+          .attrs = CONV(.stride = { 4, 3 }, .dilation = { 2, 6 }, .pads = { 2, 1, 0, 3 }, .output_pad = { 3, 2 }, .act = 2, .a = 0.2f, .gate = 1) },
+        { .in = { WEFT_SHAPE(1, 8, 6, 5), WEFT_SHAPE(8, 1, 3, 3), WEFT_SHAPE(8), WEFT_SHAPE(1, 8, 11, 9) },
+          .attrs = CONV(.stride = { 2, 2 }, .groups = 8, .pads = { 1, 1, 1, 1 }, .residual = WEFT_RESIDUAL_BEFORE, .act = 4) },
+        { .in = { WEFT_SHAPE(1, 16, 7, 9), WEFT_SHAPE(16, 3, 5, 5) }, .attrs = CONV(.stride = { 2, 2 }, .pads = { 2, 2, 2, 2 }, .output_pad = { 1, 1 }) },
+        { .in = { WEFT_SHAPE(2, 8, 3, 3), WEFT_SHAPE(8, 8, 2, 2), WEFT_SHAPE(16) }, .attrs = CONV(.stride = { 3, 3 }, .groups = 2) },
         { 0 }
     },
     .tolerance = 1e-5,

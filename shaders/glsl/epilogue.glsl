@@ -1,0 +1,18 @@
+// How a convolution ends; engine/ops/conv.h says the same for C. `i` and `c`: element and channel of y.
+#include "glsl/activation.glsl"
+
+afloat finish(afloat sum, afloat gate, uint i, uint c) {
+    if (BIAS) sum += bias(c);
+    if (RESIDUAL == 2) sum += r(i);
+    sum = act(ACT, sum, p.a, p.b);
+    if (GATE) {
+        if (BIAS) gate += bias(p.co + c);
+        sum *= 1 / (1 + exp(-gate));
+    }
+    if (RESIDUAL == 1) sum += r(i);
+    return sum;
+}
+avec4 finish4(avec4 sum, avec4 gate, uint i, uint c) {
+    return avec4(finish(sum.x, gate.x, i, c), finish(sum.y, gate.y, i + 1, c + 1),
+                 finish(sum.z, gate.z, i + 2, c + 2), finish(sum.w, gate.w, i + 3, c + 3));
+}
