@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Pooling of images over windows of given size, or over as many windows as the output has pixels.
 #include "ops/loop.h"
+#include "ops/reduce.h"
 #include "params/pool.h"
 #include <math.h>
 
@@ -86,6 +87,8 @@ static weft_result pool_emit(const weft_node *n, weft_emit *e)
     const pool_attrs *at = n->attrs;
     const int64_t *x = n->in_shape[0].dim, *y = n->out_shape[0].dim;
     const bool wide = x[1] % 4 == 0;
+    if (adaptive(n) && y[2] == 1 && y[3] == 1 && x[2] * x[3] >= 64) // one long window: a reduction shares it between invocations
+        return weft_reduce_emit(n, e, averages(n) ? WEFT_MEAN : WEFT_MAX, 1 << 2 | 1 << 3, true);
     WEFT_TRY(weft_loop_check(n));
     struct pool_params p = {
         .count = (u32) (weft_shape_count(n->out_shape[0]) / (wide ? 4 : 1)), .c = (u32) (x[1] / (wide ? 4 : 1)),
