@@ -1,8 +1,59 @@
 // SPDX-License-Identifier: MIT
 #include "base/threads.h"
+#include <unistd.h>
+
+static int threads_wanted(int threads)
+{
+    const long cores = threads ? threads : sysconf(_SC_NPROCESSORS_ONLN);
+    return cores < 1 ? 1 : cores > WEFT_MAX_THREADS ? WEFT_MAX_THREADS : (int) cores;
+}
+
+// Several pieces per thread, because turns differ in cost.
+static int64_t piece_size(int threads, int64_t count, int64_t least)
+{
+    const int64_t piece = (count + 8LL * threads - 1) / (8LL * threads);
+    return piece < least ? least : piece;
+}
+
+#ifdef _OPENMP
+#include <omp.h>
+
+struct weft_pool { int threads; };
+
+weft_pool *weft_pool_create(weft_context *ctx, int threads)
+{
+    weft_pool *p = weft_new(ctx, sizeof *p);
+    if (p) p->threads = threads_wanted(threads);
+    return p;
+}
+
+void weft_pool_destroy(weft_context *ctx, weft_pool *p) { weft_delete(ctx, p); }
+int weft_pool_threads(const weft_pool *p) { return p->threads; }
+
+void weft_parallel(weft_pool *p, int64_t count, int64_t least, void (*work)(void *, int64_t, int64_t), void *user)
+{
+    const int64_t piece = piece_size(p->threads, count, least);
+    if (count <= 0) return;
+    if (p->threads == 1 || piece >= count) {
+        work(user, 0, count);
+        return;
+    }
+    const int64_t pieces = (count + piece - 1) / piece;
+#pragma omp parallel for schedule(dynamic) num_threads(p->threads)
+    for (int64_t i = 0; i < pieces; i++) work(user, i * piece, i + 1 < pieces ? (i + 1) * piece : count);
+}
+
+int weft_pool_adopt(const weft_pool *p)
+{
+    const int before = omp_get_max_threads();
+    omp_set_num_threads(p->threads);
+    return before;
+}
+void weft_pool_restore(int before) { omp_set_num_threads(before); }
+
+#else
 #include <pthread.h>
 #include <stdatomic.h>
-#include <unistd.h>
 
 struct weft_pool {
     int helpers; // threads beside the caller
@@ -49,12 +100,12 @@ weft_pool *weft_pool_create(weft_context *ctx, int threads)
 {
     weft_pool *p = weft_new(ctx, sizeof *p);
     if (!p) return NULL;
-    long cores = threads ? threads : sysconf(_SC_NPROCESSORS_ONLN);
+    const int wanted = threads_wanted(threads);
     pthread_mutex_init(&p->one_loop, NULL);
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->start, NULL);
     pthread_cond_init(&p->done, NULL);
-    for (; p->helpers < cores - 1 && p->helpers < WEFT_MAX_THREADS; p->helpers++)
+    for (; p->helpers < wanted - 1; p->helpers++)
         if (pthread_create(&p->thread[p->helpers], NULL, helper, p)) break; // fewer threads are only slower
     return p;
 }
@@ -78,9 +129,7 @@ int weft_pool_threads(const weft_pool *p) { return p->helpers + 1; }
 
 void weft_parallel(weft_pool *p, int64_t count, int64_t least, void (*work)(void *, int64_t, int64_t), void *user)
 {
-    const int64_t pieces_wanted = 8LL * (p->helpers + 1); // several per thread, because turns differ in cost
-    int64_t piece = (count + pieces_wanted - 1) / pieces_wanted;
-    if (piece < least) piece = least;
+    const int64_t piece = piece_size(p->helpers + 1, count, least);
     if (count <= 0) return;
     if (!p->helpers || piece >= count) {
         work(user, 0, count);
@@ -100,3 +149,7 @@ void weft_parallel(weft_pool *p, int64_t count, int64_t least, void (*work)(void
     pthread_mutex_unlock(&p->lock);
     pthread_mutex_unlock(&p->one_loop);
 }
+
+int weft_pool_adopt(const weft_pool *p) { return p->helpers; }
+void weft_pool_restore(int before) { (void) before; }
+#endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A pool of threads for loops whose turns do not depend on each other.
+// A pool of threads for loops whose turns do not depend on each other. Built with OpenMP (as oneDNN is), it is OpenMP's
+// team: a second set of threads would fight with the first, which spins for a while after each of its loops.
 #pragma once
 #include "base/context.h"
 
@@ -13,3 +14,7 @@ int weft_pool_threads(const weft_pool *pool);
 // done. A piece is never smaller than `least`. One loop at a time per pool: a second caller waits. No nesting.
 void weft_parallel(weft_pool *pool, int64_t count, int64_t least, void (*work)(void *user, int64_t begin, int64_t end),
                    void *user);
+
+// Libraries with threads of their own (OpenMP) use as many as the pool on this thread, from adopt to restore.
+int weft_pool_adopt(const weft_pool *pool); // gives what restore wants back
+void weft_pool_restore(int before);

@@ -114,9 +114,11 @@ weft_result weft_cpu_run_create(weft_context *ctx, const weft_graph *bound, cons
     if (!run) return WEFT_ERR_MEMORY;
     run->ctx = run->arena.ctx = ctx;
     run->progress = p->progress, run->progress_user = p->progress_user;
+    const int before = weft_pool_adopt(ctx->pool); // libraries plan for the threads that will run
     weft_result r = prepare_graph(run, bound, p, fast);
     if (r == WEFT_OK) r = place_values(run, p);
     if (r == WEFT_OK && fast) r = prepare_fast(run);
+    weft_pool_restore(before);
     if (r != WEFT_OK) return weft_cpu_run_destroy(run), r;
     run->facts.dispatches = run->graph.node_count;
     *out = run;
@@ -134,7 +136,7 @@ void weft_cpu_run_destroy(weft_cpu_run *run)
     weft_delete(run->ctx, run);
 }
 
-weft_result weft_cpu_run_go(weft_cpu_run *run, const void *const *in, void *const *out)
+static weft_result go(weft_cpu_run *run, const void *const *in, void *const *out)
 {
     const weft_graph *g = &run->graph;
     double total = 1, done = 0;
@@ -162,6 +164,14 @@ weft_result weft_cpu_run_go(weft_cpu_run *run, const void *const *in, void *cons
         memcpy(out[i], run->data[v], value_bytes(&g->values[v]));
     }
     return WEFT_OK;
+}
+
+weft_result weft_cpu_run_go(weft_cpu_run *run, const void *const *in, void *const *out)
+{
+    const int before = weft_pool_adopt(run->ctx->pool);
+    const weft_result r = go(run, in, out);
+    weft_pool_restore(before);
+    return r;
 }
 
 void weft_cpu_run_measure(const weft_cpu_run *run, weft_session_facts *facts) { *facts = run->facts; }
