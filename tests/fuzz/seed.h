@@ -57,6 +57,42 @@ static inline weft_result seed_model(weft_context *ctx, weft_model **out)
     return weft_builder_finish(&b, out);
 }
 
+// One entry per row and case (three cases at most): damage to it reaches the shape inference of every operator.
+static inline weft_result seed_case(weft_model *m, const weft_op *op, const weft_case *c, int index)
+{
+    weft_entry *entries = weft_arena_grow(&m->arena, m->entries, m->entry_count, sizeof *entries);
+    if (!entries) return WEFT_ERR_MEMORY;
+    m->entries = entries;
+    weft_entry *e = &entries[m->entry_count++];
+    *e = (weft_entry) { .name = weft_arena_print(&m->arena, "%s.%d", op->name, index) };
+    weft_graph_init(&e->graph, &m->arena);
+    weft_value in[WEFT_CASE_INPUTS];
+    int n = 0;
+    for (; n < WEFT_CASE_INPUTS && (c->in_count ? n < c->in_count : c->in[n].rank > 0); n++) {
+        char name[8];
+        snprintf(name, sizeof name, "x%d", n);
+        in[n] = c->absent >> n & 1 ? -1 : weft_graph_input(&e->graph, name, c->integers >> n & 1 ? WEFT_I32 : WEFT_F32, c->in[n]);
+    }
+    weft_graph_output(&e->graph, "y", weft_graph_op(&e->graph, op, in, n, c->attrs));
+    return weft_graph_status(&e->graph);
+}
+
+static inline weft_result seed_rows(weft_context *ctx, weft_model **out)
+{
+    weft_model *m;
+    const weft_op *op;
+    weft_result r = weft_model_new(ctx, &m);
+    for (int i = 0; r == WEFT_OK && (op = weft_op_at(i)); i++)
+        for (int k = 0; r == WEFT_OK && !(op->flags & WEFT_OP_INTERNAL) && k < 3 && m->entry_count < WEFT_MAX_ENTRIES; k++) {
+            if (!op->cases[k].in[0].rank && !op->cases[k].in_count) break;
+            r = seed_case(m, op, &op->cases[k], k);
+        }
+    if (r == WEFT_OK) r = weft_model_seal(m);
+    if (r != WEFT_OK) return weft_model_release(m), r;
+    *out = m;
+    return WEFT_OK;
+}
+
 typedef struct seed_file { unsigned char *data; size_t bytes; } seed_file;
 
 // The bytes that weft_model_save writes, by way of a file. data NULL: it failed.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A bounded run of the fuzz target without a fuzzer: seeded mutations of a good file, checksums mended.
-// test_fuzz [TURNS [SEED]] | test_fuzz FILE: to repeat a finding of libFuzzer | test_fuzz seed FILE: a first file for its corpus.
+// test_fuzz [TURNS [SEED]] | test_fuzz FILE: to repeat a finding of libFuzzer | test_fuzz seed FILE FILE: first files for its corpus.
 #include "fuzz/fuzz_read.c"
 #include "base/random.h"
 #include <stdio.h>
@@ -44,46 +44,63 @@ static size_t change(weft_random *r, unsigned char *d, size_t bytes)
     return bytes;
 }
 
+static void damage(weft_random *r, const seed_file *seed, unsigned char *d, size_t *bytes)
+{
+    const size_t head = (size_t) seed_load(seed->data + WEFT_AT_HEAD, 8);
+    const bool anywhere = pick(r, 8) == 0; // mostly the head: that is where there is something to get wrong
+    size_t part = anywhere ? seed->bytes : head;
+    memcpy(d, seed->data, *bytes = seed->bytes);
+    for (size_t k = 1 + pick(r, 4); k; k--) part = change(r, d, part);
+    if (anywhere) *bytes = part;
+    else { // it stays as long as its header says
+        if (part < head) memset(d + part, 0, head - part);
+        memcpy(d + head, seed->data + head, seed->bytes - head);
+    }
+    seed_mend(d, *bytes);
+}
+
+static int run(const seed_file *seed, const char *name, long turns, uint64_t number)
+{
+    weft_random random = { number };
+    unsigned char *d = malloc(2 * seed->bytes + 1);
+    long good = 0, at = 0;
+    if (!seed->data || !d) return free(d), 1;
+    const clock_t start = clock();
+    for (; at < turns && clock() - start < 20 * CLOCKS_PER_SEC; at++) {
+        size_t bytes;
+        damage(&random, seed, d, &bytes);
+        good += read_one(d, bytes);
+    }
+    printf("%s: %zu bytes, %ld turns, %ld still models, %.1f s\n", name, seed->bytes, at, good, (double) (clock() - start) / CLOCKS_PER_SEC);
+    free(d);
+    return good == at || good == 0; // mutations that never or always matter would test nothing
+}
+
 int main(int argc, char **argv)
 {
+    static weft_result (*const make[])(weft_context *, weft_model **) = { seed_model, seed_rows };
+    static const char *const names[] = { "model", "rows" };
     weft_context *ctx;
-    weft_model *m;
-    long turns = 20000, good = 0, at = 0;
-    weft_random random = { argc > 2 ? strtoull(argv[2], NULL, 10) : 1 };
-    if (argc == 3 && !strcmp(argv[1], "seed"))
-        return weft_context_create(NULL, &ctx) || seed_model(ctx, &m) || weft_model_save(m, argv[2]);
-    if (argc > 1 && !(turns = strtol(argv[1], NULL, 10))) {
+    const bool save = argc == 4 && !strcmp(argv[1], "seed");
+    const long turns = argc > 1 && !save ? strtol(argv[1], NULL, 10) : 20000;
+    int bad = 0;
+    if (!turns) {
         seed_file f = file_of(argv[1]);
         if (!f.data) return fprintf(stderr, "%s\n", weft_error_text()), 2;
         LLVMFuzzerTestOneInput(f.data, f.bytes);
         free(f.data);
         return 0;
     }
-    if (weft_context_create(&(weft_context_params) { .threads = 1 }, &ctx) || seed_model(ctx, &m)) return fprintf(stderr, "%s\n", weft_error_text()), 1;
-    seed_file seed = seed_save(m);
-    // Mostly the head is damaged: that is where there is something to get wrong.
-    const size_t head = seed.data ? (size_t) seed_load(seed.data + WEFT_AT_HEAD, 8) : 0;
-    unsigned char *d = malloc(2 * seed.bytes);
-    if (!seed.data || !d) return 1;
-    const clock_t start = clock();
-    for (; at < turns && clock() - start < 20 * CLOCKS_PER_SEC; at++) {
-        size_t bytes = seed.bytes, part = at % 8 ? head : seed.bytes;
-        memcpy(d, seed.data, bytes);
-        for (size_t k = 1 + pick(&random, 4); k; k--) {
-            part = change(&random, d, part);
-        }
-        if (at % 8 == 0) bytes = part;
-        else { // the head stays as long as its header says
-            if (part < head) memset(d + part, 0, head - part);
-            memcpy(d + head, seed.data + head, seed.bytes - head);
-        }
-        seed_mend(d, bytes);
-        good += read_one(d, bytes);
+    if (weft_context_create(&(weft_context_params) { .threads = 1 }, &ctx)) return 1;
+    for (int i = 0; i < 2; i++) {
+        weft_model *m;
+        if (make[i](ctx, &m)) return fprintf(stderr, "%s: %s\n", names[i], weft_error_text()), 1;
+        seed_file seed = seed_save(m);
+        if (!save) bad += run(&seed, names[i], turns / (i ? 4 : 1), argc > 2 ? strtoull(argv[2], NULL, 10) : 1);
+        else if (weft_model_save(m, argv[2 + i])) bad++;
+        free(seed.data);
+        weft_model_destroy(&m);
     }
-    printf("%ld turns, %ld still models, %.1f s\n", at, good, (double) (clock() - start) / CLOCKS_PER_SEC);
-    free(d);
-    free(seed.data);
-    weft_model_destroy(&m);
     weft_context_destroy(&ctx);
-    return good == at || good == 0; // mutations that never or always matter would test nothing
+    return bad != 0;
 }
