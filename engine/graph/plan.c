@@ -4,17 +4,24 @@
 
 static bool together(const weft_life *a, const weft_life *b) { return a->first <= b->last && b->first <= a->last; }
 
+// The first place from `at` on where `bytes` do not cross a multiple of `cut`.
+static size_t within_block(size_t at, size_t bytes, size_t cut)
+{
+    return bytes <= cut && at / cut != (at + bytes - 1) / cut ? (at / cut + 1) * cut : at;
+}
+
 // The lowest offset of the tightest gap that holds lives[t] between those already placed (sorted by offset).
-static size_t place(const weft_life *lives, const int *placed, int placed_count, int t, size_t bytes)
+static size_t place(const weft_life *lives, const int *placed, int placed_count, int t, size_t bytes, size_t cut)
 {
     size_t end = 0, best = 0, best_gap = SIZE_MAX;
     for (int i = 0; i < placed_count; i++) {
         const weft_life *l = &lives[placed[i]];
         if (!together(l, &lives[t])) continue;
-        if (l->offset > end && l->offset - end >= bytes && l->offset - end < best_gap) best = end, best_gap = l->offset - end;
+        const size_t at = within_block(end, bytes, cut);
+        if (l->offset > at && l->offset - at >= bytes && l->offset - at < best_gap) best = at, best_gap = l->offset - at;
         if (l->offset + l->bytes > end) end = l->offset + l->bytes;
     }
-    return best_gap == SIZE_MAX ? end : best;
+    return best_gap == SIZE_MAX ? within_block(end, bytes, cut) : best;
 }
 
 // Larger first; of equal size the earlier one, so that the plan does not depend on the sort.
@@ -50,6 +57,11 @@ static size_t largest_live_set(const weft_life *lives, int count)
 
 weft_result weft_plan_memory(weft_context *ctx, weft_life *lives, int count, size_t align, weft_plan *out)
 {
+    return weft_plan_blocks(ctx, lives, count, align, SIZE_MAX, out);
+}
+
+weft_result weft_plan_blocks(weft_context *ctx, weft_life *lives, int count, size_t align, size_t cut, weft_plan *out)
+{
     *out = (weft_plan) { 0 };
     int *order = weft_new(ctx, sizeof *order * 3 * (size_t) (count + 1));
     if (!order) return WEFT_ERR_MEMORY;
@@ -63,7 +75,7 @@ weft_result weft_plan_memory(weft_context *ctx, weft_life *lives, int count, siz
         weft_life *l = &lives[order[i]];
         l->offset = 0;
         if (l->first > l->last || !l->bytes) continue;
-        l->offset = place(lives, placed, placed_count, order[i], l->bytes);
+        l->offset = place(lives, placed, placed_count, order[i], l->bytes, cut);
         int k = placed_count++; // keep `placed` sorted by offset
         for (; k > 0 && lives[placed[k - 1]].offset > l->offset; k--) placed[k] = placed[k - 1];
         placed[k] = order[i];

@@ -17,3 +17,6 @@ typedef struct weft_plan {
 // Greedy by size (Pisarchyk and Lee, 2020): large tensors first, each in the tightest gap between those that
 // are alive with it. `align` is a power of two.
 weft_result weft_plan_memory(weft_context *ctx, weft_life *lives, int count, size_t align, weft_plan *out);
+// The same for memory that comes in blocks of `cut` bytes, a multiple of `align`: no tensor crosses a multiple of it.
+// Tensors larger than a block are the caller's to refuse.
+weft_result weft_plan_blocks(weft_context *ctx, weft_life *lives, int count, size_t align, size_t cut, weft_plan *out);

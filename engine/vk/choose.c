@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "vk/choose.h"
+#include "graph/op.h"
+#include "vk/matrix.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -36,14 +38,50 @@ static bool compute_family(const weft_vk_calls *vk, VkPhysicalDevice physical, u
     return found;
 }
 
-static const char *driver_version_text(const VkPhysicalDeviceDriverProperties *d, char *text, size_t bytes)
+static weft_result has_extension(const weft_vk_calls *vk, VkPhysicalDevice physical, const char *name, bool *found)
 {
-    snprintf(text, bytes, "%.250s %.250s", d->driverName, d->driverInfo);
-    return text;
+    VkExtensionProperties *list = NULL;
+    uint32_t count = 0;
+    VkResult r;
+    do {
+        VK_SET(r, vk, vkEnumerateDeviceExtensionProperties, physical, NULL, &count, NULL);
+        VkExtensionProperties *more = r == VK_SUCCESS ? weft_resize(vk->ctx, list, sizeof *list * (count + 1)) : NULL;
+        if (!more) break;
+        list = more;
+        VK_SET(r, vk, vkEnumerateDeviceExtensionProperties, physical, NULL, &count, list);
+    } while (r == VK_INCOMPLETE);
+    *found = false;
+    for (uint32_t i = 0; r == VK_SUCCESS && list && i < count; i++) *found |= !strcmp(list[i].extensionName, name);
+    const bool no_memory = r == VK_SUCCESS && !list;
+    weft_delete(vk->ctx, list);
+    return no_memory ? WEFT_ERR_MEMORY : r == VK_SUCCESS ? WEFT_OK : weft_vk_fail(r, "vkEnumerateDeviceExtensionProperties");
 }
 
-static void look_at(const weft_vk_calls *vk, VkPhysicalDevice physical, weft_vk_candidate *c)
+static weft_result look_for_extensions(const weft_vk_instance *i, weft_vk_candidate *c)
 {
+    bool found;
+    WEFT_TRY(has_extension(&i->vk, c->physical, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME, &c->memory_budget));
+    WEFT_TRY(has_extension(&i->vk, c->physical, WEFT_VK_MATRIX_EXTENSION, &found));
+    if (!found) return WEFT_OK;
+    weft_vk_matrix_features matrices = { WEFT_VK_MATRIX_FEATURES };
+    VkPhysicalDeviceVulkanMemoryModelFeatures model = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES, &matrices };
+    VkPhysicalDeviceShaderFloat16Int8Features half = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES, &model };
+    VkPhysicalDeviceFeatures2 features = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, &half };
+    i->vk.vkGetPhysicalDeviceFeatures2(c->physical, &features);
+    if (matrices.matrix && model.vulkanMemoryModel && half.shaderFloat16) weft_vk_matrix_shape(i, c->physical, c->matrix);
+    c->info.matrix_units = c->matrix[0] > 0;
+    return WEFT_OK;
+}
+
+static void reject(weft_vk_candidate *c, const char *why)
+{
+    snprintf(c->rejected, sizeof c->rejected, "%s", why);
+    c->usable = false;
+}
+
+static weft_result look_at(const weft_vk_instance *i, VkPhysicalDevice physical, weft_vk_candidate *c)
+{
+    const weft_vk_calls *vk = &i->vk;
     VkPhysicalDeviceProperties first;
     vk->vkGetPhysicalDeviceProperties(physical, &first);
     *c = (weft_vk_candidate) { .physical = physical, .usable = true };
@@ -53,7 +91,7 @@ static void look_at(const weft_vk_calls *vk, VkPhysicalDevice physical, weft_vk_
         snprintf(c->rejected, sizeof c->rejected, "its driver has Vulkan %u.%u, weft needs 1.2: a newer driver may help",
                  VK_API_VERSION_MAJOR(first.apiVersion), VK_API_VERSION_MINOR(first.apiVersion));
         c->usable = false;
-        return;
+        return WEFT_OK;
     }
     VkPhysicalDeviceDriverProperties driver = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES };
     VkPhysicalDeviceIDProperties id = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES, &driver };
@@ -64,17 +102,22 @@ static void look_at(const weft_vk_calls *vk, VkPhysicalDevice physical, weft_vk_
     vk->vkGetPhysicalDeviceProperties2(physical, &props);
     vk->vkGetPhysicalDeviceFeatures2(physical, &features);
     vk->vkGetPhysicalDeviceMemoryProperties2(physical, &memory);
-    driver_version_text(&driver, c->driver, sizeof c->driver);
+    snprintf(c->driver, sizeof c->driver, "%.250s%s%.250s", driver.driverName, *driver.driverInfo ? " " : "", driver.driverInfo);
     memcpy(c->info.uuid, id.deviceUUID, sizeof c->info.uuid);
     c->info.f16_storage = half.storageBuffer16BitAccess;
     for (uint32_t h = 0; h < memory.memoryProperties.memoryHeapCount; h++) {
         const VkMemoryHeap *heap = &memory.memoryProperties.memoryHeaps[h];
         if (heap->flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT && heap->size > c->info.memory_bytes) c->info.memory_bytes = heap->size;
     }
-    if (!compute_family(vk, physical, &c->family)) {
-        snprintf(c->rejected, sizeof c->rejected, "it has no compute queue");
-        c->usable = false;
-    }
+    // Vulkan promises these numbers; a device below them is no device weft was made for.
+    const VkPhysicalDeviceLimits *l = &props.properties.limits;
+    if (!compute_family(vk, physical, &c->family)) reject(c, "it has no compute queue");
+    else if (l->maxPushConstantsSize < WEFT_MAX_PARAM_BYTES) reject(c, "it takes less than 128 bytes of push constants");
+    else if (l->maxComputeWorkGroupInvocations < 128 || l->maxComputeWorkGroupSize[0] < 128) reject(c, "its workgroups are smaller than 128");
+    else if (l->maxComputeSharedMemorySize < 16384) reject(c, "its workgroups share less than 16 KiB");
+    else if (l->maxComputeWorkGroupCount[0] < 65535 || l->maxComputeWorkGroupCount[1] < 65535) reject(c, "it takes less than 65,535 workgroups");
+    else return look_for_extensions(i, c);
+    return WEFT_OK;
 }
 
 weft_result weft_vk_candidates(const weft_vk_instance *i, weft_vk_candidate **out, int *out_count)
@@ -91,14 +134,16 @@ weft_result weft_vk_candidates(const weft_vk_instance *i, weft_vk_candidate **ou
         VK_SET(r, vk, vkEnumeratePhysicalDevices, i->instance, &count, devices);
     } while (r == VK_INCOMPLETE);
     weft_vk_candidate *list = r == VK_SUCCESS && devices ? weft_new(vk->ctx, sizeof *list * (count + 1)) : NULL;
+    weft_result looked = WEFT_OK;
     if (list) {
         int at = 0;
-        for (int rank = 0; rank <= 4; rank++) // stable: the driver's own order within a class
+        for (int rank = 0; rank <= 4 && looked == WEFT_OK; rank++) // stable: the driver's own order within a class
             for (uint32_t k = 0; k < count; k++) {
                 VkPhysicalDeviceProperties props;
                 vk->vkGetPhysicalDeviceProperties(devices[k], &props);
                 if (speed_class(props.deviceType) != rank) continue;
-                look_at(vk, devices[k], &list[at]);
+                looked = look_at(i, devices[k], &list[at]);
+                if (looked != WEFT_OK) break;
                 list[at].info.index = at;
                 list[at].info.name = list[at].name;
                 list[at].info.driver = list[at].driver;
@@ -111,6 +156,7 @@ weft_result weft_vk_candidates(const weft_vk_instance *i, weft_vk_candidate **ou
     if (r == VK_ERROR_INITIALIZATION_FAILED) return *out = NULL, *out_count = 0, WEFT_OK;
     if (r != VK_SUCCESS) return weft_vk_fail(r, "vkEnumeratePhysicalDevices");
     if (!list) return WEFT_ERR_MEMORY;
+    if (looked != WEFT_OK) return weft_delete(vk->ctx, list), looked;
     *out = list, *out_count = (int) count;
     return WEFT_OK;
 }

@@ -9,7 +9,9 @@ typedef struct weft_vk_candidate {
     VkPhysicalDevice physical;
     uint32_t family; // a queue family with compute
     bool usable;
-    weft_device_info info; // its texts are the arrays below once weft_vk_candidate_texts was called
+    bool memory_budget;
+    uint32_t matrix[3]; // cooperative matrix m, n, k; 0: none
+    weft_device_info info; // its texts are the arrays below
     char name[256], driver[600], rejected[256];
 } weft_vk_candidate;
 

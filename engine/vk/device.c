@@ -2,6 +2,8 @@
 #include "vk/choose.h"
 #include "vk/inside.h"
 #include "vk/kernel.h"
+#include "vk/matrix.h"
+#include "vk/quirks.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -20,47 +22,57 @@ weft_result weft_vk_list(weft_context *ctx, void (*each)(void *user, const weft_
     return r;
 }
 
-// Facts of the device and what is switched on: dev->caps.
+// What the device can do, and of that what will be used: dev->caps.
 static void read_facts(weft_vk_device *dev, const weft_vk_candidate *c, bool no_optional)
 {
     const weft_vk_calls *vk = &dev->vk;
-    VkPhysicalDeviceSubgroupProperties subgroup = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES };
+    VkPhysicalDeviceDriverProperties driver = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES };
+    VkPhysicalDeviceSubgroupProperties subgroup = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES, &driver };
     VkPhysicalDeviceMaintenance3Properties most = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES, &subgroup };
     VkPhysicalDeviceProperties2 props = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, &most };
     VkPhysicalDeviceMemoryProperties2 memory = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2 };
     vk->vkGetPhysicalDeviceProperties2(dev->physical, &props);
     vk->vkGetPhysicalDeviceMemoryProperties2(dev->physical, &memory);
-    dev->limits = props.properties.limits;
+    const VkPhysicalDeviceLimits *l = &props.properties.limits;
+    dev->limits = *l;
     dev->max_allocation = most.maxMemoryAllocationSize;
     dev->memory = memory.memoryProperties;
     dev->info = c->info;
     memcpy(dev->name, c->name, sizeof dev->name);
     memcpy(dev->driver, c->driver, sizeof dev->driver);
     dev->info.name = dev->name, dev->info.driver = dev->driver, dev->info.rejected = NULL;
-    if (no_optional) dev->info.f16_storage = 0, dev->info.matrix_units = 0;
-    const uint32_t width = dev->limits.maxComputeWorkGroupSize[0], all = dev->limits.maxComputeWorkGroupInvocations;
-    dev->caps = (weft_caps) {
-        .f16_storage = dev->info.f16_storage, .max_group = 128, .shared_bytes = 16384,
-        .is_software = props.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU,
-    };
-    if (!no_optional) {
+    const VkPhysicalDeviceType type = props.properties.deviceType;
+    dev->caps = (weft_caps) { .max_group = 128, .shared_bytes = 16384, .is_software = type == VK_PHYSICAL_DEVICE_TYPE_CPU };
+    if (no_optional) dev->info.f16_storage = dev->info.matrix_units = 0;
+    else {
+        dev->caps.f16_storage = c->info.f16_storage;
         dev->caps.subgroup_size = subgroup.subgroupSize;
-        dev->caps.max_group = width < all ? width : all;
-        dev->caps.shared_bytes = dev->limits.maxComputeSharedMemorySize;
+        dev->caps.max_group = l->maxComputeWorkGroupSize[0] < l->maxComputeWorkGroupInvocations ? l->maxComputeWorkGroupSize[0]
+                                                                                                : l->maxComputeWorkGroupInvocations;
+        dev->caps.shared_bytes = l->maxComputeSharedMemorySize;
+        dev->memory_budget = c->memory_budget;
+        memcpy(dev->caps.matrix, c->matrix, sizeof dev->caps.matrix);
     }
-    // Guesses, each on the slow side, until a run was measured.
-    atomic_store(&dev->rate, props.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU ? 1e12 : dev->caps.is_software ? 2e9 : 1e11);
+    // Guesses on the slow side, until a run was measured.
+    dev->rate = type == VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU ? 1e12 : dev->caps.is_software ? 1e10 : 1e11;
+    weft_vk_quirks(dev, &driver, props.properties.driverVersion);
 }
 
 static weft_result create_device(weft_vk_device *dev)
 {
     const weft_vk_calls *vk = &dev->vk;
     const float priority = 1;
+    const VkBool32 matrix = dev->caps.matrix[0] > 0;
+    const char *const extensions[] = { WEFT_VK_MATRIX_EXTENSION };
     const VkDeviceQueueCreateInfo queue = { VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO, NULL, 0, dev->family, 1, &priority };
-    VkPhysicalDevice16BitStorageFeatures half = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES,
-                                                  .storageBuffer16BitAccess = dev->caps.f16_storage };
+    // What cooperative matrices need besides themselves: the memory model and f16 arithmetic.
+    weft_vk_matrix_features matrices = { WEFT_VK_MATRIX_FEATURES, NULL, VK_TRUE, VK_FALSE };
+    VkPhysicalDeviceVulkanMemoryModelFeatures model = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES, &matrices, VK_TRUE };
+    VkPhysicalDeviceShaderFloat16Int8Features arithmetic = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES, &model, VK_TRUE };
+    VkPhysicalDevice16BitStorageFeatures half = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES, matrix ? &arithmetic : NULL,
+                                                  dev->caps.f16_storage };
     const VkPhysicalDeviceFeatures2 features = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, &half };
-    const VkDeviceCreateInfo info = { VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, &features, 0, 1, &queue, 0, NULL, 0, NULL, NULL };
+    const VkDeviceCreateInfo info = { VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, &features, 0, 1, &queue, 0, NULL, matrix, extensions, NULL };
     VK_TRY(vk, vkCreateDevice, dev->physical, &info, NULL, &dev->device);
     WEFT_TRY(weft_vk_load_device(&dev->vk, dev->device));
     vk->vkGetDeviceQueue(dev->device, dev->family, 0, &dev->queue);

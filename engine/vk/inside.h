@@ -24,6 +24,7 @@ struct weft_vk_device {
     VkPhysicalDeviceLimits limits;
     uint64_t max_allocation; // bytes of one vkAllocateMemory
     VkPhysicalDeviceMemoryProperties memory;
+    bool memory_budget;      // VK_EXT_memory_budget answers
     weft_vk_kernels *kernels;
     char *cache_path;        // NULL: none
     _Atomic double rate;     // flops per second, guessed at first, then measured

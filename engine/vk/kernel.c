@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "vk/kernel.h"
-#include "base/arena.h"
+#include "base/threads.h"
+#include "vk/cache.h"
+#include <stdio.h>
 #include <string.h>
 
 extern const struct weft_kernel_spirv { // made at build time by tools/build/spvpack.c; ends with {0}
@@ -17,17 +19,19 @@ typedef struct key {
 
 typedef struct entry {
     key key;
-    VkPipeline pipeline;
+    VkPipeline pipeline; // VK_NULL_HANDLE: some thread is making it
 } entry;
 
 struct weft_vk_kernels {
     weft_vk_device *dev;
     pthread_mutex_t lock; // of all below
+    pthread_cond_t made;  // a pipeline, or the failure of one
     VkShaderModule *modules; // by position in the table
     int kernel_count;
     VkDescriptorSetLayout set_layout[WEFT_MAX_BIND + 1]; // by number of bindings
     VkPipelineLayout layout[WEFT_MAX_BIND + 1];
-    VkPipelineCache cache;
+    VkPipelineCache cache; // the driver locks it
+    size_t cache_bytes;    // as they came from disk
     entry *entries;
     int count, room;
 };
@@ -39,15 +43,18 @@ weft_result weft_vk_kernels_create(weft_vk_device *dev, weft_vk_kernels **out)
     *out = k;
     k->dev = dev;
     pthread_mutex_init(&k->lock, NULL);
+    pthread_cond_init(&k->made, NULL);
     while (weft_kernels_spirv[k->kernel_count].name) k->kernel_count++;
     k->modules = weft_new(dev->ctx, sizeof *k->modules * (size_t) (k->kernel_count + 1));
-    return k->modules ? WEFT_OK : WEFT_ERR_MEMORY;
+    return k->modules ? weft_vk_cache_create(dev, &k->cache, &k->cache_bytes) : WEFT_ERR_MEMORY;
 }
 
 void weft_vk_kernels_destroy(weft_vk_kernels *k)
 {
     if (!k) return;
     weft_vk_device *dev = k->dev;
+    weft_vk_cache_save(dev, k->cache, k->cache_bytes);
+    if (k->cache) dev->vk.vkDestroyPipelineCache(dev->device, k->cache, NULL);
     for (int i = 0; i < k->count; i++) dev->vk.vkDestroyPipeline(dev->device, k->entries[i].pipeline, NULL);
     for (int i = 0; i < k->kernel_count && k->modules; i++)
         if (k->modules[i]) dev->vk.vkDestroyShaderModule(dev->device, k->modules[i], NULL);
@@ -57,6 +64,7 @@ void weft_vk_kernels_destroy(weft_vk_kernels *k)
     }
     weft_delete(dev->ctx, k->entries);
     weft_delete(dev->ctx, k->modules);
+    pthread_cond_destroy(&k->made);
     pthread_mutex_destroy(&k->lock);
     weft_delete(dev->ctx, k);
 }
@@ -95,15 +103,18 @@ static weft_result make_layouts(weft_vk_kernels *k, int binds)
     return WEFT_OK;
 }
 
-static weft_result make_pipeline(weft_vk_kernels *k, const key *key, VkPipeline *out)
+static weft_result make_module(weft_vk_kernels *k, int kernel)
+{
+    const VkShaderModuleCreateInfo info = { VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, NULL, 0, weft_kernels_spirv[kernel].bytes,
+                                            weft_kernels_spirv[kernel].words };
+    if (!k->modules[kernel]) VK_TRY(&k->dev->vk, vkCreateShaderModule, k->dev->device, &info, NULL, &k->modules[kernel]);
+    return WEFT_OK;
+}
+
+// Reads only what is there already, so that several threads can compile at once.
+static weft_result make_pipeline(const weft_vk_kernels *k, const key *key, VkShaderModule module, VkPipelineLayout layout, VkPipeline *out)
 {
     weft_vk_device *dev = k->dev;
-    VkShaderModule *module = &k->modules[key->kernel];
-    if (!*module) {
-        const VkShaderModuleCreateInfo info = { VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, NULL, 0, weft_kernels_spirv[key->kernel].bytes,
-                                                weft_kernels_spirv[key->kernel].words };
-        VK_TRY(&dev->vk, vkCreateShaderModule, dev->device, &info, NULL, module);
-    }
     uint32_t data[3 + WEFT_MAX_SPEC];
     VkSpecializationMapEntry map[3 + WEFT_MAX_SPEC];
     const uint32_t count = 3 + key->spec_count;
@@ -114,8 +125,8 @@ static weft_result make_pipeline(weft_vk_kernels *k, const key *key, VkPipeline 
     const VkSpecializationInfo spec = { count, map, count * 4, data };
     const VkComputePipelineCreateInfo info = {
         VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO, NULL, key->based ? VK_PIPELINE_CREATE_DISPATCH_BASE_BIT : 0,
-        { VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO, NULL, 0, VK_SHADER_STAGE_COMPUTE_BIT, *module, "main", &spec },
-        k->layout[key->bind_count], VK_NULL_HANDLE, -1,
+        { VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO, NULL, 0, VK_SHADER_STAGE_COMPUTE_BIT, module, "main", &spec },
+        layout, VK_NULL_HANDLE, -1,
     };
     VK_TRY(&dev->vk, vkCreateComputePipelines, dev->device, k->cache, 1, &info, NULL, out);
     return WEFT_OK;
@@ -137,33 +148,97 @@ static weft_result check_limits(const weft_vk_device *dev, const weft_dispatch *
     return WEFT_OK;
 }
 
-static weft_result find_or_make(weft_vk_kernels *k, const key *key, VkPipeline *out)
+static int find(const weft_vk_kernels *k, const key *key)
 {
     for (int i = 0; i < k->count; i++)
-        if (!memcmp(&k->entries[i].key, key, sizeof *key)) return *out = k->entries[i].pipeline, WEFT_OK;
+        if (!memcmp(&k->entries[i].key, key, sizeof *key)) return i;
+    return -1;
+}
+
+static weft_result add(weft_vk_kernels *k, const key *key)
+{
     if (k->count == k->room) {
         entry *more = weft_resize(k->dev->ctx, k->entries, sizeof *more * (size_t) (2 * k->room + 32));
         if (!more) return WEFT_ERR_MEMORY;
         k->entries = more, k->room = 2 * k->room + 32;
     }
     WEFT_TRY(make_layouts(k, (int) key->bind_count));
-    WEFT_TRY(make_pipeline(k, key, out));
-    k->entries[k->count++] = (entry) { *key, *out };
+    WEFT_TRY(make_module(k, key->kernel));
+    k->entries[k->count++] = (entry) { *key, VK_NULL_HANDLE };
     return WEFT_OK;
 }
 
-weft_result weft_vk_kernel(weft_vk_kernels *k, const weft_dispatch *d, const char *variant, bool based, weft_vk_pipeline *out)
+// With the lock held, which is given up while the driver compiles.
+static weft_result find_or_make(weft_vk_kernels *k, const key *key, VkPipeline *out)
 {
+    int at;
+    while ((at = find(k, key)) >= 0) {
+        *out = k->entries[at].pipeline;
+        if (*out) return WEFT_OK;
+        pthread_cond_wait(&k->made, &k->lock); // another thread makes it, or fails and takes the entry away
+    }
+    WEFT_TRY(add(k, key));
+    const VkShaderModule module = k->modules[key->kernel];
+    const VkPipelineLayout layout = k->layout[key->bind_count];
+    pthread_mutex_unlock(&k->lock);
+    const weft_result r = make_pipeline(k, key, module, layout, out);
+    pthread_mutex_lock(&k->lock);
+    at = find(k, key);
+    if (r == WEFT_OK) k->entries[at].pipeline = *out;
+    else k->entries[at] = k->entries[--k->count];
+    pthread_cond_broadcast(&k->made);
+    return r;
+}
+
+static weft_result get(weft_vk_kernels *k, const weft_vk_want *want, weft_vk_pipeline *out)
+{
+    const weft_dispatch *d = want->dispatch;
     key key;
     memset(&key, 0, sizeof key); // compared as bytes
-    WEFT_TRY(find_kernel(d->kernel, variant, &key.kernel));
+    WEFT_TRY(find_kernel(d->kernel, want->variant, &key.kernel));
     WEFT_TRY(check_limits(k->dev, d));
-    key.bind_count = (uint32_t) d->bind_count, key.spec_count = (uint32_t) d->spec_count, key.based = based;
+    key.bind_count = (uint32_t) d->bind_count, key.spec_count = (uint32_t) d->spec_count, key.based = want->based;
     memcpy(key.group, d->group, sizeof key.group);
     memcpy(key.spec, d->spec, sizeof key.spec[0] * (size_t) d->spec_count);
     pthread_mutex_lock(&k->lock);
     const weft_result r = find_or_make(k, &key, &out->pipeline);
     out->layout = k->layout[d->bind_count], out->set_layout = k->set_layout[d->bind_count];
     pthread_mutex_unlock(&k->lock);
-    return r == WEFT_OK ? r : weft_fail_prefix(r, "kernel %s: ", d->kernel);
+    return r;
+}
+
+typedef struct batch {
+    weft_vk_kernels *k;
+    const weft_vk_want *wants;
+    weft_vk_pipeline *out;
+    pthread_mutex_t lock; // of the failure: that of the first want in the list, whichever thread met it
+    weft_result failed;
+    int64_t failed_at;
+    char text[1024];
+} batch;
+
+static void get_some(void *user, int64_t begin, int64_t end)
+{
+    batch *b = user;
+    for (int64_t i = begin; i < end; i++) {
+        const weft_result r = get(b->k, &b->wants[i], &b->out[i]);
+        if (r == WEFT_OK) continue;
+        pthread_mutex_lock(&b->lock); // the error text is the thread's own
+        if (b->failed == WEFT_OK || i < b->failed_at) {
+            b->failed = r, b->failed_at = i;
+            snprintf(b->text, sizeof b->text, "%s", weft_error_text());
+        }
+        pthread_mutex_unlock(&b->lock);
+    }
+}
+
+weft_result weft_vk_kernels_get(weft_vk_kernels *k, const weft_vk_want *wants, int count, weft_vk_pipeline *out)
+{
+    batch b = { .k = k, .wants = wants, .out = out };
+    pthread_mutex_init(&b.lock, NULL);
+    weft_parallel(k->dev->ctx->pool, count, 1, get_some, &b);
+    pthread_mutex_destroy(&b.lock);
+    if (b.failed == WEFT_OK) return WEFT_OK;
+    const weft_vk_want *w = &wants[b.failed_at];
+    return weft_fail(b.failed, "%s '%s': kernel %s: %s", w->node->op->name, w->node->name, w->dispatch->kernel, b.text);
 }

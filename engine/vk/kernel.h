@@ -12,6 +12,13 @@ typedef struct weft_vk_pipeline {
 weft_result weft_vk_kernels_create(weft_vk_device *dev, weft_vk_kernels **out);
 void weft_vk_kernels_destroy(weft_vk_kernels *k); // writes the pipeline cache; NULL is fine
 
-// The pipeline of a dispatch; variant: of the kernel, as weft_step has it. Any thread. It lives as long as the device.
-// based: it will be dispatched in slices, with vkCmdDispatchBase.
-weft_result weft_vk_kernel(weft_vk_kernels *k, const weft_dispatch *d, const char *variant, bool based, weft_vk_pipeline *out);
+typedef struct weft_vk_want {
+    const weft_node *node; // for error texts
+    const weft_dispatch *dispatch;
+    const char *variant; // as weft_step has it
+    bool based;          // it will be dispatched in slices, with vkCmdDispatchBase
+} weft_vk_want;
+
+// The pipelines of dispatches, those that are new compiled on all threads at once. Callable from any thread.
+// They live as long as the device.
+weft_result weft_vk_kernels_get(weft_vk_kernels *k, const weft_vk_want *wants, int count, weft_vk_pipeline *out);

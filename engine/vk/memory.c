@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "vk/memory.h"
+#include <stdio.h>
 
 size_t weft_vk_alignment(const weft_vk_device *dev)
 {
@@ -25,6 +26,21 @@ static int suits(enum weft_vk_use use, VkMemoryPropertyFlags f)
     return use == WEFT_VK_UPLOAD ? 4 * coherent + 2 * !cached + !local : 4 * cached + 2 * coherent + !local;
 }
 
+// What the driver says is left on device-local heaps, where it can say so.
+static const char *free_text(const weft_vk_device *dev, char text[64])
+{
+    VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT };
+    VkPhysicalDeviceMemoryProperties2 memory = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2, &budget };
+    uint64_t left = 0;
+    if (!dev->memory_budget) return "";
+    dev->vk.vkGetPhysicalDeviceMemoryProperties2(dev->physical, &memory);
+    for (uint32_t h = 0; h < memory.memoryProperties.memoryHeapCount; h++)
+        if (memory.memoryProperties.memoryHeaps[h].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT && budget.heapBudget[h] > budget.heapUsage[h])
+            left += budget.heapBudget[h] - budget.heapUsage[h];
+    snprintf(text, 64, " (%llu are free)", (unsigned long long) left);
+    return text;
+}
+
 static weft_result allocate(weft_vk_device *dev, enum weft_vk_use use, const VkMemoryRequirements *need, weft_vk_block *b)
 {
     VkResult r = VK_ERROR_OUT_OF_DEVICE_MEMORY;
@@ -39,8 +55,8 @@ static weft_result allocate(weft_vk_device *dev, enum weft_vk_use use, const VkM
             b->memory = VK_NULL_HANDLE;
             if (r != VK_ERROR_OUT_OF_DEVICE_MEMORY) return weft_vk_fail(r, "vkAllocateMemory");
         }
-    return weft_fail(WEFT_ERR_VRAM, "the device has no room for %llu bytes more (its largest heap has %llu)", (unsigned long long) need->size,
-                     (unsigned long long) dev->info.memory_bytes);
+    return weft_fail(WEFT_ERR_VRAM, "the device has no room for %llu bytes more%s; its largest heap has %llu", (unsigned long long) need->size,
+                     free_text(dev, (char[64]) { 0 }), (unsigned long long) dev->info.memory_bytes);
 }
 
 static weft_result create(weft_vk_device *dev, enum weft_vk_use use, weft_vk_block *b)

@@ -17,17 +17,13 @@ typedef struct recorder {
 
 static weft_result make_pipelines(recorder *c, const weft_vk_slices *slices, weft_arena *arena)
 {
-    c->pipelines = weft_arena_new(arena, sizeof *c->pipelines * (size_t) (c->job->program->step_count + 1));
-    if (!c->pipelines) return WEFT_ERR_MEMORY;
-    for (int i = 0, done = -1; i < slices->piece_count; i++) {
-        const weft_vk_piece *p = &slices->pieces[i];
-        const weft_step *s = &c->job->program->steps[p->step];
-        if (p->step == done) continue;
-        done = p->step;
-        const weft_result r = weft_vk_kernel(c->dev->kernels, &s->dispatch, s->variant, p->sliced, &c->pipelines[done]);
-        if (r != WEFT_OK) return weft_fail_prefix(r, "%s '%s': ", s->node->op->name, s->node->name);
-    }
-    return WEFT_OK;
+    const weft_program *p = c->job->program;
+    weft_vk_want *wants = weft_arena_new(arena, sizeof *wants * (size_t) (p->step_count + 1));
+    c->pipelines = weft_arena_new(arena, sizeof *c->pipelines * (size_t) (p->step_count + 1));
+    if (!wants || !c->pipelines) return WEFT_ERR_MEMORY;
+    for (int i = 0; i < p->step_count; i++) wants[i] = (weft_vk_want) { p->steps[i].node, &p->steps[i].dispatch, p->steps[i].variant, false };
+    for (int i = 0; i < slices->piece_count; i++) wants[slices->pieces[i].step].based |= slices->pieces[i].sliced;
+    return weft_vk_kernels_get(c->dev->kernels, wants, p->step_count, c->pipelines);
 }
 
 static weft_result make_sets(recorder *c, weft_arena *arena)

@@ -90,6 +90,7 @@ static weft_result add_block(weft_vk_run *run, size_t bytes)
 static weft_result place_tensors(weft_vk_run *run)
 {
     weft_program *p = &run->program;
+    const size_t most = weft_vk_largest_block(run->dev);
     weft_life *lives = weft_arena_new(&run->arena, sizeof *lives * (size_t) (p->buffer_count + 1));
     if (!lives) return WEFT_ERR_MEMORY;
     for (int b = 0; b < p->buffer_count; b++) {
@@ -98,36 +99,53 @@ static weft_result place_tensors(weft_vk_run *run)
         lives[b] = (weft_life) { here ? f->bytes : 0, f->first, run->keep_values && f->value >= 0 ? p->step_count : f->last, 0 };
     }
     weft_plan plan;
-    WEFT_TRY(weft_plan_memory(run->ctx, lives, p->buffer_count, weft_vk_alignment(run->dev), &plan));
+    WEFT_TRY(weft_plan_blocks(run->ctx, lives, p->buffer_count, weft_vk_alignment(run->dev), most, &plan));
     run->facts.workspace_bytes = plan.bytes, run->facts.workspace_least_bytes = plan.least;
-    if (!plan.bytes) return WEFT_OK;
-    const int block = run->block_count;
-    WEFT_TRY(add_block(run, plan.bytes));
     for (int b = 0; b < p->buffer_count; b++)
-        if (lives[b].bytes) run->places[b] = (weft_vk_place) { run->blocks[block].buffer, block, lives[b].offset, p->buffers[b].bytes };
+        if (lives[b].bytes)
+            run->places[b] = (weft_vk_place) { .block = (int) (lives[b].offset / most), .offset = lives[b].offset % most, .bytes = p->buffers[b].bytes };
     return WEFT_OK;
 }
 
-// Constants one after another, in as few blocks as the device's limit allows.
-static weft_result place_weights(weft_vk_run *run)
+// Gives the places of activations their memory: blocks 0.. of the plan.
+static weft_result make_workspace(weft_vk_run *run)
+{
+    const size_t most = weft_vk_largest_block(run->dev), all = run->facts.workspace_bytes;
+    const int first = run->block_count;
+    for (size_t at = 0; at < all; at += most) WEFT_TRY(add_block(run, all - at < most ? all - at : most));
+    for (int b = 0; b < run->program.buffer_count; b++) {
+        weft_vk_place *place = &run->places[b];
+        if (place->bytes && place->block >= 0) place->buffer = run->blocks[first + place->block].buffer;
+    }
+    return WEFT_OK;
+}
+
+// Constants one after another, none across the end of a block.
+static void place_weights(weft_vk_run *run)
 {
     const weft_program *p = &run->program;
     const size_t align = weft_vk_alignment(run->dev), most = weft_vk_largest_block(run->dev);
-    for (int from = 0; from < p->buffer_count;) {
-        size_t used = 0;
-        int to = from;
-        for (; to < p->buffer_count; to++) {
-            if (!p->buffers[to].constant) continue;
-            const size_t bytes = (p->buffers[to].bytes + align - 1) / align * align;
-            if (used + bytes > most) break;
-            run->places[to] = (weft_vk_place) { .block = -1, .offset = used, .bytes = p->buffers[to].bytes };
-            used += bytes;
-        }
-        if (used) WEFT_TRY(add_block(run, used));
-        for (int b = from; b < to && used; b++)
-            if (p->buffers[b].constant) run->places[b].buffer = run->blocks[run->block_count - 1].buffer;
-        run->facts.weight_bytes += used;
-        from = to;
+    size_t end = 0;
+    for (int b = 0; b < p->buffer_count; b++) {
+        if (!p->buffers[b].constant) continue;
+        const size_t bytes = (p->buffers[b].bytes + align - 1) / align * align;
+        if (end / most != (end + bytes - 1) / most) end = (end / most + 1) * most;
+        run->places[b] = (weft_vk_place) { .block = -1, .offset = end, .bytes = p->buffers[b].bytes };
+        end += bytes;
+    }
+    run->facts.weight_bytes = end;
+}
+
+static weft_result make_weights(weft_vk_run *run)
+{
+    const size_t most = weft_vk_largest_block(run->dev), all = run->facts.weight_bytes;
+    const int first = run->block_count;
+    for (size_t at = 0; at < all; at += most) WEFT_TRY(add_block(run, all - at < most ? all - at : most));
+    for (int b = 0; b < run->program.buffer_count; b++) {
+        weft_vk_place *place = &run->places[b];
+        if (!place->bytes || place->block >= 0) continue;
+        place->buffer = run->blocks[first + (int) (place->offset / most)].buffer;
+        place->offset %= most;
     }
     return WEFT_OK;
 }
@@ -138,6 +156,14 @@ static weft_result check_budget(const weft_vk_run *run, size_t max_bytes)
     if (!max_bytes || need <= max_bytes) return WEFT_OK;
     return weft_fail(WEFT_ERR_VRAM, "the session needs %zu bytes of device memory (%zu of them weights), more than the %zu allowed", need,
                      run->facts.weight_bytes, max_bytes);
+}
+
+static weft_result make_memory(weft_vk_run *run)
+{
+    weft_result r = make_weights(run);
+    if (r == WEFT_OK) r = make_workspace(run);
+    if (r != WEFT_ERR_VRAM) return r;
+    return weft_fail_prefix(r, "the session needs %zu bytes for weights and %zu for tensors in between: ", run->facts.weight_bytes, run->facts.workspace_bytes);
 }
 
 static weft_result upload_weights(weft_vk_run *run)
@@ -181,9 +207,10 @@ static weft_result prepare(weft_vk_run *run, const weft_graph *bound, const weft
     WEFT_TRY(check_sizes(run));
     run->places = weft_arena_new(&run->arena, sizeof *run->places * (size_t) (run->program.buffer_count + 1));
     if (!run->places) return WEFT_ERR_MEMORY;
-    WEFT_TRY(place_weights(run));
+    place_weights(run);
     WEFT_TRY(place_tensors(run));
     WEFT_TRY(check_budget(run, p->max_bytes));
+    WEFT_TRY(make_memory(run));
     for (int b = 0; b < run->program.buffer_count; b++) {
         const size_t bytes = run->program.buffers[b].bytes;
         run->places[b] = run->places[root_of(&run->program, b)];

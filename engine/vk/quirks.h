@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT
+// Everything weft believes about particular drivers, each with its reason. Nowhere else does code ask who made a device.
+#pragma once
+#include "vk/inside.h"
+
+void weft_vk_quirks(weft_vk_device *dev, const VkPhysicalDeviceDriverProperties *driver, uint32_t driver_version);
