@@ -107,11 +107,24 @@ static bool conv_activation(weft_graph *g, const weft_node *conv, const weft_nod
     return true;
 }
 
+// conv -> gate: the halves of the channels meet in the epilogue.
+static bool conv_gate(weft_graph *g, const weft_node *conv, const weft_node *gate, int slot, weft_fused *out)
+{
+    const weft_activation *act = gate->attrs;
+    (void) g, (void) slot;
+    if (!is_bare(conv)) return false;
+    weft_conv_attrs *at = start(conv, out);
+    at->gate = 1, at->act = act->act, at->a = act->a, at->b = act->b;
+    return true;
+}
+
 const weft_fuse_rule weft_fuse_rules[] = {
     { "conv2d + batch_norm", "conv2d", "batch_norm", conv_norm },
     { "conv_transpose2d + batch_norm", "conv_transpose2d", "batch_norm", conv_norm },
     { "conv2d + bias", "conv2d", "add", conv_bias },
     { "conv_transpose2d + bias", "conv_transpose2d", "add", conv_bias },
+    { "conv2d + gate", "conv2d", "gate", conv_gate },
+    { "conv_transpose2d + gate", "conv_transpose2d", "gate", conv_gate },
     { "conv2d + residual", "conv2d", "add", conv_residual },
     { "conv_transpose2d + residual", "conv_transpose2d", "add", conv_residual },
     { "conv2d + activation", "conv2d", "*", conv_activation },

@@ -51,6 +51,9 @@ static weft_value conv_plus_act(scene *s, weft_value x) { return act(s, plus(s, 
 static weft_value conv_act_plus(scene *s, weft_value x) { return plus(s, act(s, convolve(s, "conv2d", x)), x); }
 static weft_value conv_act_act(scene *s, weft_value x) { return act(s, act(s, convolve(s, "conv2d", x))); }
 
+static weft_value conv_gate(scene *s, weft_value x) { return weft_graph_call(&s->g, "gate", WEFT_V(convolve(s, "conv2d", x)), &(weft_activation) { 3, 1, 0 }); }
+static weft_value act_gate(scene *s, weft_value x) { return weft_graph_call(&s->g, "gate", WEFT_V(act(s, convolve(s, "conv2d", x))), &(weft_activation) { 3, 1, 0 }); }
+
 static const struct { const char *name; weft_value (*build)(scene *s, weft_value x); int nodes; } rows[] = {
     { "conv2d, batch_norm, leaky_relu", conv_norm_act, 1 },
     { "conv_transpose2d, batch_norm, leaky_relu", transpose_norm_act, 1 },
@@ -58,6 +61,8 @@ static const struct { const char *name; weft_value (*build)(scene *s, weft_value
     { "conv2d, residual, leaky_relu", conv_plus_act, 1 },
     { "conv2d, leaky_relu, residual", conv_act_plus, 1 },
     { "conv2d, leaky_relu, leaky_relu", conv_act_act, 2 },
+    { "conv2d, gate", conv_gate, 1 },
+    { "conv2d, leaky_relu, gate", act_gate, 2 },
 };
 
 static void run_row(int row)
@@ -73,7 +78,7 @@ static void run_row(int row)
     weft_graph_output(&s.g, "y", rows[row].build(&s, x));
     assert_int_equal(weft_graph_status(&s.g), WEFT_OK);
 
-    float in[COUNT], out[2][COUNT];
+    float in[COUNT], out[2][COUNT] = { { 0 } }; // a gate fills half
     for (int i = 0; i < COUNT; i++) in[i] = (float) weft_random_uniform(&s.random, -1, 1);
     for (int fast = 0; fast < 2; fast++) {
         weft_cpu_run *run;
