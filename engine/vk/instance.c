@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "vk/instance.h"
+#include <stdio.h>
 #include <string.h>
 
 #define VALIDATION "VK_LAYER_KHRONOS_validation"
@@ -22,8 +23,12 @@ enum { TYPE_LAYER_SETTINGS = 1000496000 };
 static VKAPI_ATTR VkBool32 VKAPI_CALL message(VkDebugUtilsMessageSeverityFlagBitsEXT severity, VkDebugUtilsMessageTypeFlagsEXT type,
                                               const VkDebugUtilsMessengerCallbackDataEXT *data, void *user)
 {
-    if (type & (VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_TYPE_PERFORMANCE_BIT_EXT))
-        weft_log(user, severity & VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT ? WEFT_LOG_ERROR : WEFT_LOG_WARN, "vulkan: %s", data->pMessage);
+    char line[1900]; // the log takes one line
+    (void) type;
+    snprintf(line, sizeof line, "%s", data->pMessage);
+    for (char *c = line; *c; c++)
+        if (*c == '\n') *c = ' ';
+    weft_log(user, severity & VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT ? WEFT_LOG_ERROR : WEFT_LOG_WARN, "vulkan: %s", line);
     return VK_FALSE;
 }
 
