@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+// weft run
+#include "dims.h"
+#include "npy.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PORTS_MOST = INPUTS_MOST };
+struct run_options {
+    device_options device;
+    const char *entry;
+    text_list in, out;
+    int repeat, memory;
+};
+static const option run_options[] = {
+    { "in", 'i', OPTION_LIST, "[PORT=]FILE.npy", offsetof(struct run_options, in), "an input; without a name: the next port in order. Every input must be given" },
+    { "out", 'o', OPTION_LIST, "[PORT=]FILE.npy", offsetof(struct run_options, out), "an output to keep; without a name: the next port in order" },
+    { "entry", 'e', OPTION_TEXT, "NAME", offsetof(struct run_options, entry), "the entry to run; default: the first" },
+    DEVICE_OPTIONS(struct run_options),
+    PRECISION_OPTION(struct run_options),
+    { "memory", 0, OPTION_INT, "MIB", offsetof(struct run_options, memory), "refuse to take more memory than this", 1, 1 << 30 },
+    { "repeat", 'r', OPTION_INT, "N", offsetof(struct run_options, repeat), "run N times and print the times", 1, 1000000 },
+    { 0 }
+};
+
+struct job {
+    weft_model *model;
+    weft_device *device;
+    weft_session *session;
+    int entry;
+    array in[PORTS_MOST];
+    weft_io out[PORTS_MOST];
+    const char *out_path[PORTS_MOST];
+};
+
+// Which port "name=file" means: by name, else (the whole is a file) the next one that is free. -1: none.
+static int find_port(const weft_port *ports, int count, const char *text, int *next, const char **file)
+{
+    const char *equals = strchr(text, '=');
+    for (int i = 0; equals && i < count; i++)
+        if (strlen(ports[i].name) == (size_t) (equals - text) && !memcmp(ports[i].name, text, (size_t) (equals - text)))
+            return *file = equals + 1, i;
+    *file = text;
+    return *next < count ? (*next)++ : -1;
+}
+
+static int read_inputs(call *c, struct job *j)
+{
+    const struct run_options *o = c->options;
+    const weft_port *ports;
+    const int count = weft_model_inputs(j->model, j->entry, &ports);
+    int next = 0;
+    if (count > PORTS_MOST) return fail(c, CODE_UNSUPPORTED, "more than %d inputs", PORTS_MOST);
+    for (int i = 0; i < o->in.count; i++) {
+        const char *file;
+        const int k = find_port(ports, count, o->in.at[i], &next, &file);
+        if (k < 0) return usage(c, "--in %s: the entry has only %d inputs", o->in.at[i], count);
+        if (j->in[k].data) return usage(c, "input '%s' is given twice", ports[k].name);
+        const int code = npy_read(c, file, ports[k].dtype, &j->in[k]);
+        if (code) return code;
+    }
+    for (int i = 0; i < count; i++)
+        if (!j->in[i].data)
+            return usage(c, "input '%s' (%s %s) is not given; use --in %s=FILE.npy", ports[i].name, dtype_text(ports[i].dtype),
+                         shape_text(ports[i].shape, j->model), ports[i].name);
+    return CODE_OK;
+}
+
+static int open_session(call *c, struct job *j)
+{
+    const struct run_options *o = c->options;
+    const weft_port *ports;
+    weft_port_shape shapes[PORTS_MOST];
+    const int count = weft_model_inputs(j->model, j->entry, &ports);
+    for (int i = 0; i < count; i++) shapes[i] = (weft_port_shape) { ports[i].name, j->in[i].shape };
+    const weft_session_params params = {
+        .entry = j->entry, .shapes = shapes, .shape_count = count, .precision = (weft_precision) o->device.precision,
+        .max_bytes = (size_t) o->memory << 20, .progress = show_progress, .progress_user = c,
+    };
+    const double start = seconds_since(0);
+    const weft_result r = weft_session_create(j->device, j->model, &params, &j->session);
+    if (r == WEFT_ERR_ARGUMENT) return fail(c, CODE_INPUT, "%s", weft_error_text()); // a shape that does not fit
+    if (r != WEFT_OK) return fail_result(c, r);
+    if (c->verbose) {
+        weft_session_facts f;
+        weft_session_measure(j->session, &f);
+        note(c, "session: %.3f s, %s of weights, %s of workspace (least possible %s), %d dispatches", seconds_since(start),
+             bytes_text((double) f.weight_bytes), bytes_text((double) f.workspace_bytes), bytes_text((double) f.workspace_least_bytes), f.dispatches);
+    }
+    return CODE_OK;
+}
+
+static int prepare_outputs(call *c, struct job *j)
+{
+    const struct run_options *o = c->options;
+    const weft_port *ports;
+    const int count = weft_session_outputs(j->session, &ports);
+    int next = 0;
+    if (count > PORTS_MOST) return fail(c, CODE_UNSUPPORTED, "more than %d outputs", PORTS_MOST);
+    for (int i = 0; i < count; i++) {
+        size_t bytes = 4;
+        for (int d = 0; d < ports[i].shape.rank; d++) bytes *= (size_t) ports[i].shape.dim[d];
+        j->out[i] = (weft_io) { ports[i].name, malloc(bytes), bytes };
+        if (!j->out[i].data) return fail(c, CODE_FAILED, "out of memory: output '%s' has %zu bytes", ports[i].name, bytes);
+    }
+    for (int i = 0; i < o->out.count; i++) {
+        const char *file;
+        const int k = find_port(ports, count, o->out.at[i], &next, &file);
+        if (k < 0) return usage(c, "--out %s: the entry has only %d outputs", o->out.at[i], count);
+        if (j->out_path[k]) return usage(c, "output '%s' is given twice", ports[k].name);
+        j->out_path[k] = file;
+    }
+    return CODE_OK;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const double d = *(const double *) a - *(const double *) b;
+    return d < 0 ? -1 : d > 0;
+}
+
+static int run_session(call *c, struct job *j)
+{
+    const struct run_options *o = c->options;
+    const weft_port *ins, *outs;
+    const int in_count = weft_session_inputs(j->session, &ins), out_count = weft_session_outputs(j->session, &outs);
+    const int times = o->repeat ? o->repeat : 1;
+    weft_io in[PORTS_MOST];
+    double *took = calloc((size_t) times, sizeof *took);
+    if (!took) return fail(c, CODE_FAILED, "out of memory");
+    for (int i = 0; i < in_count; i++) in[i] = (weft_io) { ins[i].name, j->in[i].data, j->in[i].bytes };
+    weft_result r = WEFT_OK;
+    for (int i = 0; i < times && r == WEFT_OK; i++) {
+        const double start = seconds_since(0);
+        r = weft_session_run(j->session, in, in_count, j->out, out_count);
+        took[i] = seconds_since(start);
+    }
+    end_progress();
+    qsort(took, (size_t) times, sizeof *took, by_size);
+    if (r == WEFT_OK && (o->repeat || c->verbose))
+        printf("%d run%s: fastest %.3f ms, median %.3f ms, slowest %.3f ms\n", times, times > 1 ? "s" : "", 1e3 * took[0], 1e3 * took[times / 2],
+               1e3 * took[times - 1]);
+    free(took);
+    return r == WEFT_OK ? CODE_OK : fail_result(c, r);
+}
+
+// What came out, for the eye; a broken output is always said.
+static void describe(const call *c, const weft_port *port, const void *data, size_t count, bool kept)
+{
+    double low = INFINITY, high = -INFINITY, sum = 0;
+    size_t bad = 0;
+    for (size_t i = 0; i < count; i++) {
+        const double v = port->dtype == WEFT_I32 ? ((const int32_t *) data)[i] : (double) ((const float *) data)[i];
+        if (!isfinite(v)) bad++;
+        else low = v < low ? v : low, high = v > high ? v : high, sum += v;
+    }
+    if (bad) note(c, "warning: output '%s' holds NaN or infinity in %zu of %zu numbers", port->name, bad, count);
+    if (c->verbose || !kept)
+        printf("%s %s %s: %.9g to %.9g, mean %.9g\n", port->name, dtype_text(port->dtype), shape_text(port->shape, NULL), low, high,
+               sum / (double) (count - bad ? count - bad : 1));
+}
+
+static int write_outputs(call *c, struct job *j)
+{
+    const struct run_options *o = c->options;
+    const weft_port *ports;
+    const int count = weft_session_outputs(j->session, &ports);
+    for (int i = 0; i < count; i++) {
+        describe(c, &ports[i], j->out[i].data, j->out[i].bytes / 4, o->out.count > 0);
+        const int code = j->out_path[i] ? npy_write(c, j->out_path[i], ports[i].dtype, ports[i].shape, j->out[i].data) : CODE_OK;
+        if (code) return code;
+    }
+    return CODE_OK;
+}
+
+static int run_job(call *c, struct job *j)
+{
+    const struct run_options *o = c->options;
+    int code = load_model(c, c->args[0], &j->model);
+    if (!code && (j->entry = pick_entry(c, j->model, o->entry)) < 0) code = CODE_USAGE;
+    if (!code) code = read_inputs(c, j);
+    if (!code) code = open_device(c, &o->device, &j->device);
+    if (!code) code = open_session(c, j);
+    if (!code) code = prepare_outputs(c, j);
+    if (!code) code = run_session(c, j);
+    return code ? code : write_outputs(c, j);
+}
+
+static int run_run(call *c)
+{
+    struct job j = { 0 };
+    const int code = run_job(c, &j);
+    weft_session_destroy(&j.session);
+    weft_device_destroy(&j.device);
+    weft_model_destroy(&j.model);
+    for (int i = 0; i < PORTS_MOST; i++) free(j.in[i].data), free(j.out[i].data);
+    return code;
+}
+
+const command command_run = {
+    .name = "run", .args = "MODEL [--in [PORT=]FILE.npy ...] [--out [PORT=]FILE.npy ...]", .summary = "runs an entry of a model on NumPy files",
+    .options = run_options, .option_bytes = sizeof(struct run_options), .least = 1, .most = 1, .run = run_run,
+    .about = "Inputs are converted to what their ports want: any NumPy number, byte order and array order goes in. The shapes bind\n"
+             "the model's named dimensions. Without --out the outputs are only described.",
+    .examples = "  weft run net.weft --in image=x.npy --out y.npy\n  weft run net.weft -e encoder -i x.npy -i mask=m.npy -o y.npy --device vulkan --precision fast",
+};
