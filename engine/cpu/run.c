@@ -2,8 +2,7 @@
 #include "cpu/run.h"
 #include "cpu/fast.h"
 #include "graph/compute.h"
-#include "graph/plan.h"
-#include "graph/rules.h"
+#include "graph/lower.h"
 #include <string.h>
 
 struct weft_cpu_run {
@@ -20,33 +19,7 @@ struct weft_cpu_run {
     weft_session_facts facts;
 };
 
-static size_t value_bytes(const weft_value_def *v) { return (size_t) weft_shape_count(v->shape) * (v->dtype == WEFT_I32 ? 4 : sizeof(weft_real)); }
-
-static weft_result prepare_graph(weft_cpu_run *run, const weft_graph *bound, const weft_session_params *p, bool fast)
-{
-    weft_graph a, b;
-    weft_graph_init(&a, &run->arena);
-    weft_graph_init(&b, &run->arena);
-    WEFT_TRY(weft_pass_prune(bound, &a));
-    if (!fast) return run->graph = a, WEFT_OK;
-    WEFT_TRY(weft_pass_expand(&a, NULL, &b));
-    weft_graph_init(&a, &run->arena);
-    WEFT_TRY(weft_pass_fold(&b, run->ctx->pool, &a));
-    if (p->no_fuse) return run->graph = a, WEFT_OK;
-    weft_graph_init(&b, &run->arena);
-    WEFT_TRY(weft_pass_fuse(&a, weft_fuse_rules, &b));
-    weft_graph_init(&a, &run->arena);
-    WEFT_TRY(weft_pass_fold(&b, run->ctx->pool, &a));
-    weft_graph_init(&run->graph, &run->arena);
-    return weft_pass_prune(&a, &run->graph);
-}
-
-// Which value's memory this value lives in: itself, unless an alias row made it.
-static weft_value root_of(const weft_graph *g, weft_value v)
-{
-    while (g->values[v].node >= 0 && g->nodes[g->values[v].node].op->flags & WEFT_OP_ALIAS) v = g->nodes[g->values[v].node].in[0];
-    return v;
-}
+static size_t value_bytes(const weft_value_def *v) { return (size_t) weft_shape_count(v->shape) * 4; }
 
 static weft_result place_values(weft_cpu_run *run, const weft_session_params *p)
 {
@@ -54,19 +27,8 @@ static weft_result place_values(weft_cpu_run *run, const weft_session_params *p)
     weft_life *lives = weft_arena_new(&run->arena, sizeof *lives * (size_t) (g->value_count + 1));
     run->data = weft_arena_new(&run->arena, sizeof *run->data * (size_t) (g->value_count + 1));
     if (!lives || !run->data) return WEFT_ERR_MEMORY;
-    for (int v = 0; v < g->value_count; v++) {
-        const bool here = g->values[v].node >= 0 && root_of(g, v) == v;
-        lives[v] = (weft_life) { here ? value_bytes(&g->values[v]) : 0, g->values[v].node, p->keep_values ? g->node_count : g->values[v].node, 0 };
-    }
-    for (int i = 0; i < g->node_count; i++)
-        for (int k = 0; k < g->nodes[i].in_count; k++) {
-            const weft_value v = g->nodes[i].in[k];
-            if (v >= 0 && lives[root_of(g, v)].last < i) lives[root_of(g, v)].last = i;
-        }
-    for (int i = 0; i < g->output_count; i++) lives[root_of(g, g->outputs[i].value)].last = g->node_count;
-
     weft_plan plan;
-    WEFT_TRY(weft_plan_memory(run->ctx, lives, g->value_count, 64, &plan));
+    WEFT_TRY(weft_lower_plan(g, 64, p->keep_values, lives, &plan));
     run->facts.workspace_bytes = plan.bytes, run->facts.workspace_least_bytes = plan.least;
     if (p->max_bytes && plan.bytes > p->max_bytes)
         return weft_fail(WEFT_ERR_VRAM, "the session needs %zu bytes of workspace, more than the %zu allowed", plan.bytes, p->max_bytes);
@@ -74,13 +36,13 @@ static weft_result place_values(weft_cpu_run *run, const weft_session_params *p)
     if (!run->block) return WEFT_ERR_MEMORY;
     unsigned char *start = run->block + (64 - (uintptr_t) run->block % 64);
     for (int v = 0; v < g->value_count; v++) {
-        if (g->values[v].node >= 0 && root_of(g, v) == v) run->data[v] = start + lives[v].offset;
+        if (lives[v].bytes) run->data[v] = start + lives[v].offset;
         if (!g->values[v].weight) continue;
         run->data[v] = weft_weight_numbers(&run->arena, g->values[v].weight);
         if (!run->data[v]) return WEFT_ERR_MEMORY;
         run->facts.weight_bytes += g->values[v].weight->bytes;
     }
-    for (int v = 0; v < g->value_count; v++) run->data[v] = run->data[root_of(g, v)];
+    for (int v = 0; v < g->value_count; v++) run->data[v] = run->data[weft_lower_root(g, v)];
     return WEFT_OK;
 }
 
@@ -115,7 +77,8 @@ weft_result weft_cpu_run_create(weft_context *ctx, const weft_graph *bound, cons
     run->ctx = run->arena.ctx = ctx;
     run->progress = p->progress, run->progress_user = p->progress_user;
     const int before = weft_pool_adopt(ctx->pool); // libraries plan for the threads that will run
-    weft_result r = prepare_graph(run, bound, p, fast);
+    weft_graph_init(&run->graph, &run->arena);
+    weft_result r = fast ? weft_lower(bound, ctx->pool, !p->no_fuse, &run->graph) : weft_pass_prune(bound, &run->graph);
     if (r == WEFT_OK) r = place_values(run, p);
     if (r == WEFT_OK && fast) r = prepare_fast(run);
     weft_pool_restore(before);
@@ -141,7 +104,7 @@ static weft_result go(weft_cpu_run *run, const void *const *in, void *const *out
     const weft_graph *g = &run->graph;
     double total = 1, done = 0;
     for (int i = 0; i < g->input_count; i++) run->data[g->inputs[i].value] = in[i];
-    for (int v = 0; v < g->value_count; v++) run->data[v] = run->data[root_of(g, v)];
+    for (int v = 0; v < g->value_count; v++) run->data[v] = run->data[weft_lower_root(g, v)];
     for (int i = 0; i < g->node_count; i++) total += weft_node_flops(&g->nodes[i]);
     for (int i = 0; i < g->node_count; i++) {
         const weft_node *n = &g->nodes[i];

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "vk/run.h"
-#include "graph/plan.h"
+#include "graph/lower.h"
 #include "graph/program.h"
-#include "graph/rules.h"
 #include "vk/record.h"
 #include <string.h>
 
@@ -30,23 +29,11 @@ struct weft_vk_run {
 
 static weft_result prepare_graph(weft_vk_run *run, const weft_graph *bound, const weft_session_params *p)
 {
-    weft_graph a, b;
-    weft_graph_init(&a, &run->arena);
-    weft_graph_init(&b, &run->arena);
-    WEFT_TRY(weft_pass_prune(bound, &a));
-    WEFT_TRY(weft_pass_expand(&a, NULL, &b));
-    weft_graph_init(&a, &run->arena);
-    WEFT_TRY(weft_pass_fold(&b, run->ctx->pool, &a));
-    if (!p->no_fuse) {
-        weft_graph_init(&b, &run->arena);
-        WEFT_TRY(weft_pass_fuse(&a, weft_fuse_rules, &b));
-        weft_graph_init(&a, &run->arena);
-        WEFT_TRY(weft_pass_fold(&b, run->ctx->pool, &a));
-    }
-    weft_graph_init(&b, &run->arena);
+    weft_graph lowered;
+    weft_graph_init(&lowered, &run->arena);
     weft_graph_init(&run->graph, &run->arena);
-    WEFT_TRY(weft_pass_prune(&a, &b));
-    return weft_pass_physical(&b, p->precision == WEFT_FAST && run->dev->caps.f16_storage, &run->graph);
+    WEFT_TRY(weft_lower(bound, run->ctx->pool, !p->no_fuse, &lowered));
+    return weft_pass_physical(&lowered, p->precision == WEFT_FAST && run->dev->caps.f16_storage, &run->graph);
 }
 
 static int root_of(const weft_program *p, int b)

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#include "graph/lower.h"
+#include "graph/rules.h"
+
+weft_result weft_lower(const weft_graph *bound, weft_pool *pool, bool fuse, weft_graph *to)
+{
+    weft_graph a, b;
+    weft_graph_init(&a, to->arena);
+    weft_graph_init(&b, to->arena);
+    WEFT_TRY(weft_pass_prune(bound, &a));
+    WEFT_TRY(weft_pass_expand(&a, NULL, &b));
+    WEFT_TRY(weft_pass_fold(&b, pool, &a));
+    if (fuse) {
+        WEFT_TRY(weft_pass_fuse(&a, weft_fuse_rules, &b));
+        WEFT_TRY(weft_pass_fold(&b, pool, &a)); // what the rules said about weights
+    }
+    return weft_pass_prune(&a, to);
+}
+
+weft_value weft_lower_root(const weft_graph *g, weft_value v)
+{
+    while (g->values[v].node >= 0 && g->nodes[g->values[v].node].op->flags & WEFT_OP_ALIAS) v = g->nodes[g->values[v].node].in[0];
+    return v;
+}
+
+weft_result weft_lower_plan(const weft_graph *g, size_t align, bool keep, weft_life *lives, weft_plan *out)
+{
+    for (int v = 0; v < g->value_count; v++) {
+        const int maker = g->values[v].node;
+        const bool here = maker >= 0 && weft_lower_root(g, v) == v;
+        lives[v] = (weft_life) { here ? (size_t) weft_shape_count(g->values[v].shape) * 4 : 0, maker, keep ? g->node_count : maker, 0 };
+    }
+    for (int i = 0; i < g->node_count; i++)
+        for (int k = 0; k < g->nodes[i].in_count; k++) {
+            if (g->nodes[i].in[k] < 0) continue;
+            weft_life *l = &lives[weft_lower_root(g, g->nodes[i].in[k])];
+            if (l->last < i) l->last = i;
+        }
+    for (int i = 0; i < g->output_count; i++) lives[weft_lower_root(g, g->outputs[i].value)].last = g->node_count;
+    return weft_plan_memory(g->arena->ctx, lives, g->value_count, align, out);
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+// From a bound graph to what an interpreter walks: the passes in their order, and a plan of the values' memory.
+#pragma once
+#include "graph/graph.h"
+#include "graph/plan.h"
+
+// prune, expand, fold, and with `fuse` also fuse and fold again. All graphs in between lie in to->arena.
+weft_result weft_lower(const weft_graph *bound, weft_pool *pool, bool fuse, weft_graph *to);
+
+// Whose memory a value lies in: its own, unless an alias row made it.
+weft_value weft_lower_root(const weft_graph *g, weft_value v);
+
+// Plans the values that nodes make, 4 bytes an element, each from its maker to its last use (`keep`: to the end).
+// lives[v] of every value; those that take no room (inputs, constants, aliases) have 0 bytes.
+weft_result weft_lower_plan(const weft_graph *g, size_t align, bool keep, weft_life *lives, weft_plan *out);
