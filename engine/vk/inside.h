@@ -28,4 +28,5 @@ struct weft_vk_device {
     weft_vk_kernels *kernels;
     char *cache_path;        // NULL: none
     _Atomic double rate;     // flops per second, guessed at first, then measured
+    bool rate_fixed;         // for tests: not measured
 };
