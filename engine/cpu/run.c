@@ -13,6 +13,7 @@ struct weft_cpu_run {
     unsigned char *block;
     const weft_cpu_fast **fast; // per node, NULL: the truth
     void **state;
+    bool keep_values;
     unsigned char *scratch; // for the fast versions, one node at a time
     int (*progress)(void *user, double done);
     void *progress_user;
@@ -41,6 +42,12 @@ static weft_result place_values(weft_cpu_run *run, const weft_session_params *p)
         run->data[v] = weft_weight_numbers(&run->arena, g->values[v].weight);
         if (!run->data[v]) return WEFT_ERR_MEMORY;
         run->facts.weight_bytes += g->values[v].weight->bytes;
+    }
+    // A caller's input may be gone when kept values are asked for, and values that are it in other clothes with it.
+    run->keep_values = p->keep_values;
+    for (int i = 0; run->keep_values && i < g->input_count; i++) {
+        const weft_value v = g->inputs[i].value;
+        if (!(run->data[v] = weft_arena_new(&run->arena, value_bytes(&g->values[v])))) return WEFT_ERR_MEMORY;
     }
     for (int v = 0; v < g->value_count; v++) run->data[v] = run->data[weft_lower_root(g, v)];
     return WEFT_OK;
@@ -103,7 +110,11 @@ static weft_result go(weft_cpu_run *run, const void *const *in, void *const *out
 {
     const weft_graph *g = &run->graph;
     double total = 1, done = 0;
-    for (int i = 0; i < g->input_count; i++) run->data[g->inputs[i].value] = in[i];
+    for (int i = 0; i < g->input_count; i++) {
+        const weft_value v = g->inputs[i].value;
+        if (run->keep_values) memcpy((void *) (uintptr_t) run->data[v], in[i], value_bytes(&g->values[v]));
+        else run->data[v] = in[i];
+    }
     for (int v = 0; v < g->value_count; v++) run->data[v] = run->data[weft_lower_root(g, v)];
     for (int i = 0; i < g->node_count; i++) total += weft_node_flops(&g->nodes[i]);
     for (int i = 0; i < g->node_count; i++) {
