@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Every row, every case: a one-node model on the reference, on the cpu device and on a Vulkan device (exact, fast and with
-// no optional feature), with inputs as ports and again with inputs 1.. as weights. Norms within the row's tolerance.
+// no optional feature): with inputs as ports, with inputs 1.. as weights, and, for rows that follow strides, with rank-4
+// inputs that a convolution left with its channels innermost. Norms within the row's tolerance.
 #include "base/half.h"
 #include "base/random.h"
 #include "graph/model.h"
@@ -10,8 +11,9 @@
 #include <string.h>
 #include <weft/session.h>
 
-enum { MAX_OUT = 16, FORMS = 2 };
-static const char *const form_names[FORMS] = { "ports", "weights" };
+enum { MAX_OUT = 16 };
+enum { PORTS, WEIGHTS, IMAGES, FORMS };
+static const char *const form_names[FORMS] = { "ports", "weights", "images" };
 
 typedef struct target { // a device and how sessions are made on it
     const char *name;
@@ -73,6 +75,30 @@ static void forget(subject *s)
     for (int i = 0; i < WEFT_CASE_INPUTS; i++) free(s->in[i]);
 }
 
+static bool is_image(const weft_case *c, int i) { return c->in[i].rank == 4 && !(c->integers >> i & 1); }
+
+// Whether the form says something new about this case.
+static bool has_form(const weft_op *op, const weft_case *c, int form)
+{
+    bool any = false;
+    for (int i = 0; i < input_count(c); i++) any |= is_image(c, i);
+    return form == PORTS || (form == WEIGHTS && input_count(c) > 1) || (form == IMAGES && any && op->flags & WEFT_OP_STRIDED);
+}
+
+// The same value out of a convolution with one weight of 1 per channel: on a device it lies as convolutions leave it.
+static weft_value as_image(weft_graph *g, weft_value x, int64_t channels)
+{
+    const weft_op *conv = weft_op_find("conv2d");
+    const double groups = (double) channels;
+    _Alignas(16) unsigned char attrs[WEFT_MAX_ATTR_BYTES] = { 0 };
+    float *ones = weft_arena_new(g->arena, (size_t) channels * sizeof *ones);
+    for (int64_t i = 0; ones && i < channels; i++) ones[i] = 1;
+    weft_attr_defaults(conv, attrs);
+    if (!ones || weft_attr_set(conv, attrs, "groups", NULL, &groups, 1) != WEFT_OK) return -1;
+    const weft_value w = weft_graph_numbers(g, (weft_shape) { 4, { channels, 1, 1, 1 } }, ones);
+    return weft_graph_op(g, conv, (weft_value[]) { x, w }, 2, attrs);
+}
+
 static weft_result make_subject(const test *t, const weft_op *op, const weft_case *c, int form, subject *s)
 {
     static char names[WEFT_CASE_INPUTS][4] = { "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7" };
@@ -94,7 +120,7 @@ static weft_result make_subject(const test *t, const weft_op *op, const weft_cas
         s->in[i] = make_input(c, i, &rng, c->in[i]);
         if (!s->in[i]) return WEFT_ERR_MEMORY;
         const size_t bytes = (size_t) weft_shape_count(c->in[i]) * 4;
-        if (form && i) {
+        if (form == WEIGHTS && i) {
             weft_weight *w = weft_arena_new(a, sizeof *w);
             if (!w) return WEFT_ERR_MEMORY;
             *w = (weft_weight) { names[i], dtype, c->in[i], s->in[i], bytes };
@@ -102,12 +128,13 @@ static weft_result make_subject(const test *t, const weft_op *op, const weft_cas
         } else {
             in[i] = weft_graph_input(&e->graph, names[i], dtype, c->in[i]);
             s->port[s->port_count++] = (weft_io) { names[i], s->in[i], bytes };
+            if (form == IMAGES && is_image(c, i)) in[i] = as_image(&e->graph, in[i], c->in[i].dim[1]);
         }
     }
     e->graph.name_prefix = "subject";
     const weft_value y = weft_graph_op(&e->graph, op, in, count, c->attrs);
     WEFT_TRY(weft_graph_status(&e->graph));
-    for (int k = 0; k < e->graph.nodes[0].out_count; k++) {
+    for (int k = 0; k < e->graph.nodes[e->graph.node_count - 1].out_count; k++) {
         char name[16];
         snprintf(name, sizeof name, "y%d", k);
         weft_graph_output(&e->graph, name, y + k);
@@ -115,13 +142,14 @@ static weft_result make_subject(const test *t, const weft_op *op, const weft_cas
     return weft_model_seal(s->model);
 }
 
-static weft_result run_on(weft_device *dev, weft_precision precision, const subject *s, void *out[MAX_OUT])
+static weft_result run_on(weft_device *dev, weft_precision precision, int form, const subject *s, void *out[MAX_OUT])
 {
     weft_session *session;
     const weft_port *ports;
     weft_io io[MAX_OUT];
     for (int i = 0; i < MAX_OUT; i++) out[i] = NULL;
-    WEFT_TRY(weft_session_create(dev, s->model, &(weft_session_params) { .precision = precision }, &session));
+    const weft_session_params params = { .precision = precision, .no_fuse = form == IMAGES }; // or the convolution would do the row's work
+    WEFT_TRY(weft_session_create(dev, s->model, &params, &session));
     const int count = weft_session_outputs(session, &ports);
     for (int i = 0; i < count && i < MAX_OUT; i++) {
         const size_t bytes = (size_t) weft_shape_count(ports[i].shape) * 4;
@@ -191,7 +219,7 @@ static void run_case(test *t, const weft_op *op, const weft_case *c, int index, 
     subject s;
     void *want[MAX_OUT] = { 0 }, *got[MAX_OUT];
     weft_result r = make_subject(t, op, c, form, &s);
-    if (r == WEFT_OK) r = run_on(t->reference, WEFT_EXACT, &s, want);
+    if (r == WEFT_OK) r = run_on(t->reference, WEFT_EXACT, form, &s, want);
     if (r != WEFT_OK) {
         t->bad++;
         printf("FAIL %s case %d (%s) on reference: %s: %s\n", op->name, index, form_names[form], weft_result_name(r), weft_error_text());
@@ -199,7 +227,7 @@ static void run_case(test *t, const weft_op *op, const weft_case *c, int index, 
     const bool has_kernel = op->emit || op->expand || op->flags & WEFT_OP_ALIAS;
     for (int i = 0; r == WEFT_OK && i < (has_kernel ? t->target_count : 1); i++) {
         const int before = t->messages;
-        const weft_result q = run_on(t->targets[i].dev, t->targets[i].precision, &s, got);
+        const weft_result q = run_on(t->targets[i].dev, t->targets[i].precision, form, &s, got);
         t->runs++;
         if (q == WEFT_OK) compare(t, op, index, form, &t->targets[i], &s, want, got);
         if (q != WEFT_OK) {
@@ -232,7 +260,8 @@ static void run_row(test *t, const weft_op *op)
     for (const weft_case *c = op->cases; c->in[0].rank || c->in_count; c++, index++) {
         if (t->only_case >= 0 && t->only_case != index) continue;
         t->cases++;
-        for (int form = 0; form < (input_count(c) > 1 ? FORMS : 1); form++) run_case(t, op, c, index, form);
+        for (int form = 0; form < FORMS; form++)
+            if (has_form(op, c, form)) run_case(t, op, c, index, form);
     }
 }
 
