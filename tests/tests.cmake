@@ -12,3 +12,12 @@ if(WEFT_FUZZ)
     target_link_libraries(fuzz_read PRIVATE ${private_libraries})
     set_target_properties(fuzz_read PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 endif()
+
+# The rows once more, in double precision, for gradients against central differences.
+file(GLOB grad_sources CONFIGURE_DEPENDS engine/base/*.c engine/graph/*.c engine/ops/*.c)
+add_executable(test_grad tests/grad/rows.c ${grad_sources})
+target_include_directories(test_grad PRIVATE include engine shaders)
+target_compile_definitions(test_grad PRIVATE WEFT_REAL=double)
+target_link_libraries(test_grad PRIVATE Threads::Threads m)
+set_target_properties(test_grad PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+add_test(NAME test_grad COMMAND test_grad WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})

@@ -2,20 +2,24 @@
 // Pass: operators that are said in terms of others become those others.
 #include "graph/graph.h"
 
-static weft_result copy_or_expand(const weft_graph *from, const weft_node *n, bool (*keep)(const weft_op *), weft_graph *to, weft_value *map)
+typedef weft_result weft_say(const weft_node *n, weft_graph *g, weft_value *out);
+
+// What `say` makes of the node instead of the node; the node itself where it makes nothing (out[0] is -1).
+static weft_result copy_or_say(const weft_graph *from, const weft_node *n, weft_say *say, weft_graph *to, weft_value *map)
 {
-    if (!n->op->expand || (keep && keep(n->op))) return weft_graph_copy_node(from, n, to, map);
     weft_node here = *n; // the same node with the new graph's values
-    weft_value out[WEFT_MAX_BIND];
+    weft_value out[WEFT_MAX_BIND] = { -1 };
+    if (!say) return weft_graph_copy_node(from, n, to, map);
     here.in = weft_arena_new(to->arena, sizeof *here.in * (size_t) (n->in_count + 1));
     if (!here.in) return WEFT_ERR_MEMORY;
     for (int i = 0; i < n->in_count; i++) here.in[i] = weft_graph_map(from, to, map, n->in[i]);
     const char *prefix = to->name_prefix;
     const int first = to->value_count;
     to->name_prefix = n->name;
-    weft_graph_fail(to, n->op->expand(&here, to, out));
+    weft_graph_fail(to, say(&here, to, out));
     to->name_prefix = prefix;
     WEFT_TRY(weft_graph_status(to));
+    if (out[0] < 0) return weft_graph_copy_node(from, n, to, map);
     for (int i = first; i < to->value_count; i++) to->values[i].origin = -1;
     for (int k = 0; k < n->out_count; k++) {
         map[n->out[k]] = out[k];
@@ -24,13 +28,25 @@ static weft_result copy_or_expand(const weft_graph *from, const weft_node *n, bo
     return WEFT_OK;
 }
 
+weft_result weft_pass_unfuse(const weft_graph *from, weft_graph *to)
+{
+    weft_value *map = weft_graph_new_map(from, to);
+    if (!map) return WEFT_ERR_MEMORY;
+    WEFT_TRY(weft_graph_copy_inputs(from, to, map));
+    for (int i = 0; i < from->node_count; i++) WEFT_TRY(copy_or_say(from, &from->nodes[i], from->nodes[i].op->unfuse, to, map));
+    return weft_graph_copy_outputs(from, to, map);
+}
+
 // One round; expansions may use operators that expand again.
 static weft_result expand_once(const weft_graph *from, bool (*keep)(const weft_op *), weft_graph *to)
 {
     weft_value *map = weft_graph_new_map(from, to);
     if (!map) return WEFT_ERR_MEMORY;
     WEFT_TRY(weft_graph_copy_inputs(from, to, map));
-    for (int i = 0; i < from->node_count; i++) WEFT_TRY(copy_or_expand(from, &from->nodes[i], keep, to, map));
+    for (int i = 0; i < from->node_count; i++) {
+        const weft_node *n = &from->nodes[i];
+        WEFT_TRY(copy_or_say(from, n, keep && keep(n->op) ? NULL : n->op->expand, to, map));
+    }
     return weft_graph_copy_outputs(from, to, map);
 }
 

@@ -76,6 +76,8 @@ weft_result weft_pass_bind(const weft_graph *from, const int64_t *dims, weft_gra
 weft_result weft_pass_prune(const weft_graph *from, weft_graph *to);
 // expand.c: rows with `expand` are replaced by their expansion, unless keep(op) says the device runs them itself.
 weft_result weft_pass_expand(const weft_graph *from, bool (*keep)(const weft_op *op), weft_graph *to);
+// expand.c: rows with `unfuse` are taken apart, so that each part's gradient can be taken.
+weft_result weft_pass_unfuse(const weft_graph *from, weft_graph *to);
 // fold.c: nodes whose inputs are all constants are computed now, on the CPU.
 weft_result weft_pass_fold(const weft_graph *from, weft_pool *pool, weft_graph *to);
 // fuse.c: applies the table of rules until none fits.

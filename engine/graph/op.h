@@ -132,6 +132,7 @@ enum weft_op_flags {
     WEFT_OP_IMAGE = 4,   // every rank-4 input that is not a kernel, and every rank-4 output, lies in WEFT_IMAGE
     WEFT_OP_F32 = 8,     // in and out are stored in f32 even when the session is fast
     WEFT_OP_INTERNAL = 16, // made by passes, never found in files
+    WEFT_OP_STEP = 64,     // piecewise constant (floor, comparisons, argmax): its derivative is zero
     WEFT_OP_CONVERT = 32,  // the one row that moves a tensor to another layout and storage: its output is its input
 };
 
@@ -152,6 +153,11 @@ struct weft_op {
     // Says the operator in terms of others, in place: writes its outputs' values to `out`. Devices run the expansion,
     // the reference runs `cpu`; the tests hold the two together.
     weft_result (*expand)(const weft_node *n, weft_graph *g, weft_value *out);
+    // For gradients: says a node with an epilogue in rows without; out[0] stays -1 where there is nothing to take apart.
+    weft_result (*unfuse)(const weft_node *n, weft_graph *g, weft_value *out);
+    // Reverse mode: adds to `g`, which holds the node, what its inputs receive. dy[k] is d loss / d output k, -1: none flows.
+    // dx[i] is -1 at first and stays so where want[i] is false or nothing flows; otherwise it gets the input's shape.
+    weft_result (*grad)(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx);
     double (*flops)(const weft_node *n); // NULL: one per output element
     const struct weft_case *cases;       // shapes that test and benchmark this row; end with {0}
     double tolerance;                    // CPU against Vulkan at f32, |a - b| / |b| as norms; 0: 1e-5

@@ -31,3 +31,14 @@ found:;
     *out = (weft_activation) { line, parameters[0], parameters[1] };
     return true;
 }
+
+const char *weft_activation_row(int act)
+{
+    static const char *const names[] = {
+        "",
+#define UNARY(label, ...) #label,
+#include "params/unary.def"
+#undef UNARY
+    };
+    return names[act];
+}

@@ -12,5 +12,7 @@ extern const char weft_activation_names[]; // "none|relu|...": the choices of an
 
 double weft_activate(int act, double x, double a, double b);
 
+const char *weft_activation_row(int act); // the elementwise row that does the same; act > 0
+
 // The activation that this elementwise node is. False: it is none.
 bool weft_activation_of(const weft_node *n, weft_activation *out);

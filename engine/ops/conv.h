@@ -38,3 +38,8 @@ static inline double weft_conv_finish(const weft_conv_attrs *at, double sum, dou
 // Bias and residual must fit the output; the gate needs an even number of channels. Halves y's channels for the gate.
 weft_result weft_conv_epilogue_infer(weft_node *n, weft_shape y);
 double weft_conv_flops(const weft_node *n, int64_t taps); // 2 x taps per element of the ungated output
+
+// Gradient rules: conv_grad.c.
+weft_result weft_conv2d_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx);
+weft_result weft_conv_transpose2d_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx);
+weft_result weft_conv_unfuse(const weft_node *n, weft_graph *g, weft_value *out);

@@ -85,6 +85,7 @@ const weft_op weft_op_conv2d = {
         { 0 }
     },
     .infer = conv2d_infer, .items = conv2d_items, .cpu = conv2d_cpu, .emit = weft_conv_emit, .flops = conv2d_flops,
+    .unfuse = weft_conv_unfuse, .grad = weft_conv2d_grad,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(1, 1, 5, 5), WEFT_SHAPE(1, 1, 3, 3) }, .attrs = CONV(.pads = { 1, 1, 1, 1 }) },
         { .in = { WEFT_SHAPE(2, 3, 7, 11), WEFT_SHAPE(5, 3, 3, 3), WEFT_SHAPE(5) }, .attrs = CONV(.stride = { 2, 2 }, .pads = { 0, 1, 1, 0 }) },

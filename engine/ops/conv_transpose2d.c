@@ -82,6 +82,7 @@ const weft_op weft_op_conv_transpose2d = {
     },
     .infer = conv_transpose2d_infer, .items = conv_transpose2d_items, .cpu = conv_transpose2d_cpu, .emit = weft_conv_emit,
     .flops = conv_transpose2d_flops,
+    .unfuse = weft_conv_unfuse, .grad = weft_conv_transpose2d_grad,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(1, 3, 5, 7), WEFT_SHAPE(3, 2, 4, 4), WEFT_SHAPE(2) }, .attrs = CONV(.stride = { 2, 2 }, .pads = { 1, 1, 1, 1 }) },
         { .in = { WEFT_SHAPE(2, 8, 5, 3), WEFT_SHAPE(8, 8, 3, 3), WEFT_SHAPE(8) },

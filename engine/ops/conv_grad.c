@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+// Gradients of the convolutions without epilogue and with zero padding; others are unfused first. Everything is said in
+// convolutions again: by the input it is the transposed one, by the weights the input correlated with the output's gradient.
+#include "ops/conv.h"
+#include "ops/grad.h"
+#include <string.h>
+
+static weft_conv_attrs like(const weft_conv_attrs *at)
+{
+    weft_conv_attrs c = *at;
+    c.act = c.gate = c.residual = c.pad_mode = 0;
+    c.a = c.b = 0;
+    c.output_pad[0] = c.output_pad[1] = 0;
+    return c;
+}
+
+static weft_value transposed(weft_graph *g, weft_value v, int rank, const int64_t *order)
+{
+    weft_list perm = { .count = rank };
+    memcpy(perm.at, order, sizeof *order * (size_t) rank);
+    return weft_graph_call(g, "transpose", WEFT_V(v), &perm);
+}
+
+// [n, c, h, w] with c = groups x c' -> [c', groups x n, h, w]
+static weft_value by_channel(weft_graph *g, weft_value v, int64_t groups)
+{
+    const weft_shape s = g->values[v].shape;
+    const int64_t c = s.dim[1] / groups;
+    if (groups == 1) return transposed(g, v, 4, (const int64_t[]) { 1, 0, 2, 3 });
+    v = weft_grad_reshape(g, v, (weft_shape) WEFT_SHAPE(s.dim[0], groups, c, s.dim[2], s.dim[3]));
+    v = transposed(g, v, 5, (const int64_t[]) { 2, 1, 0, 3, 4 });
+    return v < 0 ? -1 : weft_grad_reshape(g, v, (weft_shape) WEFT_SHAPE(c, groups * s.dim[0], s.dim[2], s.dim[3]));
+}
+
+// v[:, :, :h, :w]
+static weft_value crop(weft_graph *g, weft_value v, int64_t h, int64_t w)
+{
+    const weft_op *slice = weft_op_find("slice");
+    _Alignas(16) unsigned char at[WEFT_MAX_ATTR_BYTES] = { 0 };
+    if (v < 0 || (g->values[v].shape.dim[2] == h && g->values[v].shape.dim[3] == w)) return v;
+    if (!slice) return weft_graph_fail(g, WEFT_ERR_UNSUPPORTED), -1;
+    weft_attr_defaults(slice, at);
+    weft_graph_fail(g, weft_attr_set(slice, at, "starts", NULL, (const double[]) { 0, 0 }, 2));
+    weft_graph_fail(g, weft_attr_set(slice, at, "ends", NULL, (const double[]) { (double) h, (double) w }, 2));
+    weft_graph_fail(g, weft_attr_set(slice, at, "axes", NULL, (const double[]) { 2, 3 }, 2));
+    return weft_graph_op(g, slice, &v, 1, at);
+}
+
+// dw[o, i, ky, kx] = sum over n and positions of small[n, o, y, x] big[n, i, y stride + ky dilation - pad, ...]: a convolution of
+// `big` by `small` with stride and dilation changing places.
+static weft_value by_weights(weft_graph *g, const weft_conv_attrs *at, weft_value big, weft_value small, weft_shape w)
+{
+    weft_conv_attrs c = like(at);
+    memcpy(c.stride, at->dilation, sizeof c.stride);
+    memcpy(c.dilation, at->stride, sizeof c.dilation);
+    const weft_value x = by_channel(g, big, at->groups), k = transposed(g, small, 4, (const int64_t[]) { 1, 0, 2, 3 });
+    if (x < 0 || k < 0) return -1;
+    const weft_value dw = crop(g, weft_graph_call(g, "conv2d", WEFT_V(x, k), &c), w.dim[2], w.dim[3]);
+    return dw < 0 ? -1 : transposed(g, dw, 4, (const int64_t[]) { 1, 0, 2, 3 });
+}
+
+static weft_value by_bias(weft_graph *g, weft_value dy, int64_t channels)
+{
+    return weft_grad_reshape(g, weft_grad_unstretch(g, dy, (weft_shape) WEFT_SHAPE(1, channels, 1, 1)), (weft_shape) WEFT_SHAPE(channels));
+}
+
+weft_result weft_conv2d_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    const weft_conv_attrs *at = n->attrs;
+    const int64_t *x = n->in_shape[0].dim, *w = n->in_shape[1].dim, *y = n->out_shape[0].dim;
+    if (want[0]) {
+        weft_conv_attrs c = like(at);
+        for (int d = 0; d < 2; d++) // rows and columns at the end that no window reached
+            c.output_pad[d] = (int32_t) (x[2 + d] + at->pads[d] + at->pads[2 + d] - (y[2 + d] - 1) * at->stride[d] - at->dilation[d] * (w[2 + d] - 1) - 1);
+        dx[0] = weft_graph_call(g, "conv_transpose2d", WEFT_V(dy[0], n->in[1]), &c);
+    }
+    if (want[1]) dx[1] = by_weights(g, at, n->in[0], dy[0], n->in_shape[1]);
+    if (n->in_count > 2 && want[2]) dx[2] = by_bias(g, dy[0], y[1]);
+    return WEFT_OK;
+}
+
+weft_result weft_conv_transpose2d_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    const weft_conv_attrs *at = n->attrs, c = like(at);
+    const int64_t *x = n->in_shape[0].dim;
+    if (want[0]) dx[0] = crop(g, weft_graph_call(g, "conv2d", WEFT_V(dy[0], n->in[1]), &c), x[2], x[3]);
+    if (want[1]) dx[1] = by_weights(g, at, dy[0], n->in[0], n->in_shape[1]);
+    if (n->in_count > 2 && want[2]) dx[2] = by_bias(g, dy[0], n->out_shape[0].dim[1]);
+    return WEFT_OK;
+}
+
+// Half `which` of the channels.
+static weft_value half(weft_graph *g, weft_value v, int which)
+{
+    const weft_op *slice = weft_op_find("slice");
+    _Alignas(16) unsigned char at[WEFT_MAX_ATTR_BYTES] = { 0 };
+    if (v < 0 || !slice) return -1;
+    const double c = (double) g->values[v].shape.dim[1] / 2;
+    weft_attr_defaults(slice, at);
+    weft_graph_fail(g, weft_attr_set(slice, at, "starts", NULL, &(const double) { which * c }, 1));
+    weft_graph_fail(g, weft_attr_set(slice, at, "ends", NULL, &(const double) { (which + 1) * c }, 1));
+    weft_graph_fail(g, weft_attr_set(slice, at, "axes", NULL, &(const double) { 1 }, 1));
+    return weft_graph_op(g, slice, &v, 1, at);
+}
+
+static weft_value padded(weft_graph *g, weft_value x, const weft_conv_attrs *at)
+{
+    static const char *const modes[] = { "constant", "reflect", "replicate", "circular" };
+    const weft_op *pad = weft_op_find("pad");
+    _Alignas(16) unsigned char p[WEFT_MAX_ATTR_BYTES] = { 0 };
+    if (!pad) return -1;
+    weft_attr_defaults(pad, p);
+    weft_graph_fail(g, weft_attr_set(pad, p, "before", NULL, (const double[]) { 0, 0, at->pads[0], at->pads[1] }, 4));
+    weft_graph_fail(g, weft_attr_set(pad, p, "after", NULL, (const double[]) { 0, 0, at->pads[2], at->pads[3] }, 4));
+    weft_graph_fail(g, weft_attr_set(pad, p, "mode", modes[at->pad_mode], NULL, 0));
+    return weft_graph_op(g, pad, &x, 1, p);
+}
+
+// pad, convolution, residual, activation, gate: one row each.
+weft_result weft_conv_unfuse(const weft_node *n, weft_graph *g, weft_value *out)
+{
+    const weft_conv_attrs *at = n->attrs;
+    weft_conv_attrs plain = like(at);
+    memcpy(plain.output_pad, at->output_pad, sizeof plain.output_pad);
+    const bool r = weft_has(n, 3), pads = at->pads[0] | at->pads[1] | at->pads[2] | at->pads[3];
+    *out = -1;
+    if (!at->act && !at->gate && !r && (!at->pad_mode || !pads)) return WEFT_OK; // plain already
+    weft_value x = n->in[0];
+    if (at->pad_mode && pads) {
+        x = padded(g, x, at);
+        memset(plain.pads, 0, sizeof plain.pads);
+    }
+    weft_value v = weft_graph_op(g, n->op, (const weft_value[]) { x, n->in[1], weft_has(n, 2) ? n->in[2] : -1 }, 3, &plain);
+    weft_value gate = at->gate ? weft_grad_unary(g, "sigmoid", half(g, v, 1)) : -1;
+    if (at->gate) v = half(g, v, 0);
+    if (r && at->residual == WEFT_RESIDUAL_BEFORE) v = weft_grad_binary(g, "add", v, n->in[3]);
+    if (at->act) v = weft_graph_call(g, weft_activation_row(at->act), WEFT_V(v), (const float[]) { at->a, at->b });
+    if (at->gate) v = weft_grad_binary(g, "mul", v, gate);
+    if (r && at->residual == WEFT_RESIDUAL_AFTER) v = weft_grad_binary(g, "add", v, n->in[3]);
+    *out = v;
+    return weft_graph_status(g);
+}

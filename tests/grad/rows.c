@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+// Every row's gradient against central differences, in double precision: the rows are compiled again with
+// WEFT_REAL = double.   rows [ROW]
+#include "base/random.h"
+#include "base/threads.h"
+#include "graph/grad.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SAMPLES = 24 }; // elements of an input that are moved
+static const double STEP = 1e-5, TOLERANCE = 1e-6;
+
+typedef struct trial {
+    weft_context *ctx;
+    weft_arena arena;
+    weft_graph forward, backward;
+    const void *in[WEFT_CASE_INPUTS]; // double or int32_t
+    const void *cotangent[16];
+    weft_random random;
+} trial;
+
+static void *room(trial *t, const weft_value_def *v) { return weft_arena_new(&t->arena, (size_t) weft_shape_count(v->shape) * 8); }
+
+// Walks a graph in double precision. data[v] of every value.
+static const void **evaluate(trial *t, const weft_graph *g, const void *const *inputs)
+{
+    const void **data = weft_arena_new(&t->arena, sizeof *data * (size_t) (g->value_count + 1));
+    for (int i = 0; i < g->input_count; i++) data[g->inputs[i].value] = inputs[i];
+    for (int v = 0; v < g->value_count; v++) {
+        if (!g->values[v].weight) continue;
+        double *d = room(t, &g->values[v]);
+        for (int64_t i = 0; i < weft_shape_count(g->values[v].shape); i++) {
+            if (g->values[v].dtype == WEFT_I32) ((int32_t *) d)[i] = ((const int32_t *) g->values[v].weight->data)[i];
+            else d[i] = ((const float *) g->values[v].weight->data)[i];
+        }
+        data[v] = d;
+    }
+    for (int i = 0; i < g->node_count; i++) {
+        const weft_node *n = &g->nodes[i];
+        const void *in[64] = { NULL };
+        void *out[16];
+        for (int k = 0; k < n->in_count && k < 64; k++) in[k] = n->in[k] < 0 ? NULL : data[n->in[k]];
+        for (int k = 0; k < n->out_count; k++) data[n->out[k]] = out[k] = room(t, &g->values[n->out[k]]);
+        n->op->cpu(n, &(weft_cpu_args) { out, in, 0, n->op->items ? n->op->items(n) : 1 });
+    }
+    return data;
+}
+
+// sum of cotangent * output over all float outputs
+static double loss(trial *t)
+{
+    const weft_graph *g = &t->forward;
+    const void **data = evaluate(t, g, t->in);
+    double sum = 0;
+    for (int k = 0; k < g->output_count; k++) {
+        const weft_value v = g->outputs[k].value;
+        const double *c = t->cotangent[k], *y = data[v];
+        for (int64_t i = 0; c && i < weft_shape_count(g->values[v].shape); i++) sum += c[i] * y[i];
+    }
+    return sum;
+}
+
+static void *numbers(trial *t, weft_shape s, const weft_case *c, int input)
+{
+    const int64_t count = weft_shape_count(s);
+    double *d = weft_arena_new(&t->arena, (size_t) count * 8);
+    const double low = c->low == c->high ? -1 : c->low, high = c->low == c->high ? 1 : c->high;
+    for (int64_t i = 0; i < count; i++) {
+        const double x = weft_random_uniform(&t->random, low, high);
+        if (c->integers >> input & 1) ((int32_t *) d)[i] = (int32_t) floor(x);
+        else d[i] = c->masks >> input & 1 ? x > (low + high) / 2 : x;
+    }
+    return d;
+}
+
+// 1: fine, 0: wrong, -1: the row has no gradient
+static int try_case(trial *t, const weft_op *op, const weft_case *c)
+{
+    weft_value in[WEFT_CASE_INPUTS], wrt[WEFT_CASE_INPUTS];
+    int count = c->in_count, ports = 0, wrt_count = 0, wrt_port[WEFT_CASE_INPUTS];
+    weft_graph_init(&t->forward, &t->arena);
+    weft_graph_init(&t->backward, &t->arena);
+    t->forward.bound = true;
+    if (!count) while (count < WEFT_CASE_INPUTS && c->in[count].rank) count++;
+    for (int i = 0; i < count; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "x%d", i);
+        in[i] = -1;
+        if (c->absent >> i & 1) continue;
+        const bool integer = c->integers >> i & 1;
+        in[i] = weft_graph_input(&t->forward, name, integer ? WEFT_I32 : WEFT_F32, c->in[i]);
+        if (!integer && !(c->masks >> i & 1)) wrt[wrt_count] = in[i], wrt_port[wrt_count++] = ports;
+        t->in[ports++] = numbers(t, c->in[i], c, i);
+    }
+    const weft_value y = weft_graph_op(&t->forward, op, in, count, c->attrs);
+    bool cotangents[16] = { false };
+    for (int k = 0; y >= 0 && k < t->forward.nodes[0].out_count; k++) {
+        char name[16];
+        snprintf(name, sizeof name, "y%d", k);
+        weft_graph_output(&t->forward, name, y + k);
+        cotangents[k] = t->forward.values[y + k].dtype == WEFT_F32;
+    }
+    if (weft_graph_status(&t->forward)) return printf("FAIL %s: %s\n", op->name, weft_error_text()), 0;
+    const weft_result r = weft_pass_grad(&t->forward, &(weft_grad_request) { cotangents, -1, wrt, wrt_count }, &t->backward);
+    if (r == WEFT_ERR_UNSUPPORTED) return -1;
+    if (r != WEFT_OK) return printf("FAIL %s: %s\n", op->name, weft_error_text()), 0;
+
+    const void *inputs[WEFT_CASE_INPUTS + 16];
+    for (int i = 0; i < ports; i++) inputs[i] = t->in[i];
+    for (int k = 0, next = ports; k < t->forward.output_count; k++) {
+        t->cotangent[k] = cotangents[k] ? numbers(t, t->forward.values[y + k].shape, &(weft_case) { 0 }, 0) : NULL;
+        if (cotangents[k]) inputs[next++] = t->cotangent[k];
+    }
+    const void **data = evaluate(t, &t->backward, inputs);
+    for (int w = 0; w < wrt_count; w++) {
+        const double *dx = data[t->backward.outputs[t->forward.output_count + w].value];
+        double *x = (double *) (uintptr_t) t->in[wrt_port[w]];
+        const int64_t size = weft_shape_count(t->forward.values[wrt[w]].shape);
+        for (int s = 0; s < SAMPLES && s < size; s++) {
+            const int64_t i = size <= SAMPLES ? s : (int64_t) weft_random_uniform(&t->random, 0, (double) size);
+            const double was = x[i];
+            x[i] = was + STEP;
+            const double up = loss(t);
+            x[i] = was - STEP;
+            const double down = loss(t), want = (up - down) / (2 * STEP);
+            x[i] = was;
+            if (!(fabs(dx[i] - want) <= TOLERANCE * (1 + fabs(want))))
+                return printf("FAIL %s case %d: d loss / d input %d, element %lld is %.9g, differences say %.9g\n", op->name, (int) (c - op->cases), w,
+                              (long long) i, dx[i], want), 0;
+        }
+    }
+    return 1;
+}
+
+int main(int argc, char **argv)
+{
+    int checked = 0, bad = 0, without = 0;
+    const weft_op *op;
+    for (int o = 0; (op = weft_op_at(o)); o++) {
+        if (argc > 1 && strcmp(argv[1], op->name)) continue;
+        if (op->flags & (WEFT_OP_INTERNAL | WEFT_OP_STEP)) continue;
+        bool none = false;
+        for (const weft_case *c = op->cases; c && (c->in[0].rank || c->in_count); c++) {
+            trial t = { .random = { (uint64_t) o + 1 } };
+            if (weft_context_create(&(weft_context_params) { .threads = 1 }, &t.ctx)) return 1;
+            t.arena.ctx = t.ctx;
+            const int r = try_case(&t, op, c);
+            checked += r == 1, bad += r == 0, none |= r < 0;
+            weft_arena_free(&t.arena);
+            weft_context_destroy(&t.ctx);
+        }
+        if (none) {
+            without++;
+            printf("none %s\n", op->name);
+        }
+    }
+    printf("%d cases checked, %d bad; %d rows have no gradient yet\n", checked, bad, without);
+    return bad != 0 || (!checked && argc == 1);
+}
