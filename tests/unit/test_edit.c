@@ -444,6 +444,79 @@ static void models_that_are_not_for_inpainting_are_refused_with_the_reason(void 
     }
 }
 
+// --- Memory that runs out. -------------------------------------------------------------------------------------
+
+struct faults { int left, alive; }; // allocations until one fails; blocks not freed yet
+
+static void *failing(void *user, void *p, size_t old_bytes, size_t new_bytes)
+{
+    struct faults *f = user;
+    (void) old_bytes;
+    if (!new_bytes) return free(p), f->alive -= p != NULL, NULL;
+    if (f->left-- == 0) return NULL;
+    if (!p) f->alive++;
+    return realloc(p, new_bytes);
+}
+
+static const char *const fault_path[] = { "/tmp/weft-fault.png", "/tmp/weft-fault.jpg" };
+
+// The whole way of a picture; whatever is made is freed again.
+static weft_result whole_way(weft_context *c, int jpeg)
+{
+    weft_device *d = NULL;
+    weft_builder *b = NULL;
+    weft_model *m = NULL;
+    weft_image *photo = NULL, *mask = NULL, *filled = NULL, *more = NULL;
+    weft_metrics all, hole;
+    weft_result r = weft_device_open(c, &(weft_device_params) { .name = "cpu" }, &d);
+    if (r == WEFT_OK) r = weft_builder_create(c, &b);
+    if (r == WEFT_OK) {
+        const weft_value x = weft_build_input(b, "image", WEFT_F32, (weft_shape) WEFT_SHAPE(1, 3, 32, 32));
+        weft_build_input(b, "mask", WEFT_F32, (weft_shape) WEFT_SHAPE(1, 1, 32, 32));
+        weft_build_meta(b, "image.hole", "keep");
+        weft_build_output(b, "output", weft_build_op(b, "tanh", &x, 1, NULL, 0));
+        r = weft_builder_finish(&b, &m);
+    }
+    if (r == WEFT_OK) r = weft_image_load(c, fault_path[jpeg], &photo);
+    if (r == WEFT_OK) r = weft_image_create(c, 40, 50, 1, 8, &mask);
+    if (r == WEFT_OK) weft_image_put(mask, 1000, 0, 255), weft_image_put(mask, 10, 0, 255);
+    if (r == WEFT_OK) r = weft_inpaint(c, d, m, NULL, photo, mask, &filled);
+    if (r == WEFT_OK) r = weft_inpaint(c, NULL, NULL, NULL, filled, mask, &more);
+    if (r == WEFT_OK) r = weft_compare(photo, more, mask, WEFT_MASK_HOLE, &all, &hole);
+    if (r == WEFT_OK) r = weft_image_save(more, fault_path[jpeg], NULL);
+    weft_image_destroy(&photo);
+    weft_image_destroy(&mask);
+    weft_image_destroy(&filled);
+    weft_image_destroy(&more);
+    weft_model_destroy(&m);
+    weft_device_destroy(&d);
+    return r;
+}
+
+static void the_nth_allocation_may_fail_and_nothing_is_lost(void **state)
+{
+    (void) state;
+    for (int jpeg = 0; jpeg < 2; jpeg++) {
+        weft_image *i = noise(40, 50, 3, 8);
+        weft_image_set_icc(i, "profile", 7);
+        assert_int_equal(weft_image_save(i, fault_path[jpeg], NULL), WEFT_OK);
+        weft_image_destroy(&i);
+        weft_result r = WEFT_ERR_MEMORY;
+        int n = 0;
+        for (; r != WEFT_OK; n++) {
+            struct faults f = { n, 0 };
+            weft_context *c = NULL;
+            r = weft_context_create(&(weft_context_params) { .allocator = { failing, &f }, .threads = 1 }, &c);
+            if (r == WEFT_OK) r = whole_way(c, jpeg);
+            weft_context_destroy(&c);
+            if (r != WEFT_OK) assert_int_equal(r, WEFT_ERR_MEMORY);
+            assert_int_equal(f.alive, 0);
+        }
+        assert_true(n > 50);
+        remove(fault_path[jpeg]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -462,6 +535,7 @@ int main(void)
         cmocka_unit_test(alpha_masks_make_the_filled_pixels_opaque),
         cmocka_unit_test(progress_can_stop_a_run_and_nothing_comes_out),
         cmocka_unit_test(models_that_are_not_for_inpainting_are_refused_with_the_reason),
+        cmocka_unit_test(the_nth_allocation_may_fail_and_nothing_is_lost),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
