@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+#include "import/import.h"
+#include "import/net.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ARCH(name) extern const arch arch_##name;
+#include "import/archs.def"
+#undef ARCH
+
+static const arch *const archs[] = {
+#define ARCH(name) &arch_##name,
+#include "import/archs.def"
+#undef ARCH
+};
+enum { ARCHS = sizeof archs / sizeof *archs };
+
+const arch *import_arch_at(int index) { return index >= 0 && index < ARCHS ? archs[index] : NULL; }
+
+const arch *import_arch_find(const char *name)
+{
+    for (int i = 0; i < ARCHS; i++)
+        if (!strcmp(archs[i]->name, name)) return archs[i];
+    return NULL;
+}
+
+static weft_result find_variant(const arch *a, const char *word, int *index, char *error)
+{
+    const char *v = a->variants ? a->variants : "";
+    *index = 0;
+    if (!word) return WEFT_OK;
+    for (;; ++*index) {
+        const size_t len = strcspn(v, "|");
+        if (len == strlen(word) && len && !memcmp(v, word, len)) return WEFT_OK;
+        if (!v[len]) break;
+        v += len + 1;
+    }
+    snprintf(error, IMPORT_ERROR, "%s has no variant '%s'%s%s", a->name, word, a->variants ? "; there are " : "", a->variants ? a->variants : "");
+    return WEFT_ERR_ARGUMENT;
+}
+
+// What stands before the probe in the one tensor whose name ends with it: "module.", "G.", "netG.module.", nothing.
+static weft_result find_prefix(const arch *a, const safetensors *f, char prefix[NET_PATH], char *error)
+{
+    const char *found = NULL;
+    const size_t n = strlen(a->probe);
+    for (int i = 0; i < f->count; i++) {
+        const char *name = f->tensors[i].name;
+        const size_t len = strlen(name);
+        if (len < n || strcmp(name + len - n, a->probe) || (len > n && name[len - n - 1] != '.')) continue;
+        if (found && strlen(found) == n) break; // without a prefix: that is the one
+        if (found && len > n) {
+            snprintf(error, IMPORT_ERROR, "the checkpoint holds more than one such network ('%s' and '%s'): choose by --prefix", found, name);
+            return WEFT_ERR_ARGUMENT;
+        }
+        found = name;
+    }
+    if (!found) {
+        snprintf(error, IMPORT_ERROR, "this is no checkpoint of %s: no tensor is called '%s'", a->name, a->probe);
+        return WEFT_ERR_FORMAT;
+    }
+    snprintf(prefix, NET_PATH, "%.*s", (int) (strlen(found) - n), found);
+    return WEFT_OK;
+}
+
+static void report_unused(const net *n)
+{
+    char line[NET_PATH + 64];
+    int unused = 0;
+    for (int i = 0; i < n->file->count; i++) {
+        if (n->file->tensors[i].used || unused++ >= 8 || !n->warn) continue;
+        snprintf(line, sizeof line, "tensor '%s' was not used", n->file->tensors[i].name);
+        n->warn(n->user, line);
+    }
+    if (unused <= 8 || !n->warn) return;
+    snprintf(line, sizeof line, "... and %d more", unused - 8);
+    n->warn(n->user, line);
+}
+
+static weft_result build(weft_context *ctx, const arch *a, const char *variant, net *n, weft_model **out, char *error)
+{
+    weft_result r = weft_builder_create(ctx, &n->b);
+    if (r == WEFT_OK) {
+        weft_build_meta(n->b, "architecture", a->name);
+        if (a->variants) {
+            char first[64];
+            snprintf(first, sizeof first, "%.*s", (int) strcspn(a->variants, "|"), a->variants);
+            weft_build_meta(n->b, "variant", variant ? variant : first);
+        }
+        for (const char *const *m = a->meta; m && m[0]; m += 2) weft_build_meta(n->b, m[0], m[1]);
+        a->build(n);
+        r = weft_builder_finish(&n->b, out);
+    }
+    if (r != WEFT_OK) snprintf(error, IMPORT_ERROR, "%s", weft_error_text());
+    else report_unused(n);
+    return r;
+}
+
+weft_result import_model(weft_context *ctx, const import_params *p, weft_model **out, char error[IMPORT_ERROR])
+{
+    const arch *a = import_arch_find(p->arch);
+    net n = { .half = p->half, .warn = p->warn, .user = p->user };
+    safetensors file;
+    char prefix[NET_PATH] = "";
+    if (!a) return snprintf(error, IMPORT_ERROR, "there is no architecture '%s'", p->arch), WEFT_ERR_ARGUMENT;
+    weft_result r = find_variant(a, p->variant, &n.variant, error);
+    if (r != WEFT_OK) return r;
+    if (safetensors_open(p->path, &file, error)) return WEFT_ERR_FORMAT;
+    if (p->prefix) snprintf(prefix, sizeof prefix, "%s", p->prefix);
+    else r = find_prefix(a, &file, prefix, error);
+    n.file = &file;
+    n.prefix = prefix;
+    if (r == WEFT_OK) r = build(ctx, a, p->variant, &n, out, error);
+    safetensors_close(&file);
+    return r;
+}
