@@ -39,6 +39,7 @@ static weft_result ranges(const weft_node *n, range r[WEFT_MAX_RANK])
         if (!step) return weft_node_fail(n, "the step along axis %d is 0", d);
         seen |= 1u << d;
         r[d] = clip(at->starts.at[i], at->ends.at[i], step, x.dim[d]);
+        if (r[d].count == 1) r[d].step = 1; // the step may be beyond all numbers, and nothing is stepped over
         if (!r[d].count)
             return weft_node_fail(n, "nothing is left of axis %d, of %lld, from %lld to %lld by %lld", d, (long long) x.dim[d],
                                   (long long) at->starts.at[i], (long long) at->ends.at[i], (long long) step);

@@ -22,6 +22,7 @@ static weft_result tile_infer(weft_node *n)
     y->rank = repeats > n->in_shape[0].rank ? repeats : n->in_shape[0].rank;
     for (int d = 0; d < y->rank; d++) {
         dimension(n, d, &size, &times);
+        if (times > ((int64_t) 1 << 40) / size) return weft_node_fail(n, "%lld repeats of dimension %d are too many", (long long) times, d);
         y->dim[d] = size * times;
         rank += (size > 1) + (times > 1);
     }

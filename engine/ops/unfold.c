@@ -121,7 +121,7 @@ static weft_result fold_emit(const weft_node *n, weft_emit *e)
 }
 
 #define WINDOW_TABLE(struct_) \
-    { .name = "kernel", .offset = offsetof(struct_, window.kernel), .type = WEFT_ATTR_INT, .count = 2, .def = 3, .min = 1, .max = 4096, .doc = "size of the window, y and x" }, \
+    { .name = "kernel", .offset = offsetof(struct_, window.kernel), .type = WEFT_ATTR_INT, .count = 2, .def = 3, .min = 1, .max = 1024, .doc = "size of the window, y and x" }, \
     { .name = "stride", .offset = offsetof(struct_, window.stride), .type = WEFT_ATTR_INT, .count = 2, .def = 1, .min = 1, .max = 4096, .doc = "step of the window" }, \
     { .name = "dilation", .offset = offsetof(struct_, window.dilation), .type = WEFT_ATTR_INT, .count = 2, .def = 1, .min = 1, .max = 4096, .doc = "step inside the window" }, \
     { .name = "pads", .offset = offsetof(struct_, window.pads), .type = WEFT_ATTR_INT, .count = 4, .min = 0, .max = 4096, .doc = "zeros around the image: top, left, bottom, right" },
