@@ -307,6 +307,9 @@ static weft_result fill_whole(weft_inpainter *p, struct job *j)
     return fill_window(p, j, (weft_window) { 0, 0, j->photo->info.width, j->photo->info.height }, true);
 }
 
+// Also a tensor that is larger than what the device's kernels can reach.
+static bool is_too_large(weft_result r) { return r == WEFT_ERR_VRAM || r == WEFT_ERR_UNSUPPORTED; }
+
 static weft_result fill_by_model(weft_inpainter *p, struct job *j)
 {
     const weft_image_info *i = &j->photo->info;
@@ -317,7 +320,7 @@ static weft_result fill_by_model(weft_inpainter *p, struct job *j)
     if (p->params.context > 0) return fill_windows(p, j, p->params.context);
     weft_result r = fill_whole(p, j);
     if (p->params.context == WEFT_CONTEXT_FULL) return r;
-    for (int margin = CONTEXT_WIDE; r == WEFT_ERR_VRAM && margin >= CONTEXT_LEAST; margin /= 2) {
+    for (int margin = CONTEXT_WIDE; is_too_large(r) && margin >= CONTEXT_LEAST; margin /= 2) {
         weft_log(p->ctx, WEFT_LOG_INFO, "the picture does not fit (%s); filling windows of %d pixels around each hole", weft_error_text(), margin);
         r = fill_windows(p, j, margin);
     }

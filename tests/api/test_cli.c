@@ -510,7 +510,7 @@ static void bad_files_are_code_5_with_file_and_remedy(void **state)
     assert_code(5, "inpaint -i photo.png -m mask.png -o out5.png -n telea --mask-mode alpha");
     assert_says("no alpha");
     assert_false(exists("out5.png"));
-    assert_code(4, "import anything");
+    assert_code(2, "import anything"); // of which network?
 }
 
 static void too_little_memory_is_said_with_figures_and_a_remedy(void **state)
