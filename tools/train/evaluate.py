@@ -51,14 +51,16 @@ def ssim_map(a, b):
     a, b = a.astype(np.float64), b.astype(np.float64)
     ma, mb, aa, bb, ab = (cv2.GaussianBlur(t, (11, 11), 1.5) for t in (a, b, a * a, b * b, a * b))
     c1, c2 = (.01 * 255) ** 2, (.03 * 255) ** 2
-    return (2 * ma * mb + c1) * (2 * (ab - ma * mb) + c2) / ((ma * ma + mb * mb + c1) * (aa + bb - ma * ma - mb * mb + c2))
+    luminance = (2 * ma * mb + c1) / (ma * ma + mb * mb + c1)
+    return luminance * (2 * (ab - ma * mb) + c2) / (aa + bb - ma * ma - mb * mb + c2)
 
 
 def measure(image, filled, mask):
     """PSNR in dB, SSIM and l1 in per cent, over the hole's pixels."""
     inside = mask > 127
     error = (filled.astype(np.float64) - image)[inside] / 255
-    return -10 * np.log10(max((error ** 2).mean(), 1e-10)), ssim_map(image, filled)[inside].mean(), 100 * np.abs(error).mean()
+    psnr = -10 * np.log10(max((error ** 2).mean(), 1e-10))
+    return psnr, ssim_map(image, filled)[inside].mean(), 100 * np.abs(error).mean()
 
 
 def main():
@@ -78,11 +80,12 @@ def main():
             for name, result in filled.items():
                 scores[name].append(measure(image, result, mask))
             if seed < HELD_OUT + 6:
-                rows.append([image, np.where(mask[..., None] > 127, 255, image).astype(np.uint8), *list(filled.values())[:2]])
+                rows.append([image, np.maximum(image, mask[..., None]), *list(filled.values())[:2]])
         ours = np.array(scores["garment network"])
         for name, values in scores.items():
             p, s, e = np.mean(values, 0)
-            wins = "" if name == "garment network" else f"{(ours[:, 0] > np.array(values)[:, 0]).sum()} of {options.count}"
+            better = (ours[:, 0] > np.array(values)[:, 0]).sum()
+            wins = "" if name == "garment network" else f"{better} of {options.count}"
             print(f"| {kind} | {name} | {p:.2f} | {s:.4f} | {e:.2f} | {wins} |")
     if options.sheet:
         cv2.imwrite(options.sheet, np.concatenate([np.concatenate(row, 1) for row in rows])[:, :, ::-1])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Draws garment pictures and holes from a seed: silhouettes, folds, fabrics, trimmings and backgrounds, with NumPy and PIL.
+"""Draws garment pictures and holes from a seed: silhouettes, folds, fabrics, trimmings and backgrounds.
 
     garments.py OUT_DIR [--first SEED] [--count N] [--size N | HxW] [--holes freeform|rectangle|mixed]
 """
@@ -12,10 +12,11 @@ from PIL import Image, ImageDraw, ImageFilter
 COLOURS = ("f4f1ea e8dcc8 d9c3a0 c19a6b 8b5e3c 5a3a28 b5533c d9703f e4a03a e9c46a f0dc9b 7a8450 4f5d3a 2f4f3f 88a596 "
            "2a9d8f 1f6f78 9fc5d0 5b8db8 2f5d9b 1d3557 16213e 6d6fa8 b7a6d3 7d4f8a 8e2f56 b0304a d64550 e98a8a f2c4c4 "
            "fafafa c9c9c6 8f9192 55585c 2e3033 171719").split()
-BACKDROPS = ("f3f0ec e9e4dc dfe4e6 d8cfc4 c7d0cc e6d5cf cfd3df b9b4ab a8b5b2 efe9d9 dcdcdc 8d9499 6c7a80 f8f8f7").split()
+BACKDROPS = ("f3f0ec e9e4dc dfe4e6 d8cfc4 c7d0cc e6d5cf cfd3df b9b4ab a8b5b2 efe9d9 dcdcdc 8d9499 6c7a80 "
+             "f8f8f7").split()
 
 
-# ---- small tools -----------------------------------------------------------------------------------------------------
+# ---- small tools
 
 def colour(rng, names=COLOURS, jitter=.06):
     code = names[rng.integers(len(names))]
@@ -109,7 +110,7 @@ class Frame:
         return self.draw(paint)
 
 
-# ---- fabrics: each maker draws its choices once and returns paint(u, v) -> colour [h,w,3], height [h,w] -----------------
+# ---- fabrics: each maker draws its choices once and returns paint(u, v) -> colour [h,w,3], height [h,w]
 
 def bands(t, widths, colours):
     """A repeating run of bands with soft edges: colours [count, channels], widths in pixels."""
@@ -155,7 +156,8 @@ def tartan(rng, scale):
     widths = rng.choice([2, 3, 6, 10, 16], count) * rng.uniform(.8, 1.6) * scale
     pitch = 4 * scale
     return lambda u, v: (blend(bands(u, widths, colours), bands(v, widths, colours),
-                               .5 + .25 * np.sin(2 * np.pi * (u + v) / pitch)), .1 * np.sin(2 * np.pi * (u + v) / pitch))
+                               .5 + .25 * np.sin(2 * np.pi * (u + v) / pitch)),
+                         .1 * np.sin(2 * np.pi * (u + v) / pitch))
 
 
 def windowpane(rng, scale):
@@ -182,7 +184,8 @@ def chevron(rng, scale):
     base = colour(rng)
     colours = [base, contrasting(rng, base)]
     period, widths = rng.uniform(8, 24) * scale, rng.uniform(3, 9, 2) * scale
-    return lambda u, v: (bands(v + np.abs(np.mod(u, period) - period / 2), widths, colours), .1 * weave(u, v, 4 * scale))
+    return lambda u, v: (bands(v + np.abs(np.mod(u, period) - period / 2), widths, colours),
+                         .1 * weave(u, v, 4 * scale))
 
 
 def cells(rng, u, v, pitch, stagger):
@@ -311,11 +314,11 @@ def ombre(rng, scale):
     return lambda u, v: (blend(top, bottom, np.clip(v / length + .5, 0, 1)), .2 * weave(u, v, pitch))
 
 
-FABRICS = (plain, plain, stripes, stripes, stripes, gingham, tartan, tartan, windowpane, houndstooth, chevron, dots, dots,
-           floral, floral, knit, knit, cable, denim, denim, corduroy, herringbone, blotches, ombre)
+FABRICS = (plain, plain, stripes, stripes, stripes, gingham, tartan, tartan, windowpane, houndstooth, chevron, dots,
+           dots, floral, floral, knit, knit, cable, denim, denim, corduroy, herringbone, blotches, ombre)
 
 
-# ---- silhouettes: each returns parts (outline, axis, fold style) and trimmings (kind, paths) ---------------------------
+# ---- silhouettes: each returns parts (outline, axis, fold style) and trimmings (kind, paths)
 
 def mirrored(half):
     """Closes a half outline, given from the top middle to the bottom middle at x >= 0."""
@@ -346,10 +349,8 @@ def top(rng, kind):
     body = mirrored([(0, high + dip), (neck * .6, high + dip * .8), (neck, high), (neck, high), (shoulder, high + .1),
                      (shoulder, high + .1), (chest - .01, pit), (chest, pit), (waist, mid), (hem, hem_y), (hem, hem_y),
                      (hem * .5, hem_y + sag)])
-    parts, trims = [], []
     back = mirrored([(0, high + .03), (neck, high), (neck, high + .02), (0, high + dip + .03)])
-    parts.append((back, 0., "lining"))
-    sleeves = []
+    parts, sleeves, trims = [(back, 0., "lining")], [], []
     if kind != "vest" and not (kind == "dress" and rng.random() < .4):
         length = rng.uniform(1.0, 1.2) if long_sleeves else rng.uniform(.28, .5)
         angle = rng.uniform(1.05, 1.35) if long_sleeves else rng.uniform(.5, 1.1)
@@ -358,7 +359,8 @@ def top(rng, kind):
         start = np.array([shoulder - .02, high + .1])
         end = start * .5 + np.array([chest, pit]) * .5 + reach * length
         sleeve = np.array([start, start, start * .4 + (end + across) * .6 + [.02, 0], end + across, end + across,
-                           end - across, end - across, [chest - .06, pit + .12], [chest - .06, pit + .02], start - [.1, 0]])
+                           end - across, end - across, [chest - .06, pit + .12], [chest - .06, pit + .02],
+                           start - [.1, 0]])
         for side in (1, -1):
             sleeves.append((sleeve * [side, 1], side * (angle - np.pi / 2), "sleeve"))
             inset = -reach * .05
@@ -380,7 +382,8 @@ def top(rng, kind):
             wing = np.array([(neck + .02, high - .02), (neck + .02, high - .02), (neck + spread * .6, high + dip + .1),
                              (neck * .3 + .05, high + dip + .18), (neck * .3 + .05, high + dip + .18), (0, high + dip)])
             trims.append(("flap", [wing * [side, 1]]))
-        trims.append(("zip" if kind == "jacket" and rng.random() < .5 else "placket", [along((0, high + dip), (0, hem_y))]))
+        closing = "zip" if kind == "jacket" and rng.random() < .5 else "placket"
+        trims.append((closing, [along((0, high + dip), (0, hem_y))]))
     else:
         trims.append(("band", [round_neck if rng.random() < .75 else collar]))
     if kind == "dress":
@@ -398,8 +401,10 @@ def trousers(rng, kind):
     ankle_y = rng.uniform(.78, .92) if kind != "shorts" else rng.uniform(-.1, .25)
     open_, wide, crotch = rng.uniform(.02, .14), rng.uniform(.13, .3), rng.uniform(-.3, -.15)
     ankle = open_ + wide
-    leg = np.array([(0, -.88), (0, -.88), (waist, -.88), (waist, -.88), (hip, -.45), (max(hip - .04, ankle), .5 * ankle_y - .25), (ankle, ankle_y),
-                    (ankle, ankle_y), (open_, ankle_y), (open_, ankle_y), (.02, crotch + .06), (0, crotch), (0, crotch)])
+    knee = max(hip - .04, ankle), .5 * ankle_y - .25
+    leg = np.array([(0, -.88), (0, -.88), (waist, -.88), (waist, -.88), (hip, -.45), knee, (ankle, ankle_y),
+                    (ankle, ankle_y), (open_, ankle_y), (open_, ankle_y), (.02, crotch + .06),
+                    (0, crotch), (0, crotch)])
     lean = np.arctan2(ankle - hip, ankle_y + .5) * .6
     parts = [(leg * [side, 1], -side * lean, "leg") for side in (1, -1)]
     trims = [("belt" if rng.random() < .4 else "waistband", [along((-waist, -.83), (waist, -.83), sag=.015)]),
@@ -412,8 +417,8 @@ def trousers(rng, kind):
 
 def skirt(rng, kind):
     waist, hem, hem_y, sag = rng.uniform(.26, .36), rng.uniform(.42, .9), rng.uniform(.3, .85), rng.uniform(0, .08)
-    outline = mirrored([(0, -.8), (waist, -.8), (waist, -.8), (waist + (hem - waist) * .4, -.45), (hem, hem_y), (hem, hem_y),
-                        (hem * .5, hem_y + sag)])
+    outline = mirrored([(0, -.8), (waist, -.8), (waist, -.8), (waist + (hem - waist) * .4, -.45), (hem, hem_y),
+                        (hem, hem_y), (hem * .5, hem_y + sag)])
     trims = [("belt" if rng.random() < .4 else "waistband", [along((-waist, -.75), (waist, -.75), sag=.01)]),
              ("hem", [along((-hem, hem_y - .05), (hem, hem_y - .05), sag=sag)])]
     if rng.random() < .4:
@@ -421,11 +426,11 @@ def skirt(rng, kind):
     return [(outline, 0., "skirt")], trims
 
 
-GARMENTS = ((top, "tee"), (top, "tee"), (top, "shirt"), (top, "sweater"), (top, "jacket"), (top, "vest"), (top, "dress"),
-            (top, "dress"), (trousers, "jeans"), (trousers, "shorts"), (skirt, "skirt"))
+GARMENTS = ((top, "tee"), (top, "tee"), (top, "shirt"), (top, "sweater"), (top, "jacket"), (top, "vest"),
+            (top, "dress"), (top, "dress"), (trousers, "jeans"), (trousers, "shorts"), (skirt, "skirt"))
 
 
-# ---- cloth -----------------------------------------------------------------------------------------------------------
+# ---- cloth
 
 def folds(rng, frame, style, axis):
     """A height field, in pixels, of long soft ridges: hanging pleats for a skirt, creases elsewhere."""
@@ -443,7 +448,8 @@ def folds(rng, frame, style, axis):
         dx, dy = x - centre[0], y - centre[1]
         s, t = dx * np.cos(angle) + dy * np.sin(angle), -dx * np.sin(angle) + dy * np.cos(angle)
         t = t + .25 * s * s * rng.normal() + .02 * wander
-        height = height + rng.uniform(1.5, 4) * frame.unit * np.exp(-(s / length) ** 2 - (t / width) ** 2) * rng.choice([-1, 1])
+        ridge = np.exp(-(s / length) ** 2 - (t / width) ** 2)
+        height = height + rng.uniform(1.5, 4) * frame.unit * ridge * rng.choice([-1, 1])
     return height
 
 
@@ -490,12 +496,12 @@ def trim(rng, frame, canvas, mask, kind, paths, ink, metal, fabric):
             strip = strip * mask
             canvas = blend(canvas, ink * .8, strip)
             canvas = canvas * (.8 + .2 * np.where(strip > 0, core, 1))[..., None]
-            buckle = np.maximum(*(np.abs(t) for t in (frame.place(paths[0].mean(0))[0] - frame.x,
-                                                       frame.place(paths[0].mean(0))[1] - frame.y)))
+            at = frame.place(paths[0].mean(0))
+            buckle = np.maximum(np.abs(at[0] - frame.x), np.abs(at[1] - frame.y))
             return blend(canvas, metal, step(width * .75 * unit - buckle) * step(buckle - width * .45 * unit))
         tint = ink if rng.random() < .5 else None
         canvas = canvas * (1 - .18 * (strip - core))[..., None]
-        return blend(canvas, tint, .85 * strip) if tint is not None else canvas * (1 + .06 * core)[..., None]
+        return canvas * (1 + .06 * core)[..., None] if tint is None else blend(canvas, tint, .85 * strip)
     if kind == "flap":
         fill = frame.fill(paths[0], 1)
         inner = blur(fill, 3 * unit)
@@ -510,17 +516,18 @@ def trim(rng, frame, canvas, mask, kind, paths, ink, metal, fabric):
         canvas = canvas * (1 - .22 * mask * frame.lines(edge, 1.2))[..., None]
         first, last, radius = paths[0][0], paths[0][-1], rng.uniform(2, 3.6) * unit
         for t in np.linspace(.08, .92, rng.integers(4, 8)):
-            d = disc(frame, first * (1 - t) + last * t, radius)
-            canvas = canvas * (1 - .35 * step(1.5 * unit - disc(frame, first * (1 - t) + last * t + [.006, .01], radius)))[..., None]
+            at = first * (1 - t) + last * t
+            d = disc(frame, at, radius)
+            canvas = canvas * (1 - .35 * step(1.5 * unit - disc(frame, at + [.006, .01], radius)))[..., None]
             canvas = blend(canvas, metal, step(-d))
             canvas = canvas * (1 - .3 * step(1 - np.abs(d + .35 * radius)) * step(-d))[..., None]
         return canvas
     if kind == "pocket":
         x, y, half = paths[0]
-        outline = [(x - half, y - half), (x + half, y - half), (x + half, y + half), (x, y + 1.3 * half), (x - half, y + half)]
-        closed = [np.array(outline + outline[:1])]
+        shape = np.array([(-1, -1), (1, -1), (1, 1), (0, 1.3), (-1, 1), (-1, -1)])
+        closed = [np.array([x, y]) + half * shape]
         canvas = canvas * (1 - .25 * mask * frame.lines([closed[0] + [.006, .01]], 2))[..., None]
-        return blend(canvas, ink, .8 * mask * frame.lines([closed[0] * [1, 1]], 1, 3))
+        return blend(canvas, ink, .8 * mask * frame.lines(closed, 1, 3))
     x, y, half = paths[0]  # emblem
     at = frame.place((x, y))
     dx, dy = (frame.x - at[0]) / (half * frame.scale), (frame.y - at[1]) / (half * frame.scale)
@@ -531,13 +538,14 @@ def trim(rng, frame, canvas, mask, kind, paths, ink, metal, fabric):
     elif form == 1:
         sign = step((.15 - np.abs(far - .75)) * pixel) + step((.35 - far) * pixel)
     elif form == 2:
-        sign = step((.9 - np.abs(dx)) * pixel) * step((.4 - np.abs(dy)) * pixel) * (np.mod(dx * 3.3 + .4 * np.sign(dy), 1) > .3)
+        letters = np.mod(dx * 3.3 + .4 * np.sign(dy), 1) > .3
+        sign = step((.9 - np.abs(dx)) * pixel) * step((.4 - np.abs(dy)) * pixel) * letters
     else:
         sign = step((.5 - np.abs(np.abs(dx) + np.abs(dy) - .5)) * pixel) * step((.32 - np.abs(dy - .1)) * pixel)
     return blend(canvas, ink * .95, .92 * np.clip(sign, 0, 1) * mask)
 
 
-# ---- backgrounds -----------------------------------------------------------------------------------------------------
+# ---- backgrounds
 
 def background(rng, frame):
     base, unit = colour(rng, BACKDROPS), frame.unit
@@ -557,7 +565,7 @@ def background(rng, frame):
         tone = rng.uniform(.82, 1.08, 64)[plank % 64]
         wave = noise(rng, frame.shape, 30 * unit)
         grain = np.sin((x + 4 * wave) * 1.1 + tone * 40) * np.sin(y * .05 + tone * 9)
-        gap = step(1 - np.abs(np.mod(x, pitch) - pitch / 2 - pitch / 2 + 1))
+        gap = step(1 - np.abs(np.mod(x, pitch) - pitch + 1))
         flat = wood * (tone + .05 * grain + .03 * wave)[..., None] * (1 - .5 * gap)[..., None]
     elif kind in ("bricks", "tiles"):
         rows, columns = (rng.uniform(14, 24), rng.uniform(34, 56)) if kind == "bricks" else (rng.uniform(26, 50),) * 2
@@ -576,7 +584,8 @@ def background(rng, frame):
             d = np.hypot(frame.x - rng.uniform(0, width), frame.y - rng.uniform(0, height)) - radius
             flat = blend(flat, colour(rng), rng.uniform(.15, .45) * np.clip(.5 - d / (5 * unit), 0, 1))
     elif kind == "plaster":
-        flat = flat * (1 + .06 * noise(rng, frame.shape, 9 * unit) + .06 * noise(rng, frame.shape, 40 * unit))[..., None]
+        bumps = [noise(rng, frame.shape, cell * unit) for cell in (9, 40)]
+        flat = flat * (1 + .06 * bumps[0] + .06 * bumps[1])[..., None]
     elif kind == "curtain":
         drape = np.sin(x * rng.uniform(.12, .3) + 1.5 * noise(rng, frame.shape, 80 * unit))
         flat = flat * (.92 + .1 * drape)[..., None]
@@ -587,13 +596,13 @@ def background(rng, frame):
 
 
 def hanger(rng, frame, canvas):
-    bar = [np.array([(-.34, -.68), (0, -.84), (.34, -.68)]), np.array([(0, -.84), (0, -.92), (.05, -.97), (.0, -1.03), (-.05, -.98)])]
+    bar = [[(-.34, -.68), (0, -.84), (.34, -.68)], [(0, -.84), (0, -.92), (.05, -.97), (0, -1.03), (-.05, -.98)]]
     tint = colour(rng, ["8b5e3c", "c19a6b", "2e3033", "c9c9c6"])
     rod = frame.lines(bar, 5)
     return blend(canvas * (1 - .3 * blur(rod, 2 * frame.unit))[..., None], tint, rod)
 
 
-# ---- what the others call --------------------------------------------------------------------------------------------
+# ---- what the others call
 
 def picture(seed, size=256):
     """A garment picture, uint8 [h,w,3]; size is a number or (height, width)."""
@@ -632,7 +641,8 @@ def strokes(rng, draw, shape):
         brush, heading = rng.uniform(10, 34) * unit, rng.uniform(0, 2 * np.pi)
         for i in range(rng.integers(3, 11)):
             turn = heading + rng.uniform(.6, 1.6) * (1 if i % 2 else -1)
-            to = np.clip(at + rng.uniform(10, 50) * unit * np.array([np.cos(turn), np.sin(turn)]), 0, np.array(shape[::-1]) - 1)
+            to = at + rng.uniform(10, 50) * unit * np.array([np.cos(turn), np.sin(turn)])
+            to = np.clip(to, 0, np.array(shape[::-1]) - 1)
             draw.line([tuple(at), tuple(to)], fill=255, width=round(brush))
             for x, y in (at, to):
                 draw.ellipse([x - brush / 2, y - brush / 2, x + brush / 2, y + brush / 2], fill=255)

@@ -8,8 +8,8 @@ image * (1 - mask) + fine * mask. 739 K parameters, 3.2 GFLOP at 256x256.
 
 Layers, in order. G cin>cout k s d: gated convolution NAME.conv, weight [2*cout,cin,k,k] and bias [2*cout], stride s,
 dilation d, zero padding d*(k//2) on all sides; of its outputs the first cout are a, the others b: elu(a) * sigmoid(b),
-elu with alpha 1. C cin>cout k: plain convolution NAME, stride 1, zero padding k//2. up: nearest x2. [x, y]: concatenation
-along the channels, x first.
+elu with alpha 1. C cin>cout k: plain convolution NAME, stride 1, zero padding k//2. up: nearest x2. [x, y]:
+concatenation along the channels, x first.
 
     known = image * (1 - mask)                                  size
     coarse.down1     G  4>16  5 2 1  [known, mask]              1/2

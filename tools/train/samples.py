@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Writes the sample pictures of samples/data/garments, NAME.png and NAME.mask.png (white = hole), from held-out seeds."""
+"""Writes samples/data/garments, NAME.png and NAME.mask.png (white = hole), from held-out seeds."""
 import os
 import sys
 
