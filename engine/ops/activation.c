@@ -13,7 +13,7 @@ double weft_activate(int act, double x, double a, double b)
 {
     int line = 1;
     (void) a, (void) b;
-#define UNARY(label, attributes, values, doc, fwd) if (act == line++) return fwd;
+#define UNARY(label, attributes, values, doc, fwd, bwd) if (act == line++) return fwd;
 #include "params/unary.def"
 #undef UNARY
     return x;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Elementwise operators: params/unary.def is their whole definition, for C and for GLSL.
 #include "ops/loop.h"
+#include "ops/grad.h"
 #include "params/unary.h"
+#include "params/unary_grad.h"
 #include "ops/formula.h"
 
 typedef struct unary_attrs { float a, b; } unary_attrs;
@@ -33,6 +35,33 @@ static weft_result unary_emit(const weft_node *n, weft_emit *e)
     });
 }
 
+// Gradient rows: the same shapes, but x, y and dy may lie in different layouts.
+static weft_result unary_grad_infer(weft_node *n)
+{
+    n->out_shape[0] = n->in_shape[0];
+    if (weft_shape_equal(n->in_shape[0], n->in_shape[1]) && weft_shape_equal(n->in_shape[0], n->in_shape[2])) return WEFT_OK;
+    return weft_node_fail(n, "x, y and dy must have one shape");
+}
+
+static weft_result unary_grad_emit(const weft_node *n, weft_emit *e)
+{
+    const unary_attrs *at = n->attrs;
+    weft_loop l;
+    WEFT_TRY(weft_loop_check(n));
+    weft_loop_broadcast(&l, n, 3);
+    struct unary_grad_params p = { .count = (u32) weft_shape_count(n->in_shape[0]), .a = at->a, .b = at->b };
+    for (int d = 0; d < 4; d++) { // equal shapes in two layouts merge to four dimensions at most
+        p.dim[d] = d < l.rank ? (u32) l.dim[d] : 1;
+        p.x_stride[d] = d < l.rank ? (u32) l.stride[1][d] : 0;
+        p.y_stride[d] = d < l.rank ? (u32) l.stride[2][d] : 0;
+        p.dy_stride[d] = d < l.rank ? (u32) l.stride[3][d] : 0;
+    }
+    return weft_emit_dispatch(e, &(weft_dispatch) {
+        .kernel = "unary_grad", .spec = { (uint32_t) n->op->index }, .spec_count = 1,
+        .params = &p, .params_bytes = sizeof p, .grid = { p.count },
+    });
+}
+
 // Sizes around the workgroup size of 64, and primes. The first and the last run with other attributes than the defaults.
 #define CASES(low_, high_)                                                                        \
     (const weft_case[]) {                                                                         \
@@ -46,13 +75,21 @@ static weft_result unary_emit(const weft_node *n, weft_emit *e)
     }
 #define CASES_ANY CASES(-4, 4)
 #define CASES_POSITIVE CASES(0.25, 4)
+#define CASES_STEP CASES_ANY
+enum { FLAGS_ANY, FLAGS_POSITIVE = 0, FLAGS_STEP = WEFT_OP_STEP };
+#define CASES_GRAD                                                                                \
+    (const weft_case[]) {                                                                         \
+        { .in = { WEFT_SHAPE(65), WEFT_SHAPE(65), WEFT_SHAPE(65) }, .low = 0.25, .high = 4 },     \
+        { .in = { WEFT_SHAPE(2, 3, 5, 7), WEFT_SHAPE(2, 3, 5, 7), WEFT_SHAPE(2, 3, 5, 7) }, .low = 0.25, .high = 4 }, \
+        { 0 }                                                                                     \
+    }
 
 #define NONE
 #define A(a_) WEFT_ATTR(unary_attrs, a, FLOAT, .def = a_, .doc = "a of the formula"),
 #define AB(a_, b_) A(a_) WEFT_ATTR(unary_attrs, b, FLOAT, .def = b_, .doc = "b of the formula"),
 
 // clang-format off
-#define UNARY(name_, attributes, values, doc_, fwd)                                               \
+#define UNARY(name_, attributes, values, doc_, fwd, bwd)                                          \
     static void name_##_cpu(const weft_node *n, const weft_cpu_args *arg)                         \
     {                                                                                             \
         const unary_attrs *at = n->attrs;                                                         \
@@ -64,19 +101,45 @@ static weft_result unary_emit(const weft_node *n, weft_emit *e)
             y[i] = (weft_real) (fwd);                                                             \
         }                                                                                         \
     }                                                                                             \
+    static void name_##_grad_cpu(const weft_node *n, const weft_cpu_args *arg)                    \
+    {                                                                                             \
+        const unary_attrs *at = n->attrs;                                                         \
+        const weft_real a = at->a, b = at->b, *xs = arg->in[0], *ys = arg->in[1], *dy = arg->in[2]; \
+        weft_real *dx = arg->out[0];                                                              \
+        (void) a, (void) b;                                                                       \
+        for (int64_t i = arg->begin; i < arg->end; i++) {                                         \
+            const weft_real x = xs[i], y = ys[i];                                                 \
+            (void) x, (void) y;                                                                   \
+            dx[i] = (weft_real) (dy[i] * (bwd));                                                  \
+        }                                                                                         \
+    }                                                                                             \
+    static weft_result name_##_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx) \
+    {                                                                                             \
+        (void) want;                                                                              \
+        dx[0] = weft_graph_call(g, #name_ "_grad", WEFT_V(n->in[0], n->out[0], dy[0]), n->attrs); \
+        return WEFT_OK;                                                                           \
+    }                                                                                             \
     const weft_op weft_op_##name_ = {                                                             \
         .name = #name_, .doc = "y = " doc_ ".", .out_names = "y", .in_names = "x",                \
         .attr_bytes = sizeof(unary_attrs), .attrs = (const weft_attr[]) { attributes { 0 } },     \
-        .flags = WEFT_OP_STRIDED,                                                                 \
+        .flags = WEFT_OP_STRIDED | FLAGS_##values,                                                \
         .infer = unary_infer, .items = unary_items, .cpu = name_##_cpu, .emit = unary_emit,       \
-        .cases = CASES_##values, .index = INDEX_##name_,                                          \
+        .grad = name_##_grad, .cases = CASES_##values, .index = INDEX_##name_,                    \
+    };                                                                                            \
+    const weft_op weft_op_##name_##_grad = {                                                      \
+        .name = #name_ "_grad", .doc = "dx = dy times the derivative of `" #name_ "` at x; y is its value there.", \
+        .out_names = "dx", .in_names = "x y dy",                                                  \
+        .attr_bytes = sizeof(unary_attrs), .attrs = (const weft_attr[]) { attributes { 0 } },     \
+        .flags = WEFT_OP_STRIDED,                                                                 \
+        .infer = unary_grad_infer, .items = unary_items, .cpu = name_##_grad_cpu, .emit = unary_grad_emit, \
+        .cases = CASES_GRAD, .index = INDEX_##name_,                                              \
     };
 #include "params/unary.def"
 #undef UNARY
 // clang-format on
 
 const weft_op *const weft_family_unary[] = {
-#define UNARY(name, ...) &weft_op_##name,
+#define UNARY(name, ...) &weft_op_##name, &weft_op_##name##_grad,
 #include "params/unary.def"
 #undef UNARY
     NULL

@@ -3,7 +3,7 @@
 
 afloat act(uint which, afloat x, afloat a, afloat b) {
     uint op = 1;
-#define UNARY(name, attributes, values, doc, fwd) if (which == op++) return fwd;
+#define UNARY(name, attributes, values, doc, fwd, bwd) if (which == op++) return fwd;
 #include "params/unary.def"
 #undef UNARY
     return x;
