@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+// The n-th allocation of host memory fails, for every n in the life of a model and of sessions on every kind of device:
+// WEFT_ERR_MEMORY and a sentence come back, nothing leaks, nothing crashes. Where a failure costs only comfort, the run is right.
+#include "../vk/small_net.h"
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <unistd.h>
+
+typedef struct fault {
+    _Atomic long calls, blocks;
+    long at; // -1: none
+} fault;
+
+static void *hook(void *user, void *p, size_t old_bytes, size_t new_bytes)
+{
+    fault *f = user;
+    (void) old_bytes;
+    if (p && !new_bytes) return atomic_fetch_sub(&f->blocks, 1), free(p), NULL;
+    if (atomic_fetch_add(&f->calls, 1) == f->at) return NULL;
+    void *q = realloc(p, new_bytes);
+    if (!p && q) atomic_fetch_add(&f->blocks, 1);
+    return q;
+}
+
+static net_data want;
+static char file[64];
+
+static weft_result on_device(weft_context *ctx, const weft_model *model, const char *name)
+{
+    weft_device *dev = NULL;
+    weft_session *s = NULL;
+    net_data got;
+    net_fill(&got);
+    weft_result r = weft_device_open(ctx, &(weft_device_params) { .name = name }, &dev);
+    if (r == WEFT_OK) r = weft_session_create(dev, model, NULL, &s);
+    if (r == WEFT_OK) r = net_run(s, &got);
+    if (r == WEFT_OK && !net_equal(&got, &want, 1e-5)) r = WEFT_ERR_NUMERIC;
+    weft_session_destroy(&s);
+    weft_device_destroy(&dev);
+    return r;
+}
+
+static void drop_line(void *user, const char *text) { (void) user, (void) text; }
+
+static weft_result model_life(weft_context *ctx)
+{
+    weft_model *built = NULL, *loaded = NULL;
+    weft_model_facts facts;
+    weft_result r = small_net(ctx, &built);
+    if (r == WEFT_OK) r = weft_model_save(built, file);
+    if (r == WEFT_OK) r = weft_model_load(ctx, file, &loaded);
+    if (r == WEFT_OK) r = weft_model_measure(loaded, 0, NULL, 0, &facts);
+    if (r == WEFT_OK) r = weft_model_print(loaded, 0, drop_line, NULL);
+    if (r == WEFT_OK) r = on_device(ctx, loaded, "reference");
+    if (r == WEFT_OK) r = on_device(ctx, loaded, "cpu");
+    weft_model_destroy(&built);
+    weft_model_destroy(&loaded);
+    return r;
+}
+
+static weft_result vulkan_life(weft_context *ctx)
+{
+    weft_model *model = NULL;
+    weft_result r = small_net(ctx, &model);
+    if (r == WEFT_OK) r = on_device(ctx, model, "vulkan");
+    weft_model_destroy(&model);
+    return r;
+}
+
+static weft_result live(fault *f, weft_result (*life)(weft_context *))
+{
+    weft_context *ctx = NULL;
+    weft_result r = weft_context_create(&(weft_context_params) { .allocator = { hook, f }, .threads = 1 }, &ctx);
+    if (r == WEFT_OK) r = life(ctx);
+    weft_context_destroy(&ctx);
+    return r;
+}
+
+static int test_life(const char *name, weft_result (*life)(weft_context *))
+{
+    fault clean = { .at = -1 };
+    int bad = 0;
+    weft_result r = live(&clean, life);
+    if (r == WEFT_ERR_NO_DEVICE) return printf("skip %s: %s\n", name, weft_error_text()), 0;
+    if (r != WEFT_OK || clean.blocks) return printf("FAIL %s without a fault: %s: %s\n", name, weft_result_name(r), weft_error_text()), 1;
+    for (long at = 0; at < clean.calls; at++) {
+        fault f = { .at = at };
+        r = live(&f, life);
+        const char *text = weft_error_text();
+        if ((r == WEFT_OK || (r == WEFT_ERR_MEMORY && strstr(text, "memory"))) && !f.blocks) continue;
+        bad++;
+        printf("FAIL %s, allocation %ld: gives %s (%s), %ld blocks not freed\n", name, at, weft_result_name(r), text, (long) f.blocks);
+    }
+    printf("%s: %ld allocations, %d bad\n", name, (long) clean.calls, bad);
+    return bad;
+}
+
+int main(void)
+{
+    char folder[] = "/tmp/weft-fault-XXXXXX";
+    fault none = { .at = -1 };
+    weft_context *ctx = NULL;
+    weft_model *model = NULL;
+    if (!mkdtemp(folder)) return 1;
+    snprintf(file, sizeof file, "%s/net.weft", folder);
+    if (weft_context_create(&(weft_context_params) { .allocator = { hook, &none } }, &ctx) || small_net(ctx, &model) || net_reference(ctx, model, &want))
+        return printf("FAIL %s\n", weft_error_text()), 1;
+    weft_model_destroy(&model);
+    weft_context_destroy(&ctx);
+    int bad = test_life("model, reference and cpu", model_life);
+    bad += test_life("vulkan", vulkan_life);
+    remove(file);
+    rmdir(folder);
+    return bad != 0;
+}
