@@ -31,3 +31,11 @@ foreach(name test_vk_device test_alloc_fault)
     set_tests_properties(${name} PROPERTIES ENVIRONMENT "TSAN_OPTIONS=ignore_noninstrumented_modules=1")
 endforeach()
 set_tests_properties(test_drivers PROPERTIES TIMEOUT 1800)
+
+# Tests of the importers see tools/import.
+file(GLOB import_sources CONFIGURE_DEPENDS tools/import/*.c tools/import/arch/*.c)
+foreach(name test_nets test_import)
+    if(TARGET ${name})
+        target_sources(${name} PRIVATE ${import_sources})
+    endif()
+endforeach()

@@ -41,14 +41,15 @@ static weft_result find_variant(const arch *a, const char *word, int *index, cha
 }
 
 // What stands before the probe in the one tensor whose name ends with it: "module.", "G.", "netG.module.", nothing.
-static weft_result find_prefix(const arch *a, const safetensors *f, char prefix[NET_PATH], char *error)
+static weft_result find_prefix(const arch *a, int variant, const safetensors *f, char prefix[NET_PATH], char *error)
 {
-    const char *found = NULL;
-    const size_t n = strlen(a->probe);
+    const char *found = NULL, *probe = a->probe;
+    while (variant-- > 0 && probe[strcspn(probe, "|")]) probe += strcspn(probe, "|") + 1;
+    const size_t n = strcspn(probe, "|");
     for (int i = 0; i < f->count; i++) {
         const char *name = f->tensors[i].name;
         const size_t len = strlen(name);
-        if (len < n || strcmp(name + len - n, a->probe) || (len > n && name[len - n - 1] != '.')) continue;
+        if (len < n || memcmp(name + len - n, probe, n) || (len > n && name[len - n - 1] != '.')) continue;
         if (found && strlen(found) == n) break; // without a prefix: that is the one
         if (found && len > n) {
             snprintf(error, IMPORT_ERROR, "the checkpoint holds more than one such network ('%s' and '%s'): choose by --prefix", found, name);
@@ -57,7 +58,7 @@ static weft_result find_prefix(const arch *a, const safetensors *f, char prefix[
         found = name;
     }
     if (!found) {
-        snprintf(error, IMPORT_ERROR, "this is no checkpoint of %s: no tensor is called '%s'", a->name, a->probe);
+        snprintf(error, IMPORT_ERROR, "this is no checkpoint of %s: no tensor is called '%.*s'", a->name, (int) n, probe);
         return WEFT_ERR_FORMAT;
     }
     snprintf(prefix, NET_PATH, "%.*s", (int) (strlen(found) - n), found);
@@ -108,7 +109,7 @@ weft_result import_model(weft_context *ctx, const import_params *p, weft_model *
     if (r != WEFT_OK) return r;
     if (safetensors_open(p->path, &file, error)) return WEFT_ERR_FORMAT;
     if (p->prefix) snprintf(prefix, sizeof prefix, "%s", p->prefix);
-    else r = find_prefix(a, &file, prefix, error);
+    else r = find_prefix(a, n.variant, &file, prefix, error);
     n.file = &file;
     n.prefix = prefix;
     if (r == WEFT_OK) r = build(ctx, a, p->variant, &n, out, error);

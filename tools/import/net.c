@@ -123,28 +123,34 @@ static weft_dtype stored_as(const net *n, const safetensors_tensor *t)
     }
 }
 
-static bool convert(net *n, const safetensors_tensor *t, weft_dtype to, void *out)
+static void convert(net *n, const safetensors_tensor *t, weft_dtype to, void *out)
 {
     for (int64_t i = 0; i < t->count; i++) {
         const double v = element(t, i);
+        const bool fits = to == WEFT_I32 ? v >= INT32_MIN && v <= INT32_MAX : to != WEFT_F16 || fabs(v) < 65520;
         if (to == WEFT_F32) ((float *) out)[i] = (float) v;
         else if (to == WEFT_F16) ((uint16_t *) out)[i] = half_of(v);
-        else ((int32_t *) out)[i] = (int32_t) v;
-        const bool fits = to == WEFT_I32 ? v >= INT32_MIN && v <= INT32_MAX : to != WEFT_F16 || fabs(v) < 65520;
-        if (!fits) return net_fail(n, WEFT_ERR_UNSUPPORTED, "tensor '%s' holds %g, which %s cannot", t->name, v, to == WEFT_F16 ? "f16" : "i32"), false;
+        else ((int32_t *) out)[i] = fits ? (int32_t) v : 0;
+        if (!fits) net_fail(n, WEFT_ERR_UNSUPPORTED, "tensor '%s' holds %g, which %s cannot", t->name, v, to == WEFT_F16 ? "f16" : "i32");
     }
-    return true;
 }
 
-static weft_value add_weight(net *n, const char *name, const safetensors_tensor *t, weft_shape shape)
+// The tensors' elements one behind the other, stored as the first one would be.
+static weft_value add_weight(net *n, const char *name, safetensors_tensor *const *t, int count, weft_shape shape)
 {
-    const weft_dtype to = stored_as(n, t);
-    void *room = malloc((size_t) t->count * 4 + 4);
+    const weft_dtype to = stored_as(n, t[0]);
+    const size_t bytes = to == WEFT_F16 ? 2 : to == WEFT_U8 ? 1 : 4;
+    char *room = malloc((size_t) t[0]->count * (size_t) count * bytes + 1);
     weft_value v = WEFT_NONE;
-    if (!room) return net_fail(n, WEFT_ERR_MEMORY, "out of memory at tensor '%s'", t->name), WEFT_NONE;
-    const bool as_it_is = (to == WEFT_F16 && t->type == ST_F16) || to == WEFT_U8 || (to == WEFT_F32 && t->type == ST_F32);
-    if (as_it_is) memcpy(room, t->data, (size_t) t->count * safetensors_type_bytes(t->type));
-    if (as_it_is || convert(n, t, to, room)) v = weft_build_weight(n->b, name, to, shape, room);
+    if (!room) return net_fail(n, WEFT_ERR_MEMORY, "out of memory at tensor '%s'", t[0]->name), WEFT_NONE;
+    for (int i = 0; i < count && !n->failed; i++) {
+        char *at = room + (size_t) i * (size_t) t[0]->count * bytes;
+        const bool as_it_is = (to == WEFT_F16 && t[i]->type == ST_F16) || to == WEFT_U8 || (to == WEFT_F32 && t[i]->type == ST_F32);
+        if (t[i]->type != t[0]->type) net_fail(n, WEFT_ERR_FORMAT, "tensors '%s' and '%s' are of different types", t[0]->name, t[i]->name);
+        else if (as_it_is) memcpy(at, t[i]->data, (size_t) t[i]->count * bytes);
+        else convert(n, t[i], to, at);
+    }
+    if (!n->failed) v = weft_build_weight(n->b, name, to, shape, room);
     free(room);
     return v;
 }
@@ -154,7 +160,17 @@ weft_value weight(net *n, const char *name, weft_shape shape)
     safetensors_tensor *t = find(n, name);
     if (t && t->used) return n->failed ? WEFT_NONE : weft_build_weight(n->b, name, WEFT_F32, shape, NULL); // a layer used twice
     t = claim(n, name, shape);
-    return t ? add_weight(n, name, t, shape) : WEFT_NONE;
+    return t ? add_weight(n, name, &t, 1, shape) : WEFT_NONE;
+}
+
+weft_value joined(net *n, const char *name, const char *const *parts, int count, weft_shape part, weft_shape shape)
+{
+    enum { MOST = 16 };
+    safetensors_tensor *t[MOST];
+    if (count > MOST) return net_fail(n, WEFT_ERR_UNSUPPORTED, "'%s' joins more than %d tensors", name, MOST), WEFT_NONE;
+    for (int i = 0; i < count; i++)
+        if (!(t[i] = claim(n, parts[i], part))) return WEFT_NONE;
+    return add_weight(n, name, t, count, shape);
 }
 
 void ignore(net *n, const char *name)
@@ -256,6 +272,31 @@ weft_value linear(net *n, const char *name, weft_value x, int in, int out)
     weft_build_name(n->b, name);
     const weft_value w = weight(n, path(n, "%s.weight", name), (weft_shape) WEFT_SHAPE(out, in));
     return op(n, "linear", (weft_value[]) { x, w, bias_of(n, name, out, false) }, 3, NULL, 0);
+}
+
+static weft_value lstm_layer(net *n, const char *name, int layer, weft_value x, int in, int hidden)
+{
+    const char *ih[2], *hh[2], *b[4];
+    for (int back = 0; back < 2; back++) {
+        const char *end = back ? "_reverse" : "";
+        ih[back] = path(n, "%s.weight_ih_l%d%s", name, layer, end);
+        hh[back] = path(n, "%s.weight_hh_l%d%s", name, layer, end);
+        b[2 * back] = path(n, "%s.bias_ih_l%d%s", name, layer, end);
+        b[2 * back + 1] = path(n, "%s.bias_hh_l%d%s", name, layer, end);
+    }
+    const weft_value w_ih = joined(n, path(n, "%s.weight_ih_l%d", name, layer), ih, 2, (weft_shape) WEFT_SHAPE(4 * hidden, in), (weft_shape) WEFT_SHAPE(2, 4 * hidden, in));
+    const weft_value w_hh = joined(n, path(n, "%s.weight_hh_l%d", name, layer), hh, 2, (weft_shape) WEFT_SHAPE(4 * hidden, hidden), (weft_shape) WEFT_SHAPE(2, 4 * hidden, hidden));
+    const weft_value bias = joined(n, path(n, "%s.bias_l%d", name, layer), b, 4, (weft_shape) WEFT_SHAPE(4 * hidden), (weft_shape) WEFT_SHAPE(2, 8 * hidden));
+    weft_build_name(n->b, path(n, "%s.l%d", name, layer));
+    return op(n, "lstm", (weft_value[]) { x, w_ih, w_hh, bias }, 4, (const weft_attr_arg[]) { WEFT_TEXT("direction", "bidirectional") }, 1);
+}
+
+weft_value lstm(net *n, const char *name, weft_value x, int in, int hidden, int layers)
+{
+    char kept[NET_PATH]; // every layer makes many paths
+    snprintf(kept, sizeof kept, "%s", name);
+    for (int i = 0; i < layers; i++) x = lstm_layer(n, kept, i, x, i ? 2 * hidden : in, hidden);
+    return x;
 }
 
 weft_value self_attention(net *n, const char *name, weft_value x, int c, int inner, const char *const keys[3])

@@ -8,7 +8,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
-enum { NET_PATH = 256, NET_PATHS = 16 };
+enum { NET_PATH = 256, NET_PATHS = 32 };
 struct net {
     weft_builder *b;
     const safetensors *file;
@@ -28,7 +28,7 @@ struct net {
 #define NET_PRINTF(f, a)
 #endif
 void net_fail(net *n, weft_result r, const char *format, ...) NET_PRINTF(3, 4);
-const char *path(net *n, const char *format, ...) NET_PRINTF(2, 3); // good for the next 15 calls
+const char *path(net *n, const char *format, ...) NET_PRINTF(2, 3); // good for the next 31 calls
 
 // --- Ports. -----------------------------------------------------------------------------------------------------
 
@@ -40,6 +40,8 @@ void output(net *n, const char *name, weft_value v);
 
 bool has(const net *n, const char *name);
 weft_value weight(net *n, const char *name, weft_shape shape); // as it is stored: f32, f16, or i32 for integers
+// Several tensors of one shape, one behind the other, as one weight of the given shape.
+weft_value joined(net *n, const char *name, const char *const *parts, int count, weft_shape part, weft_shape shape);
 void ignore(net *n, const char *name);                         // known and not needed
 void expect_ones(net *n, const char *name, weft_shape shape);  // a constant of the method that the checkpoint happens to hold
 int64_t length(net *n, const char *name, int axis);            // of a tensor whose size is the user's choice; 1 on failure
@@ -83,6 +85,8 @@ weft_value net_conv_transpose(net *n, const char *name, weft_value x, int in, in
 weft_value batch_norm(net *n, const char *name, weft_value x, int channels, bool batch_stats);
 weft_value instance_norm(net *n, const char *name, weft_value x, int channels); // NAME.weight and .bias; name NULL: without
 weft_value linear(net *n, const char *name, weft_value x, int in, int out);
+// PyTorch's LSTM in both directions, batch first: x [n, t, in] -> [n, t, 2 hidden]. NAME.weight_ih_l0, ..._reverse, ...
+weft_value lstm(net *n, const char *name, weft_value x, int in, int hidden, int layers);
 
 // Self-attention of SAGAN, x + gamma * attention: NAME.query_conv, .key_conv, .value_conv (or as `keys` says) and .gamma.
 weft_value self_attention(net *n, const char *name, weft_value x, int channels, int inner, const char *const keys[3]);

@@ -11,23 +11,11 @@ enum { TOKENS = 32, SIZE = 256 }; // a description's length; the only size, beca
 static weft_value read_text(net *n, const char *prefix, weft_value tokens)
 {
     enum { WIDTH = 32, HIDDEN = 1024, LAYERS = 3 };
-    weft_value in[1 + 8 * LAYERS];
-    int count = 1;
     const char *table = path(n, "%sembedding.weight", prefix);
     const int64_t words = length(n, table, 0); // the vocabulary is the user's
     weft_build_name(n->b, table);
-    in[0] = op(n, "embedding", (weft_value[]) { weight(n, table, (weft_shape) WEFT_SHAPE(words, WIDTH)), tokens }, 2, NULL, 0);
-    for (int layer = 0; layer < LAYERS; layer++)
-        for (int back = 0; back < 2; back++) {
-            const char *end = path(n, "l%d%s", layer, back ? "_reverse" : "");
-            const weft_shape ih = WEFT_SHAPE(4 * HIDDEN, layer ? 2 * HIDDEN : WIDTH), hh = WEFT_SHAPE(4 * HIDDEN, HIDDEN), b = WEFT_SHAPE(4 * HIDDEN);
-            in[count++] = weight(n, path(n, "%slstm.weight_ih_%s", prefix, end), ih);
-            in[count++] = weight(n, path(n, "%slstm.weight_hh_%s", prefix, end), hh);
-            in[count++] = weight(n, path(n, "%slstm.bias_ih_%s", prefix, end), b);
-            in[count++] = weight(n, path(n, "%slstm.bias_hh_%s", prefix, end), b);
-        }
-    weft_build_name(n->b, path(n, "%slstm", prefix));
-    weft_value y = op(n, "lstm", in, count, (const weft_attr_arg[]) { WEFT_NUM("hidden", HIDDEN), WEFT_NUM("layers", LAYERS), WEFT_NUM("bidirectional", 1) }, 3);
+    weft_value y = op(n, "embedding", (weft_value[]) { weight(n, table, (weft_shape) WEFT_SHAPE(words, WIDTH)), tokens }, 2, NULL, 0);
+    y = lstm(n, path(n, "%slstm", prefix), y, WIDTH, HIDDEN, LAYERS);
     y = OPA(n, "slice", y, WEFT_NUM("starts", TOKENS - 1), WEFT_NUM("ends", TOKENS), WEFT_NUM("axes", 1));
     y = OPA(n, "reshape", y, WEFT_NUM("shape", 0, 2 * HIDDEN));
     return relu(n, linear(n, path(n, "%slinear_1", prefix), y, 2 * HIDDEN, 128));

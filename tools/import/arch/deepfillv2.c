@@ -71,7 +71,7 @@ static weft_value decode(net *n, const char *stage, names name, weft_value x, in
 static weft_value attend(net *n, weft_value x, weft_value mask)
 {
     return op(n, "contextual_attention", (weft_value[]) { x, x, mask }, 3,
-              (const weft_attr_arg[]) { WEFT_NUM("fuse", n->variant == PT), WEFT_NUM("align_corners", n->variant == TF) }, 2);
+              (const weft_attr_arg[]) { WEFT_NUM("fuse", n->variant == PT), WEFT_TEXT("nearest", n->variant == TF ? "align_corners" : "floor") }, 2);
 }
 
 static void build(net *n)
@@ -100,7 +100,7 @@ static void build(net *n)
 }
 
 const arch arch_deepfillv2 = {
-    .name = "deepfillv2", .doc = "DeepFill v2 inpainting generator (Yu et al. 2019)", .variants = "tf|pt", .probe = "conv1.conv.weight",
+    .name = "deepfillv2", .doc = "DeepFill v2 inpainting generator (Yu et al. 2019)", .variants = "tf|pt", .probe = "conv1.conv.weight|stage1.conv1.conv.weight",
     .meta = (const char *const[]) {
         "task", "inpaint", "image.range", "-1..1", "image.planes", "image,one,mask", "image.hole", "0", "mask.hole", "1", "port.output", "stage2", NULL },
     .build = build,
