@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Operators against values worked out by hand, on the reference, on `cpu` and on a Vulkan device if there is one.
+// Operators against values worked out by hand, and against those of published definitions (written by
+// tests/ops/golden/published_values.py), on the reference, on `cpu` and on a Vulkan device if there is one.
 // The cases of tests/ops hold the devices to the reference; these hold the reference to the world.
 #include <math.h>
 #include <stdbool.h>
@@ -12,15 +13,16 @@
 // A tensor as text: "2,3: 1 2 3 4 5 6" is f32 of that shape, "i2,3: ..." holds integers, ": 5" is a scalar.
 typedef struct value_case {
     const char *op, *attrs; // "starts=1,-1 mode=reflect"
-    const char *in[4];      // ends with NULL
+    const char *in[7];      // ends with NULL
     const char *out[4];     // ends with NULL; "!text" instead: it fails, and the sentence has this text
 } value_case;
 
 static const value_case cases[] = {
 #include "ops_values.def"
+#include "ops_values_published.def"
 };
 
-enum { MAX_ELEMENTS = 512 };
+enum { MAX_ELEMENTS = 512, MAX_IN = 6, MAX_OUT = 4 };
 typedef struct tensor {
     weft_dtype dtype;
     weft_shape shape;
@@ -68,7 +70,7 @@ static int parse_attrs(const char *text, char *room, weft_attr_arg *attrs)
 static weft_result build(weft_context *ctx, const value_case *c, const tensor *in, int in_count, int out_count, weft_model **m)
 {
     weft_builder *b;
-    weft_value v[4] = { 0 };
+    weft_value v[MAX_IN] = { 0 };
     char room[256], name[8];
     weft_attr_arg attrs[8];
     const int attr_count = parse_attrs(c->attrs, room, attrs);
@@ -112,8 +114,8 @@ static const char *compare(const tensor *got, const tensor *want, const weft_por
 static const char *run(weft_device *dev, const weft_model *m, tensor *in, int in_count, const tensor *want, int out_count, char text[128])
 {
     weft_session *s;
-    weft_io from[4] = { 0 }, to[4] = { 0 };
-    static tensor got[4];
+    weft_io from[MAX_IN] = { 0 }, to[MAX_OUT] = { 0 };
+    static tensor got[MAX_OUT];
     const weft_port *ports;
     const char *wrong = NULL;
     if (weft_session_create(dev, m, NULL, &s) != WEFT_OK) return weft_error_text();
@@ -134,13 +136,13 @@ static const char *run(weft_device *dev, const weft_model *m, tensor *in, int in
 // What is wrong with a case, NULL: nothing.
 static const char *check(weft_context *ctx, weft_device *dev, const value_case *c, char text[128])
 {
-    static tensor in[4], want[4];
+    static tensor in[MAX_IN], want[MAX_OUT];
     weft_model *m = NULL;
     int in_count = 0, out_count = 0;
-    for (; in_count < 4 && c->in[in_count]; in_count++)
+    for (; in_count < MAX_IN && c->in[in_count]; in_count++)
         if (!parse_tensor(c->in[in_count], &in[in_count])) return "the test's input has the wrong number of elements";
     const bool fails = c->out[0][0] == '!';
-    for (; !fails && out_count < 4 && c->out[out_count]; out_count++)
+    for (; !fails && out_count < MAX_OUT && c->out[out_count]; out_count++)
         if (!parse_tensor(c->out[out_count], &want[out_count])) return "the test's output has the wrong number of elements";
     const weft_result r = build(ctx, c, in, in_count, fails ? 1 : out_count, &m);
     if (fails) {
