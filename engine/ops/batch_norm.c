@@ -83,9 +83,9 @@ const weft_op weft_op_batch_norm = {
         { .in = { WEFT_SHAPE(3, 65), WEFT_SHAPE(65), WEFT_SHAPE(65), WEFT_SHAPE(65), WEFT_SHAPE(65) }, .low = 0.1, .high = 2 },
         { .in = { WEFT_SHAPE(2, 4, 31), WEFT_SHAPE(4), WEFT_SHAPE(4), WEFT_SHAPE(4), WEFT_SHAPE(4) }, .in_count = 5, .absent = 1 << BIAS,
           .low = 0.1, .high = 2 },
-        { .in = { WEFT_SHAPE(2, 3, 33, 17), WEFT_SHAPE(3), WEFT_SHAPE(3) }, .attrs = &(weft_batch_norm_attrs) { 1e-5f, 1 } },
-        { .in = { WEFT_SHAPE(3, 67, 4, 4) }, .attrs = &(weft_batch_norm_attrs) { 1e-5f, 1 }, .low = 50, .high = 51 },
-        { .in = { WEFT_SHAPE(5, 3) }, .attrs = &(weft_batch_norm_attrs) { 1e-5f, 1 } },
+        { .in = { WEFT_SHAPE(2, 3, 33, 17), WEFT_SHAPE(3), WEFT_SHAPE(3) }, .attrs = &(const weft_batch_norm_attrs) { 1e-5f, 1 } },
+        { .in = { WEFT_SHAPE(3, 67, 4, 4) }, .attrs = &(const weft_batch_norm_attrs) { 1e-5f, 1 }, .low = 50, .high = 51 },
+        { .in = { WEFT_SHAPE(5, 3) }, .attrs = &(const weft_batch_norm_attrs) { 1e-5f, 1 } },
         { 0 }
     },
     .tolerance = 2e-5,

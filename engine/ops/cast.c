@@ -65,14 +65,14 @@ const weft_op weft_op_cast = {
     .attrs = (const weft_attr[]) { WEFT_ATTR(cast_attrs, to, ENUM, .choices = "f32|i32|f16", .doc = "the type"), { 0 } },
     .infer = cast_infer, .items = weft_copy_items, .cpu = cast_cpu, .emit = cast_emit,
     .cases = (const weft_case[]) {
-        { .in = { WEFT_SHAPE(65) }, .attrs = &(cast_attrs) { TO_F32 } },
-        { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(cast_attrs) { TO_F32 }, .integers = 1, .low = -900, .high = 900 },
-        { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(cast_attrs) { TO_I32 }, .low = -50, .high = 50 },
-        { .in = { WEFT_SHAPE(127) }, .attrs = &(cast_attrs) { TO_I32 }, .low = -1e10, .high = 1e10 },
-        { .in = { WEFT_SHAPE(65) }, .attrs = &(cast_attrs) { TO_I32 }, .integers = 1, .low = -900, .high = 900 },
-        { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(cast_attrs) { TO_F16 }, .low = -9, .high = 9 },
-        { .in = { WEFT_SHAPE(129) }, .attrs = &(cast_attrs) { TO_F16 }, .low = -1e-5, .high = 1e-5 },
-        { .in = { WEFT_SHAPE(63) }, .attrs = &(cast_attrs) { TO_F16 }, .integers = 1, .low = -9000, .high = 9000 },
+        { .in = { WEFT_SHAPE(65) }, .attrs = &(const cast_attrs) { TO_F32 } },
+        { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(const cast_attrs) { TO_F32 }, .integers = 1, .low = -900, .high = 900 },
+        { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(const cast_attrs) { TO_I32 }, .low = -50, .high = 50 },
+        { .in = { WEFT_SHAPE(127) }, .attrs = &(const cast_attrs) { TO_I32 }, .low = -1e10, .high = 1e10 },
+        { .in = { WEFT_SHAPE(65) }, .attrs = &(const cast_attrs) { TO_I32 }, .integers = 1, .low = -900, .high = 900 },
+        { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(const cast_attrs) { TO_F16 }, .low = -9, .high = 9 },
+        { .in = { WEFT_SHAPE(129) }, .attrs = &(const cast_attrs) { TO_F16 }, .low = -1e-5, .high = 1e-5 },
+        { .in = { WEFT_SHAPE(63) }, .attrs = &(const cast_attrs) { TO_F16 }, .integers = 1, .low = -9000, .high = 9000 },
         { 0 }
     },
 };

@@ -83,12 +83,12 @@ static const weft_op concat = {
         { 0 }
     },
     .cases = (const weft_case[]) {
-        { .in = { WEFT_SHAPE(2, 3, 5, 7), WEFT_SHAPE(2, 1, 5, 7), WEFT_SHAPE(2, 4, 5, 7) }, .attrs = &(concat_attrs) { 1 } },
-        { .in = { WEFT_SHAPE(2, 3, 5, 7), WEFT_SHAPE(2, 3, 5, 2) }, .attrs = &(concat_attrs) { -1 } },
-        { .in = { WEFT_SHAPE(64), WEFT_SHAPE(1), WEFT_SHAPE(63) }, .attrs = &(concat_attrs) { 0 } },
-        { .in = { WEFT_SHAPE(3, 5) }, .attrs = &(concat_attrs) { 0 } },
-        { .in = { WEFT_SHAPE(3, 5), WEFT_SHAPE(3, 2) }, .attrs = &(concat_attrs) { 1 }, .integers = 3, .low = -9, .high = 9 },
-        { .in = { WEFT_SHAPE(2, 1, 2, 3, 2, 1, 2, 2), WEFT_SHAPE(2, 1, 2, 3, 1, 1, 2, 2) }, .attrs = &(concat_attrs) { 4 } },
+        { .in = { WEFT_SHAPE(2, 3, 5, 7), WEFT_SHAPE(2, 1, 5, 7), WEFT_SHAPE(2, 4, 5, 7) }, .attrs = &(const concat_attrs) { 1 } },
+        { .in = { WEFT_SHAPE(2, 3, 5, 7), WEFT_SHAPE(2, 3, 5, 2) }, .attrs = &(const concat_attrs) { -1 } },
+        { .in = { WEFT_SHAPE(64), WEFT_SHAPE(1), WEFT_SHAPE(63) }, .attrs = &(const concat_attrs) { 0 } },
+        { .in = { WEFT_SHAPE(3, 5) }, .attrs = &(const concat_attrs) { 0 } },
+        { .in = { WEFT_SHAPE(3, 5), WEFT_SHAPE(3, 2) }, .attrs = &(const concat_attrs) { 1 }, .integers = 3, .low = -9, .high = 9 },
+        { .in = { WEFT_SHAPE(2, 1, 2, 3, 2, 1, 2, 2), WEFT_SHAPE(2, 1, 2, 3, 1, 1, 2, 2) }, .attrs = &(const concat_attrs) { 4 } },
         { 0 }
     },
 };
@@ -103,9 +103,9 @@ static const weft_op stack = {
         { 0 }
     },
     .cases = (const weft_case[]) {
-        { .in = { WEFT_SHAPE(5, 7), WEFT_SHAPE(5, 7), WEFT_SHAPE(5, 7) }, .attrs = &(concat_attrs) { 0 } },
-        { .in = { WEFT_SHAPE(2, 3, 5, 7), WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(concat_attrs) { 2 } },
-        { .in = { WEFT_SHAPE(2, 3, 5), WEFT_SHAPE(2, 3, 5) }, .attrs = &(concat_attrs) { -1 }, .integers = 3, .low = -9, .high = 9 },
+        { .in = { WEFT_SHAPE(5, 7), WEFT_SHAPE(5, 7), WEFT_SHAPE(5, 7) }, .attrs = &(const concat_attrs) { 0 } },
+        { .in = { WEFT_SHAPE(2, 3, 5, 7), WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(const concat_attrs) { 2 } },
+        { .in = { WEFT_SHAPE(2, 3, 5), WEFT_SHAPE(2, 3, 5) }, .attrs = &(const concat_attrs) { -1 }, .integers = 3, .low = -9, .high = 9 },
         { 0 }
     },
 };

@@ -263,7 +263,7 @@ static double context_flops(const weft_node *n)
     return 2.0 * (double) (s.n * s.c) * (double) s.lb * (double) s.lf * (at->ksize * at->ksize + 4 * at->rate * at->rate);
 }
 
-#define AT(...) &(context_attrs) { .ksize = 3, .stride = 1, .rate = 2, .fuse_k = 3, .softmax_scale = 10, __VA_ARGS__ }
+#define AT(...) &(const context_attrs) { .ksize = 3, .stride = 1, .rate = 2, .fuse_k = 3, .softmax_scale = 10, __VA_ARGS__ }
 const weft_op weft_op_contextual_attention = {
     .name = "contextual_attention",
     .doc = "f and b are shrunk by the rate (nearest). a[l, j] = b's patch l, of ksize and divided by its norm, times f's patch j. With fuse, a is "

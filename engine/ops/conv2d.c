@@ -69,7 +69,7 @@ static double conv2d_flops(const weft_node *n)
     return weft_conv_flops(n, w[1] * w[2] * w[3]);
 }
 
-#define CONV(...) &(weft_conv_attrs) { .stride = { 1, 1 }, .dilation = { 1, 1 }, .groups = 1, __VA_ARGS__ }
+#define CONV(...) &(const weft_conv_attrs) { .stride = { 1, 1 }, .dilation = { 1, 1 }, .groups = 1, __VA_ARGS__ }
 
 const weft_op weft_op_conv2d = {
     .name = "conv2d",

@@ -66,7 +66,7 @@ static double conv_transpose2d_flops(const weft_node *n)
     return 2.0 * (double) weft_shape_count(n->in_shape[0]) * (double) (w[1] * w[2] * w[3]);
 }
 
-#define CONV(...) &(weft_conv_attrs) { .stride = { 1, 1 }, .dilation = { 1, 1 }, .groups = 1, __VA_ARGS__ }
+#define CONV(...) &(const weft_conv_attrs) { .stride = { 1, 1 }, .dilation = { 1, 1 }, .groups = 1, __VA_ARGS__ }
 
 const weft_op weft_op_conv_transpose2d = {
     .name = "conv_transpose2d",

@@ -45,11 +45,11 @@ const weft_op weft_op_expand = {
         { 0 }
     },
     .cases = (const weft_case[]) {
-        { .in = { WEFT_SHAPE(1) }, .attrs = &(expand_attrs) { WEFT_LIST(65) } },
-        { .in = { WEFT_SHAPE(2, 5, 1, 1) }, .attrs = &(expand_attrs) { WEFT_LIST(-1, -1, 3, 7) } },
+        { .in = { WEFT_SHAPE(1) }, .attrs = &(const expand_attrs) { WEFT_LIST(65) } },
+        { .in = { WEFT_SHAPE(2, 5, 1, 1) }, .attrs = &(const expand_attrs) { WEFT_LIST(-1, -1, 3, 7) } },
         { .in = { WEFT_SHAPE(5, 1, 1), WEFT_SHAPE(2, 5, 3, 7) } },
         { .in = { WEFT_SHAPE(2, 5, 1, 1), WEFT_SHAPE(2, 5, 3, 7) } },
-        { .in = { WEFT_SHAPE(3, 1) }, .attrs = &(expand_attrs) { WEFT_LIST(2, 1, 1, 3, 1, 2, 3, 5) }, .integers = 1, .low = -9, .high = 9 },
+        { .in = { WEFT_SHAPE(3, 1) }, .attrs = &(const expand_attrs) { WEFT_LIST(2, 1, 1, 3, 1, 2, 3, 5) }, .integers = 1, .low = -9, .high = 9 },
         { 0 }
     },
 };

@@ -42,11 +42,11 @@ const weft_op weft_op_flip = {
     .attr_bytes = sizeof(flip_attrs),
     .attrs = (const weft_attr[]) { WEFT_ATTR(flip_attrs, axes, LIST, .doc = "negative from the end"), { 0 } },
     .cases = (const weft_case[]) {
-        { .in = { WEFT_SHAPE(65) }, .attrs = &(flip_attrs) { WEFT_LIST(0) } },
-        { .in = { WEFT_SHAPE(2097217) }, .attrs = &(flip_attrs) { WEFT_LIST(0) } }, // more workgroups than a grid's row takes
-        { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(flip_attrs) { WEFT_LIST(-1) } },
-        { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(flip_attrs) { WEFT_LIST(1, 2) }, .integers = 1, .low = -9, .high = 9 },
-        { .in = { WEFT_SHAPE(2, 3, 2, 2, 3, 2, 1, 3) }, .attrs = &(flip_attrs) { WEFT_LIST(0, 2, 4, 6, 7) } },
+        { .in = { WEFT_SHAPE(65) }, .attrs = &(const flip_attrs) { WEFT_LIST(0) } },
+        { .in = { WEFT_SHAPE(2097217) }, .attrs = &(const flip_attrs) { WEFT_LIST(0) } }, // more workgroups than a grid's row takes
+        { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(const flip_attrs) { WEFT_LIST(-1) } },
+        { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(const flip_attrs) { WEFT_LIST(1, 2) }, .integers = 1, .low = -9, .high = 9 },
+        { .in = { WEFT_SHAPE(2, 3, 2, 2, 3, 2, 1, 3) }, .attrs = &(const flip_attrs) { WEFT_LIST(0, 2, 4, 6, 7) } },
         { 0 }
     },
 };

@@ -61,8 +61,8 @@ const weft_op weft_op_gate = {
     },
     .infer = gate_infer, .items = gate_items, .cpu = gate_cpu, .emit = gate_emit, .flops = gate_flops,
     .cases = (const weft_case[]) {
-        { .in = { WEFT_SHAPE(2, 6, 5, 7) }, .attrs = &(weft_activation) { 3, 1, 0 }, .low = -3, .high = 3 },
-        { .in = { WEFT_SHAPE(1, 10, 13, 1) }, .attrs = &(weft_activation) { 2, 0.2f, 0 }, .low = -3, .high = 3 },
+        { .in = { WEFT_SHAPE(2, 6, 5, 7) }, .attrs = &(const weft_activation) { 3, 1, 0 }, .low = -3, .high = 3 },
+        { .in = { WEFT_SHAPE(1, 10, 13, 1) }, .attrs = &(const weft_activation) { 2, 0.2f, 0 }, .low = -3, .high = 3 },
         { .in = { WEFT_SHAPE(3, 130) } },
         { 0 }
     },

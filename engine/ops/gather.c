@@ -100,11 +100,11 @@ static const weft_op gather = {
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(5), WEFT_SHAPE(67) }, IDS },
         { .in = { WEFT_SHAPE(5, 13), WEFT_SHAPE(3, 5) }, IDS },
-        { .in = { WEFT_SHAPE(2, 5, 7, 3), WEFT_SHAPE(4) }, .attrs = &(gather_attrs) { 1 }, IDS },
-        { .in = { WEFT_SHAPE(2, 3, 7, 5), WEFT_SHAPE(4) }, .attrs = &(gather_attrs) { -1 }, IDS },
-        { .in = { WEFT_SHAPE(3, 5, 2), WEFT_SHAPE(2, 2) }, .attrs = &(gather_attrs) { 1 }, .integers = 3, .low = -5, .high = 5 },
+        { .in = { WEFT_SHAPE(2, 5, 7, 3), WEFT_SHAPE(4) }, .attrs = &(const gather_attrs) { 1 }, IDS },
+        { .in = { WEFT_SHAPE(2, 3, 7, 5), WEFT_SHAPE(4) }, .attrs = &(const gather_attrs) { -1 }, IDS },
+        { .in = { WEFT_SHAPE(3, 5, 2), WEFT_SHAPE(2, 2) }, .attrs = &(const gather_attrs) { 1 }, .integers = 3, .low = -5, .high = 5 },
         { .in = { WEFT_SHAPE(3), WEFT_SHAPE(65) }, .integers = 2, .low = -9, .high = 9 },
-        { .in = { WEFT_SHAPE(2, 3, 2, 5, 2), WEFT_SHAPE(2, 1, 3, 2) }, .attrs = &(gather_attrs) { 3 }, IDS },
+        { .in = { WEFT_SHAPE(2, 3, 2, 5, 2), WEFT_SHAPE(2, 1, 3, 2) }, .attrs = &(const gather_attrs) { 3 }, IDS },
         { 0 }
     },
 };

@@ -76,7 +76,7 @@ const weft_op weft_op_layer_norm = {
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(2, 3, 65), WEFT_SHAPE(65), WEFT_SHAPE(65) } },
         { .in = { WEFT_SHAPE(5, 7) }, .low = 100, .high = 101 },
-        { .in = { WEFT_SHAPE(2, 3, 5, 7), WEFT_SHAPE(3, 5, 7), WEFT_SHAPE(3, 5, 7) }, .attrs = &(layer_norm_attrs) { 1e-3f, 3 } },
+        { .in = { WEFT_SHAPE(2, 3, 5, 7), WEFT_SHAPE(3, 5, 7), WEFT_SHAPE(3, 5, 7) }, .attrs = &(const layer_norm_attrs) { 1e-3f, 3 } },
         { .in = { WEFT_SHAPE(1, 211), WEFT_SHAPE(211), WEFT_SHAPE(211) }, .in_count = 3, .absent = 2 },
         { 0 }
     },

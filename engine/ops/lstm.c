@@ -145,11 +145,11 @@ const weft_op weft_op_lstm = {
     .infer = lstm_infer, .items = lstm_items, .cpu = lstm_cpu, .emit = lstm_emit, .flops = lstm_flops,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(1, 5, 3), WEFT_SHAPE(1, 28, 3), WEFT_SHAPE(1, 28, 7) } },
-        { .in = { WEFT_SHAPE(2, 7, 12), WEFT_SHAPE(2, 160, 12), WEFT_SHAPE(2, 160, 40), WEFT_SHAPE(2, 320) }, .attrs = &(lstm_attrs) { BIDIRECTIONAL, 0 } },
+        { .in = { WEFT_SHAPE(2, 7, 12), WEFT_SHAPE(2, 160, 12), WEFT_SHAPE(2, 160, 40), WEFT_SHAPE(2, 320) }, .attrs = &(const lstm_attrs) { BIDIRECTIONAL, 0 } },
         { .in = { WEFT_SHAPE(4, 3, 36), WEFT_SHAPE(1, 132, 36), WEFT_SHAPE(1, 132, 33), WEFT_SHAPE(1, 264), WEFT_SHAPE(1, 3, 33), WEFT_SHAPE(1, 3, 33) },
-          .attrs = &(lstm_attrs) { REVERSE, 1 } },
+          .attrs = &(const lstm_attrs) { REVERSE, 1 } },
         { .in = { WEFT_SHAPE(5, 2, 4), WEFT_SHAPE(2, 64, 4), WEFT_SHAPE(2, 64, 16), WEFT_SHAPE(2, 128), WEFT_SHAPE(2, 5, 16), WEFT_SHAPE(2, 5, 16) },
-          .attrs = &(lstm_attrs) { BIDIRECTIONAL, 0 }, .in_count = 6, .absent = 1 << B },
+          .attrs = &(const lstm_attrs) { BIDIRECTIONAL, 0 }, .in_count = 6, .absent = 1 << B },
         { 0 }
     },
     .tolerance = 2e-5,

@@ -77,11 +77,11 @@ const weft_op weft_op_matmul = {
         { .in = { WEFT_SHAPE(17, 13), WEFT_SHAPE(13, 260) } },
         { .in = { WEFT_SHAPE(2, 3, 33, 31), WEFT_SHAPE(3, 31, 37) } },
         { .in = { WEFT_SHAPE(3, 1, 9, 8), WEFT_SHAPE(1, 2, 8, 4) } },
-        { .in = { WEFT_SHAPE(2, 31, 19), WEFT_SHAPE(2, 31, 20) }, .attrs = &(matmul_attrs) { 1, 0 } },
-        { .in = { WEFT_SHAPE(2, 19, 32), WEFT_SHAPE(65, 32) }, .attrs = &(matmul_attrs) { 0, 1 } },
-        { .in = { WEFT_SHAPE(11, 18), WEFT_SHAPE(6, 11) }, .attrs = &(matmul_attrs) { 1, 1 } },
-        { .in = { WEFT_SHAPE(3, 129), WEFT_SHAPE(67, 129) }, .attrs = &(matmul_attrs) { 0, 1 } },
-        { .in = { WEFT_SHAPE(4, 1, 256), WEFT_SHAPE(4, 31, 256) }, .attrs = &(matmul_attrs) { 0, 1 } },
+        { .in = { WEFT_SHAPE(2, 31, 19), WEFT_SHAPE(2, 31, 20) }, .attrs = &(const matmul_attrs) { 1, 0 } },
+        { .in = { WEFT_SHAPE(2, 19, 32), WEFT_SHAPE(65, 32) }, .attrs = &(const matmul_attrs) { 0, 1 } },
+        { .in = { WEFT_SHAPE(11, 18), WEFT_SHAPE(6, 11) }, .attrs = &(const matmul_attrs) { 1, 1 } },
+        { .in = { WEFT_SHAPE(3, 129), WEFT_SHAPE(67, 129) }, .attrs = &(const matmul_attrs) { 0, 1 } },
+        { .in = { WEFT_SHAPE(4, 1, 256), WEFT_SHAPE(4, 31, 256) }, .attrs = &(const matmul_attrs) { 0, 1 } },
         { 0 }
     },
 };

@@ -175,10 +175,10 @@ static const weft_op group_norm = {
     },
     .infer = norm_infer, .items = norm_items, .cpu = norm_cpu, .emit = norm_emit, .flops = norm_flops, .index = 1,
     .cases = (const weft_case[]) {
-        { .in = { WEFT_SHAPE(1, 6, 5, 7) }, .attrs = &(norm_attrs) { 1e-5f, 3 } },
-        { .in = { WEFT_SHAPE(2, 64, 9, 8), WEFT_SHAPE(64), WEFT_SHAPE(64) }, .attrs = &(norm_attrs) { 1e-5f, 32 } },
-        { .in = { WEFT_SHAPE(2, 10, 11, 13), WEFT_SHAPE(10), WEFT_SHAPE(10) }, .attrs = &(norm_attrs) { 1e-3f, 1 }, .low = 100, .high = 101 },
-        { .in = { WEFT_SHAPE(3, 4) }, .attrs = &(norm_attrs) { 1e-5f, 2 } },
+        { .in = { WEFT_SHAPE(1, 6, 5, 7) }, .attrs = &(const norm_attrs) { 1e-5f, 3 } },
+        { .in = { WEFT_SHAPE(2, 64, 9, 8), WEFT_SHAPE(64), WEFT_SHAPE(64) }, .attrs = &(const norm_attrs) { 1e-5f, 32 } },
+        { .in = { WEFT_SHAPE(2, 10, 11, 13), WEFT_SHAPE(10), WEFT_SHAPE(10) }, .attrs = &(const norm_attrs) { 1e-3f, 1 }, .low = 100, .high = 101 },
+        { .in = { WEFT_SHAPE(3, 4) }, .attrs = &(const norm_attrs) { 1e-5f, 2 } },
         { 0 }
     },
     .tolerance = 2e-5,

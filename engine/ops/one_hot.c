@@ -77,9 +77,9 @@ const weft_op weft_op_one_hot = {
     },
     .infer = one_hot_infer, .items = weft_copy_items, .cpu = one_hot_cpu, .emit = one_hot_emit,
     .cases = (const weft_case[]) {
-        { .in = { WEFT_SHAPE(13) }, .attrs = &(one_hot_attrs) { 5, -1, 1, 0 }, .integers = 1, .low = -7, .high = 7 },
-        { .in = { WEFT_SHAPE(2, 5, 7) }, .attrs = &(one_hot_attrs) { 3, 1, 2, -1 }, .integers = 1, .low = 0, .high = 4 },
-        { .in = { WEFT_SHAPE(2, 1, 3, 2, 1, 2, 2) }, .attrs = &(one_hot_attrs) { 3, 0, 1, 0 }, .integers = 1, .low = 0, .high = 3 },
+        { .in = { WEFT_SHAPE(13) }, .attrs = &(const one_hot_attrs) { 5, -1, 1, 0 }, .integers = 1, .low = -7, .high = 7 },
+        { .in = { WEFT_SHAPE(2, 5, 7) }, .attrs = &(const one_hot_attrs) { 3, 1, 2, -1 }, .integers = 1, .low = 0, .high = 4 },
+        { .in = { WEFT_SHAPE(2, 1, 3, 2, 1, 2, 2) }, .attrs = &(const one_hot_attrs) { 3, 0, 1, 0 }, .integers = 1, .low = 0, .high = 3 },
         { 0 }
     },
 };

@@ -121,7 +121,7 @@ static double partial_flops(const weft_node *n)
     return 2.0 * (double) (w[2] * w[3]) * ((double) weft_shape_count(n->out_shape[0]) * (double) w[1] + (double) (m[0] * m[1] * y[2] * y[3]));
 }
 
-#define AT(...) &(partial_attrs) { .stride = { 1, 1 }, .dilation = { 1, 1 }, .groups = 1, .eps = 1e-8f, __VA_ARGS__ }
+#define AT(...) &(const partial_attrs) { .stride = { 1, 1 }, .dilation = { 1, 1 }, .groups = 1, .eps = 1e-8f, __VA_ARGS__ }
 const weft_op weft_op_partial_conv2d = {
     .name = "partial_conv2d",
     .doc = "known = sum of mask over the window; m = known limited to [0, 1].\n"

@@ -73,9 +73,9 @@ const weft_op weft_op_partial_finish = {
     },
     .infer = finish_infer, .items = finish_items, .cpu = finish_cpu, .emit = finish_emit, .flops = finish_flops,
     .cases = (const weft_case[]) {
-        { .in = { WEFT_SHAPE(2, 5, 3, 7), WEFT_SHAPE(2, 1, 3, 7), WEFT_SHAPE(5) }, .attrs = &(weft_partial) { 0, 1, 9, 1e-8f }, .low = -1, .high = 4 },
-        { .in = { WEFT_SHAPE(2, 5, 3, 7), WEFT_SHAPE(1, 1, 3, 7) }, .attrs = &(weft_partial) { 0, 0, 9, 1e-6f }, .masks = 2 },
-        { .in = { WEFT_SHAPE(1, 4, 5, 13), WEFT_SHAPE(1, 1, 5, 13), WEFT_SHAPE(4) }, .attrs = &(weft_partial) { 1, 0, 9, 0 }, .masks = 2 },
+        { .in = { WEFT_SHAPE(2, 5, 3, 7), WEFT_SHAPE(2, 1, 3, 7), WEFT_SHAPE(5) }, .attrs = &(const weft_partial) { 0, 1, 9, 1e-8f }, .low = -1, .high = 4 },
+        { .in = { WEFT_SHAPE(2, 5, 3, 7), WEFT_SHAPE(1, 1, 3, 7) }, .attrs = &(const weft_partial) { 0, 0, 9, 1e-6f }, .masks = 2 },
+        { .in = { WEFT_SHAPE(1, 4, 5, 13), WEFT_SHAPE(1, 1, 5, 13), WEFT_SHAPE(4) }, .attrs = &(const weft_partial) { 1, 0, 9, 0 }, .masks = 2 },
         { 0 }
     },
 };

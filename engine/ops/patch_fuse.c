@@ -88,8 +88,8 @@ const weft_op weft_op_patch_fuse = {
     },
     .infer = fuse_infer, .items = fuse_items, .cpu = fuse_cpu, .emit = fuse_emit, .flops = fuse_flops,
     .cases = (const weft_case[]) {
-        { .in = { WEFT_SHAPE(1, 12, 12) }, .attrs = &(weft_patch_fuse) { { 3, 4 }, { 3, 4 }, 3 } },
-        { .in = { WEFT_SHAPE(2, 15, 14) }, .attrs = &(weft_patch_fuse) { { 5, 3 }, { 2, 7 }, 5 } },
+        { .in = { WEFT_SHAPE(1, 12, 12) }, .attrs = &(const weft_patch_fuse) { { 3, 4 }, { 3, 4 }, 3 } },
+        { .in = { WEFT_SHAPE(2, 15, 14) }, .attrs = &(const weft_patch_fuse) { { 5, 3 }, { 2, 7 }, 5 } },
         { 0 }
     },
 };

@@ -89,10 +89,10 @@ static const weft_op pixel_shuffle = {
     .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(shuffle),
     .attr_bytes = sizeof(shuffle_attrs), .attrs = shuffle_table,
     .cases = (const weft_case[]) {
-        { .in = { WEFT_SHAPE(1, 4, 1, 1) }, .attrs = &(shuffle_attrs) { 2, CRD } },
-        { .in = { WEFT_SHAPE(2, 12, 5, 7) }, .attrs = &(shuffle_attrs) { 2, CRD } },
-        { .in = { WEFT_SHAPE(2, 12, 5, 7) }, .attrs = &(shuffle_attrs) { 2, DCR } },
-        { .in = { WEFT_SHAPE(1, 18, 3, 5) }, .attrs = &(shuffle_attrs) { 3, CRD } },
+        { .in = { WEFT_SHAPE(1, 4, 1, 1) }, .attrs = &(const shuffle_attrs) { 2, CRD } },
+        { .in = { WEFT_SHAPE(2, 12, 5, 7) }, .attrs = &(const shuffle_attrs) { 2, CRD } },
+        { .in = { WEFT_SHAPE(2, 12, 5, 7) }, .attrs = &(const shuffle_attrs) { 2, DCR } },
+        { .in = { WEFT_SHAPE(1, 18, 3, 5) }, .attrs = &(const shuffle_attrs) { 3, CRD } },
         { 0 }
     },
 };
@@ -104,9 +104,9 @@ static const weft_op pixel_unshuffle = {
     .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(unshuffle),
     .attr_bytes = sizeof(shuffle_attrs), .attrs = shuffle_table,
     .cases = (const weft_case[]) {
-        { .in = { WEFT_SHAPE(2, 3, 10, 14) }, .attrs = &(shuffle_attrs) { 2, CRD } },
-        { .in = { WEFT_SHAPE(2, 3, 10, 14) }, .attrs = &(shuffle_attrs) { 2, DCR } },
-        { .in = { WEFT_SHAPE(1, 2, 9, 15) }, .attrs = &(shuffle_attrs) { 3, CRD } },
+        { .in = { WEFT_SHAPE(2, 3, 10, 14) }, .attrs = &(const shuffle_attrs) { 2, CRD } },
+        { .in = { WEFT_SHAPE(2, 3, 10, 14) }, .attrs = &(const shuffle_attrs) { 2, DCR } },
+        { .in = { WEFT_SHAPE(1, 2, 9, 15) }, .attrs = &(const shuffle_attrs) { 3, CRD } },
         { 0 }
     },
 };

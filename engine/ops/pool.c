@@ -119,7 +119,7 @@ static double pool_flops(const weft_node *n)
     WEFT_ATTR(pool_attrs, ceil_mode, INT, .min = 0, .max = 1, .doc = "1: a last window that hangs over the end counts")
 #define SIZE WEFT_ATTR(pool_attrs, size, INT, .count = 2, .def = 1, .min = 1, .max = 65536, .doc = "height and width of y")
 #define FUNCTIONS .infer = pool_infer, .items = pool_items, .cpu = pool_cpu, .emit = pool_emit, .flops = pool_flops
-#define AT(...) &(pool_attrs) { .dilation = { 1, 1 }, __VA_ARGS__ }
+#define AT(...) &(const pool_attrs) { .dilation = { 1, 1 }, __VA_ARGS__ }
 
 static const weft_op max_pool2d = {
     .name = "max_pool2d", .doc = "y[n,c,ho,wo] = the largest x[n,c] in the window at (ho, wo); padding never wins.",
@@ -131,7 +131,7 @@ static const weft_op max_pool2d = {
         { .in = { WEFT_SHAPE(1, 4, 8, 8) }, .attrs = AT(.kernel = { 2, 2 }) },
         { .in = { WEFT_SHAPE(2, 5, 7, 11) }, .attrs = AT(.kernel = { 3, 3 }, .stride = { 2, 2 }, .pads = { 1, 1, 1, 1 }) },
         { .in = { WEFT_SHAPE(1, 8, 9, 10) }, .attrs = AT(.kernel = { 3, 2 }, .stride = { 2, 3 }, .pads = { 0, 1, 1, 0 }, .ceil_mode = 1) },
-        { .in = { WEFT_SHAPE(1, 3, 9, 10) }, .attrs = &(pool_attrs) { { 2, 3 }, { 1, 2 }, { 3, 2 }, { 1, 2, 0, 1 }, 0, 0, { 0 } } },
+        { .in = { WEFT_SHAPE(1, 3, 9, 10) }, .attrs = &(const pool_attrs) { { 2, 3 }, { 1, 2 }, { 3, 2 }, { 1, 2, 0, 1 }, 0, 0, { 0 } } },
         { .in = { WEFT_SHAPE(1, 3, 5, 5) }, .attrs = AT(.kernel = { 1, 1 }, .stride = { 2, 2 }) },
         { 0 }
     },

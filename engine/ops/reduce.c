@@ -181,7 +181,7 @@ static const weft_attr reduce_table[] = {
     WEFT_ATTR(reduce_attrs, keep, INT, .min = 0, .max = 1, .doc = "1: y keeps them with size 1"),
     { 0 }
 };
-#define AT(keep_, count_, ...) &(reduce_attrs) { { count_, { __VA_ARGS__ } }, keep_ }
+#define AT(keep_, count_, ...) &(const reduce_attrs) { { count_, { __VA_ARGS__ } }, keep_ }
 static const weft_case reduce_cases[] = {
     { .in = { WEFT_SHAPE(3, 5, 7, 11) }, .attrs = AT(0, 1, 1), .low = -1.1, .high = 1.3 },
     { .in = { WEFT_SHAPE(2, 17, 9, 9) }, .attrs = AT(1, 2, 2, 3), .low = 0.5, .high = 1.3 },

@@ -47,7 +47,7 @@ const weft_op weft_op_reshape = {
     .attrs = (const weft_attr[]) { WEFT_ATTR(reshape_attrs, shape, LIST, .doc = "the new shape"), { 0 } },
     .infer = reshape_infer, .items = reshape_items, .cpu = reshape_cpu,
     .cases = (const weft_case[]) {
-        { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(reshape_attrs) { { 3, { 0, -1, 7 } } } },
+        { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(const reshape_attrs) { { 3, { 0, -1, 7 } } } },
         { 0 }
     },
 };

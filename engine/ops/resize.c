@@ -230,7 +230,7 @@ static double resize_flops(const weft_node *n)
     return 2.0 * (double) weft_shape_count(n->out_shape[0]) * (reach * wide_v + 1) * reach * wide_h;
 }
 
-#define AT(...) &(resize_attrs) { .cubic_coeff = -0.75f, __VA_ARGS__ }
+#define AT(...) &(const resize_attrs) { .cubic_coeff = -0.75f, __VA_ARGS__ }
 const weft_op weft_op_resize = {
     .name = "resize",
     .doc = "y[n,c,ho,wo] = x[n,c] at the place where (ho, wo) lies in x: its nearest pixel, or a weighted sum of pixels around it. "

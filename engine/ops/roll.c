@@ -60,10 +60,10 @@ const weft_op weft_op_roll = {
         { 0 }
     },
     .cases = (const weft_case[]) {
-        { .in = { WEFT_SHAPE(67) }, .attrs = &(roll_attrs) { WEFT_LIST(3), WEFT_LIST(0) } },
-        { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(roll_attrs) { WEFT_LIST(-2, 11), WEFT_LIST(2, -1) } },
-        { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(roll_attrs) { WEFT_LIST(3, 1), WEFT_LIST(1, 0) } },
-        { .in = { WEFT_SHAPE(2, 1, 3, 2, 2, 1, 3, 2) }, .attrs = &(roll_attrs) { WEFT_LIST(1, 2, 1), WEFT_LIST(0, 2, 7) }, .integers = 1, .low = -9, .high = 9 },
+        { .in = { WEFT_SHAPE(67) }, .attrs = &(const roll_attrs) { WEFT_LIST(3), WEFT_LIST(0) } },
+        { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(const roll_attrs) { WEFT_LIST(-2, 11), WEFT_LIST(2, -1) } },
+        { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(const roll_attrs) { WEFT_LIST(3, 1), WEFT_LIST(1, 0) } },
+        { .in = { WEFT_SHAPE(2, 1, 3, 2, 2, 1, 3, 2) }, .attrs = &(const roll_attrs) { WEFT_LIST(1, 2, 1), WEFT_LIST(0, 2, 7) }, .integers = 1, .low = -9, .high = 9 },
         { 0 }
     },
 };

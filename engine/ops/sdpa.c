@@ -137,7 +137,7 @@ static weft_result sdpa_emit(const weft_node *n, weft_emit *e)
     });
 }
 
-#define AT(...) &(sdpa_attrs) { __VA_ARGS__ }
+#define AT(...) &(const sdpa_attrs) { __VA_ARGS__ }
 const weft_op weft_op_sdpa = {
     .name = "sdpa",
     .doc = "y[.., i, :] = sum over j of softmax_j(scale q[.., i] . k[.., j] + mask[.., i, j]) v[.., j, :]. q [.., l, d], k [.., s, d], "

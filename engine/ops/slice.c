@@ -89,12 +89,12 @@ const weft_op weft_op_slice = {
         { 0 }
     },
     .cases = (const weft_case[]) {
-        { .in = { WEFT_SHAPE(131) }, .attrs = &(slice_attrs) { LIST(1), LIST(66) } },
-        { .in = { WEFT_SHAPE(2, 6, 7, 5) }, .attrs = &(slice_attrs) { LIST(3), LIST(6), .axes = LIST(1) } },
-        { .in = { WEFT_SHAPE(2, 3, 7, 9) }, .attrs = &(slice_attrs) { LIST(-1, 1), LIST(-100, -1), LIST(-2, 3), LIST(2, -1) } },
-        { .in = { WEFT_SHAPE(5, 13) }, .attrs = &(slice_attrs) { LIST(1, -3), LIST(1000, 2), LIST(2, -4) }, .integers = 1, .low = -9, .high = 9 },
+        { .in = { WEFT_SHAPE(131) }, .attrs = &(const slice_attrs) { LIST(1), LIST(66) } },
+        { .in = { WEFT_SHAPE(2, 6, 7, 5) }, .attrs = &(const slice_attrs) { LIST(3), LIST(6), .axes = LIST(1) } },
+        { .in = { WEFT_SHAPE(2, 3, 7, 9) }, .attrs = &(const slice_attrs) { LIST(-1, 1), LIST(-100, -1), LIST(-2, 3), LIST(2, -1) } },
+        { .in = { WEFT_SHAPE(5, 13) }, .attrs = &(const slice_attrs) { LIST(1, -3), LIST(1000, 2), LIST(2, -4) }, .integers = 1, .low = -9, .high = 9 },
         { .in = { WEFT_SHAPE(2, 3, 2, 3, 2, 3, 2, 3) },
-          .attrs = &(slice_attrs) { LIST(1, 1, 1, 2), LIST(2, 3, 3, -9), LIST(1, 1, 1, -1), LIST(0, 1, 3, 5) } },
+          .attrs = &(const slice_attrs) { LIST(1, 1, 1, 2), LIST(2, 3, 3, -9), LIST(1, 1, 1, -1), LIST(0, 1, 3, 5) } },
         { 0 }
     },
 };

@@ -80,11 +80,11 @@ static const weft_attr softmax_table[] = {
 };
 static const weft_case softmax_cases[] = {
     { .in = { WEFT_SHAPE(3, 7) } },
-    { .in = { WEFT_SHAPE(2, 5, 7, 3) }, .attrs = &(softmax_attrs) { 1, 10 }, .low = -3, .high = 3 },
-    { .in = { WEFT_SHAPE(2, 5, 7, 3) }, .attrs = &(softmax_attrs) { -2, 1 } },
-    { .in = { WEFT_SHAPE(1, 313, 4, 5) }, .attrs = &(softmax_attrs) { 1, 1 } },
-    { .in = { WEFT_SHAPE(5, 65) }, .attrs = &(softmax_attrs) { -1, 1 }, .low = 80, .high = 120 },
-    { .in = { WEFT_SHAPE(2, 3, 259) }, .attrs = &(softmax_attrs) { 2, 0.5f } },
+    { .in = { WEFT_SHAPE(2, 5, 7, 3) }, .attrs = &(const softmax_attrs) { 1, 10 }, .low = -3, .high = 3 },
+    { .in = { WEFT_SHAPE(2, 5, 7, 3) }, .attrs = &(const softmax_attrs) { -2, 1 } },
+    { .in = { WEFT_SHAPE(1, 313, 4, 5) }, .attrs = &(const softmax_attrs) { 1, 1 } },
+    { .in = { WEFT_SHAPE(5, 65) }, .attrs = &(const softmax_attrs) { -1, 1 }, .low = 80, .high = 120 },
+    { .in = { WEFT_SHAPE(2, 3, 259) }, .attrs = &(const softmax_attrs) { 2, 0.5f } },
     { 0 }
 };
 #define ROW(name_, doc_, index_)                                                                                                    \

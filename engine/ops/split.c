@@ -57,11 +57,11 @@ const weft_op weft_op_split = {
         { 0 }
     },
     .cases = (const weft_case[]) {
-        { .in = { WEFT_SHAPE(2, 6, 5, 7) }, .attrs = &(split_attrs) { 1, 2 } },
-        { .in = { WEFT_SHAPE(2, 6, 5, 7) }, .attrs = &(split_attrs) { -1, 2 } },
-        { .in = { WEFT_SHAPE(2, 7, 5, 3) }, .attrs = &(split_attrs) { 1, 2, WEFT_LIST(1, 4, 2) } },
-        { .in = { WEFT_SHAPE(129) }, .attrs = &(split_attrs) { 0, 2, WEFT_LIST(65, 64) }, .integers = 1, .low = -9, .high = 9 },
-        { .in = { WEFT_SHAPE(2, 1, 2, 3, 2, 5, 2, 2) }, .attrs = &(split_attrs) { 5, 3 } },
+        { .in = { WEFT_SHAPE(2, 6, 5, 7) }, .attrs = &(const split_attrs) { 1, 2 } },
+        { .in = { WEFT_SHAPE(2, 6, 5, 7) }, .attrs = &(const split_attrs) { -1, 2 } },
+        { .in = { WEFT_SHAPE(2, 7, 5, 3) }, .attrs = &(const split_attrs) { 1, 2, WEFT_LIST(1, 4, 2) } },
+        { .in = { WEFT_SHAPE(129) }, .attrs = &(const split_attrs) { 0, 2, WEFT_LIST(65, 64) }, .integers = 1, .low = -9, .high = 9 },
+        { .in = { WEFT_SHAPE(2, 1, 2, 3, 2, 5, 2, 2) }, .attrs = &(const split_attrs) { 5, 3 } },
         { 0 }
     },
 };

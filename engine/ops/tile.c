@@ -56,11 +56,11 @@ const weft_op weft_op_tile = {
     .attr_bytes = sizeof(tile_attrs),
     .attrs = (const weft_attr[]) { WEFT_ATTR(tile_attrs, repeats, LIST, .min = 1, .max = 0x1p31, .doc = "one number per dimension"), { 0 } },
     .cases = (const weft_case[]) {
-        { .in = { WEFT_SHAPE(13) }, .attrs = &(tile_attrs) { WEFT_LIST(5) } },
-        { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(tile_attrs) { WEFT_LIST(2, 1, 3, 2) } },
-        { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(tile_attrs) { WEFT_LIST(1, 4, 1, 1) } },
-        { .in = { WEFT_SHAPE(3, 5) }, .attrs = &(tile_attrs) { WEFT_LIST(2, 1, 2, 3) }, .integers = 1, .low = -9, .high = 9 },
-        { .in = { WEFT_SHAPE(1, 2, 1, 3, 1, 1, 2, 1) }, .attrs = &(tile_attrs) { WEFT_LIST(2, 1, 2, 1, 1, 2, 2, 2) } },
+        { .in = { WEFT_SHAPE(13) }, .attrs = &(const tile_attrs) { WEFT_LIST(5) } },
+        { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(const tile_attrs) { WEFT_LIST(2, 1, 3, 2) } },
+        { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(const tile_attrs) { WEFT_LIST(1, 4, 1, 1) } },
+        { .in = { WEFT_SHAPE(3, 5) }, .attrs = &(const tile_attrs) { WEFT_LIST(2, 1, 2, 3) }, .integers = 1, .low = -9, .high = 9 },
+        { .in = { WEFT_SHAPE(1, 2, 1, 3, 1, 1, 2, 1) }, .attrs = &(const tile_attrs) { WEFT_LIST(2, 1, 2, 1, 1, 2, 2, 2) } },
         { 0 }
     },
 };

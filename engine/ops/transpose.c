@@ -42,7 +42,7 @@ static bool transpose_box(const weft_node *n, int k, weft_box *box)
 
 WEFT_COPY_FUNCTIONS(transpose)
 
-#define CASE(...) .attrs = &(transpose_attrs) { WEFT_LIST(__VA_ARGS__) }
+#define CASE(...) .attrs = &(const transpose_attrs) { WEFT_LIST(__VA_ARGS__) }
 const weft_op weft_op_transpose = {
     .name = "transpose",
     .doc = "y[i[0], i[1], ...] = x with i[d] as its index along dimension perm[d]: dimension d of y is dimension perm[d]\n"

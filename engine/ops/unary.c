@@ -65,12 +65,12 @@ static weft_result unary_grad_emit(const weft_node *n, weft_emit *e)
 // Sizes around the workgroup size of 64, and primes. The first and the last run with other attributes than the defaults.
 #define CASES(low_, high_)                                                                        \
     (const weft_case[]) {                                                                         \
-        { .in = { WEFT_SHAPE(1) }, .attrs = &(unary_attrs) { 0.25f, 0.75f }, .low = low_, .high = high_ }, \
+        { .in = { WEFT_SHAPE(1) }, .attrs = &(const unary_attrs) { 0.25f, 0.75f }, .low = low_, .high = high_ }, \
         { .in = { WEFT_SHAPE(63) }, .low = low_, .high = high_ },                                 \
         { .in = { WEFT_SHAPE(64) }, .low = low_, .high = high_ },                                 \
         { .in = { WEFT_SHAPE(65) }, .low = low_, .high = high_ },                                 \
         { .in = { WEFT_SHAPE(2, 1, 3, 1, 2, 2, 5, 3) }, .low = low_, .high = high_ },             \
-        { .in = { WEFT_SHAPE(3, 5, 7, 11) }, .attrs = &(unary_attrs) { 0.25f, 0.75f }, .low = low_, .high = high_ }, \
+        { .in = { WEFT_SHAPE(3, 5, 7, 11) }, .attrs = &(const unary_attrs) { 0.25f, 0.75f }, .low = low_, .high = high_ }, \
         { 0 }                                                                                     \
     }
 #define CASES_ANY CASES(-4, 4)

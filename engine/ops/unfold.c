@@ -134,10 +134,10 @@ static const weft_op unfold = {
     .attr_bytes = sizeof(unfold_attrs), .attrs = (const weft_attr[]) { WINDOW_TABLE(unfold_attrs) { 0 } },
     .infer = unfold_infer, .items = unfold_items, .cpu = unfold_cpu, .emit = unfold_emit,
     .cases = (const weft_case[]) {
-        { .in = { WEFT_SHAPE(1, 1, 3, 3) }, .attrs = &(unfold_attrs) { { { 3, 3 }, { 1, 1 }, { 1, 1 }, { 0 } } } },
-        { .in = { WEFT_SHAPE(2, 3, 7, 5) }, .attrs = &(unfold_attrs) { { { 3, 3 }, { 1, 1 }, { 1, 1 }, { 1, 1, 1, 1 } } } },
-        { .in = { WEFT_SHAPE(2, 5, 8, 9) }, .attrs = &(unfold_attrs) { { { 4, 2 }, { 2, 3 }, { 1, 2 }, { 1, 0, 2, 3 } } } },
-        { .in = { WEFT_SHAPE(1, 2, 5, 7) }, .attrs = &(unfold_attrs) { { { 2, 2 }, { 1, 1 }, { 1, 1 }, { 0 } } }, .integers = 1, .low = -9, .high = 9 },
+        { .in = { WEFT_SHAPE(1, 1, 3, 3) }, .attrs = &(const unfold_attrs) { { { 3, 3 }, { 1, 1 }, { 1, 1 }, { 0 } } } },
+        { .in = { WEFT_SHAPE(2, 3, 7, 5) }, .attrs = &(const unfold_attrs) { { { 3, 3 }, { 1, 1 }, { 1, 1 }, { 1, 1, 1, 1 } } } },
+        { .in = { WEFT_SHAPE(2, 5, 8, 9) }, .attrs = &(const unfold_attrs) { { { 4, 2 }, { 2, 3 }, { 1, 2 }, { 1, 0, 2, 3 } } } },
+        { .in = { WEFT_SHAPE(1, 2, 5, 7) }, .attrs = &(const unfold_attrs) { { { 2, 2 }, { 1, 1 }, { 1, 1 }, { 0 } } }, .integers = 1, .low = -9, .high = 9 },
         { 0 }
     },
 };
@@ -156,10 +156,10 @@ static const weft_op fold = {
     },
     .infer = fold_infer, .items = fold_items, .flops = fold_flops, .cpu = fold_cpu, .emit = fold_emit,
     .cases = (const weft_case[]) {
-        { .in = { WEFT_SHAPE(1, 9, 1) }, .attrs = &(fold_attrs) { { { 3, 3 }, { 1, 1 }, { 1, 1 }, { 0 } }, { 3, 3 } } },
-        { .in = { WEFT_SHAPE(2, 27, 35) }, .attrs = &(fold_attrs) { { { 3, 3 }, { 1, 1 }, { 1, 1 }, { 1, 1, 1, 1 } }, { 7, 5 } } },
-        { .in = { WEFT_SHAPE(2, 40, 16) }, .attrs = &(fold_attrs) { { { 4, 2 }, { 2, 3 }, { 1, 2 }, { 1, 0, 2, 3 } }, { 8, 9 } } },
-        { .in = { WEFT_SHAPE(1, 12, 20), WEFT_SHAPE(1, 1, 6, 5) }, .attrs = &(fold_attrs) { { { 2, 2 }, { 1, 1 }, { 1, 1 }, { 0 } }, { 1, 1 } } },
+        { .in = { WEFT_SHAPE(1, 9, 1) }, .attrs = &(const fold_attrs) { { { 3, 3 }, { 1, 1 }, { 1, 1 }, { 0 } }, { 3, 3 } } },
+        { .in = { WEFT_SHAPE(2, 27, 35) }, .attrs = &(const fold_attrs) { { { 3, 3 }, { 1, 1 }, { 1, 1 }, { 1, 1, 1, 1 } }, { 7, 5 } } },
+        { .in = { WEFT_SHAPE(2, 40, 16) }, .attrs = &(const fold_attrs) { { { 4, 2 }, { 2, 3 }, { 1, 2 }, { 1, 0, 2, 3 } }, { 8, 9 } } },
+        { .in = { WEFT_SHAPE(1, 12, 20), WEFT_SHAPE(1, 1, 6, 5) }, .attrs = &(const fold_attrs) { { { 2, 2 }, { 1, 1 }, { 1, 1 }, { 0 } }, { 1, 1 } } },
         { 0 }
     },
 };

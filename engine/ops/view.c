@@ -88,7 +88,7 @@ static const weft_op squeeze = {
     .attrs = (const weft_attr[]) { WEFT_ATTR(axes_attrs, axes, LIST, .doc = "negative from the end; empty: every dimension of size 1"), { 0 } },
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(2, 1, 5, 1) } },
-        { .in = { WEFT_SHAPE(2, 1, 5, 1) }, .attrs = &(axes_attrs) { WEFT_LIST(-1) } },
+        { .in = { WEFT_SHAPE(2, 1, 5, 1) }, .attrs = &(const axes_attrs) { WEFT_LIST(-1) } },
         { .in = { WEFT_SHAPE(1, 1) } },
         { 0 }
     },
@@ -99,8 +99,8 @@ static const weft_op unsqueeze = {
     .attr_bytes = sizeof(axes_attrs),
     .attrs = (const weft_attr[]) { WEFT_ATTR(axes_attrs, axes, LIST, .doc = "of y; negative from the end"), { 0 } },
     .cases = (const weft_case[]) {
-        { .in = { WEFT_SHAPE(3, 5) }, .attrs = &(axes_attrs) { WEFT_LIST(0, -1) } },
-        { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(axes_attrs) { WEFT_LIST(2) } },
+        { .in = { WEFT_SHAPE(3, 5) }, .attrs = &(const axes_attrs) { WEFT_LIST(0, -1) } },
+        { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(const axes_attrs) { WEFT_LIST(2) } },
         { 0 }
     },
 };
@@ -114,8 +114,8 @@ static const weft_op flatten = {
         { 0 }
     },
     .cases = (const weft_case[]) {
-        { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(flatten_attrs) { 1, -1 } },
-        { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(flatten_attrs) { 0, 2 } },
+        { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(const flatten_attrs) { 1, -1 } },
+        { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(const flatten_attrs) { 0, 2 } },
         { 0 }
     },
 };
