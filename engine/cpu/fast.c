@@ -3,7 +3,8 @@
 #include "cpu/fast.h"
 #include <string.h>
 
-extern const weft_cpu_fast weft_cpu_fast_conv2d, weft_cpu_fast_conv_transpose2d, weft_cpu_fast_matmul, weft_cpu_fast_linear;
+extern const weft_cpu_fast weft_cpu_fast_conv2d, weft_cpu_fast_conv_transpose2d, weft_cpu_fast_matmul, weft_cpu_fast_linear,
+    weft_cpu_fast_lstm;
 
 static const weft_cpu_fast *const table[] = {
 #ifdef WEFT_DNNL
@@ -11,6 +12,7 @@ static const weft_cpu_fast *const table[] = {
     &weft_cpu_fast_conv_transpose2d,
     &weft_cpu_fast_matmul,
     &weft_cpu_fast_linear,
+    &weft_cpu_fast_lstm,
 #endif
     NULL
 };

@@ -3,20 +3,22 @@
 // x: [n, t, i] (or [t, n, i]), w_ih: [dirs, 4 h, i], w_hh: [dirs, 4 h, h], b: [dirs, 8 h], h0 and c0: [dirs, n, h].
 #include "ops/gemm.h"
 #include "ops/loop.h"
+#include "ops/lstm.h"
 #include "params/lstm_step.h"
 #include <math.h>
 
-typedef struct lstm_attrs { int32_t direction, time_first; } lstm_attrs;
-enum { FORWARD, REVERSE, BIDIRECTIONAL };
-enum { X, W_IH, W_HH, B, H0, C0 };
-enum { Y, HN, CN };
+enum { FORWARD = WEFT_LSTM_FORWARD, REVERSE = WEFT_LSTM_REVERSE, BIDIRECTIONAL = WEFT_LSTM_BIDIRECTIONAL };
+enum { X = WEFT_LSTM_X, W_IH = WEFT_LSTM_W_IH, W_HH = WEFT_LSTM_W_HH, B = WEFT_LSTM_B, H0 = WEFT_LSTM_H0, C0 = WEFT_LSTM_C0 };
+enum { Y = WEFT_LSTM_Y, HN = WEFT_LSTM_HN, CN = WEFT_LSTM_CN };
 
-typedef struct sizes { int64_t n, t, in, h, dirs, x_n, x_t, y_n, y_t; } sizes; // x_n: from one sequence to the next, in rows
-static sizes sizes_of(const weft_node *node)
+weft_lstm_sizes weft_lstm_sizes_of(const weft_node *node)
 {
-    const lstm_attrs *at = node->attrs;
+    const weft_lstm_attrs *at = node->attrs;
     const int64_t *x = node->in_shape[X].dim;
-    sizes s = { x[at->time_first ? 1 : 0], x[at->time_first ? 0 : 1], x[2], node->in_shape[W_HH].dim[2], at->direction == BIDIRECTIONAL ? 2 : 1, 0, 0, 0, 0 };
+    weft_lstm_sizes s = {
+        .n = x[at->time_first ? 1 : 0], .t = x[at->time_first ? 0 : 1], .in = x[2], .h = node->in_shape[W_HH].dim[2],
+        .dirs = at->direction == BIDIRECTIONAL ? 2 : 1,
+    };
     s.x_n = at->time_first ? 1 : s.t, s.x_t = at->time_first ? s.n : 1;
     s.y_n = s.x_n * s.dirs * s.h, s.y_t = s.x_t * s.dirs * s.h;
     return s;
@@ -33,9 +35,9 @@ static weft_result want(const weft_node *n, int i, const char *what, int rank, c
 
 static weft_result lstm_infer(weft_node *n)
 {
-    const lstm_attrs *at = n->attrs;
+    const weft_lstm_attrs *at = n->attrs;
     if (n->in_shape[X].rank != 3 || n->in_shape[W_HH].rank != 3) return weft_node_fail(n, "x and w_hh must have 3 dimensions");
-    const sizes s = sizes_of(n);
+    const weft_lstm_sizes s = weft_lstm_sizes_of(n);
     WEFT_TRY(want(n, W_IH, "w_ih", 3, (int64_t[]) { s.dirs, 4 * s.h, s.in }));
     WEFT_TRY(want(n, W_HH, "w_hh", 3, (int64_t[]) { s.dirs, 4 * s.h, s.h }));
     WEFT_TRY(want(n, B, "b", 2, (int64_t[]) { s.dirs, 8 * s.h }));
@@ -48,7 +50,7 @@ static weft_result lstm_infer(weft_node *n)
 
 static int64_t lstm_items(const weft_node *n)
 {
-    const sizes s = sizes_of(n);
+    const weft_lstm_sizes s = weft_lstm_sizes_of(n);
     return s.dirs * s.n;
 }
 
@@ -62,8 +64,8 @@ static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
 
 static void lstm_cpu(const weft_node *node, const weft_cpu_args *arg)
 {
-    const lstm_attrs *at = node->attrs;
-    const sizes s = sizes_of(node);
+    const weft_lstm_attrs *at = node->attrs;
+    const weft_lstm_sizes s = weft_lstm_sizes_of(node);
     for (int64_t item = arg->begin; item < arg->end; item++) {
         const int64_t dir = item / s.n, n = item % s.n, h = s.h;
         const bool backwards = at->direction == REVERSE || dir == 1;
@@ -95,8 +97,8 @@ static void lstm_cpu(const weft_node *node, const weft_cpu_args *arg)
 // All of x through w_ih at once; then a dispatch per step of time for what depends on the step before.
 static weft_result lstm_emit(const weft_node *n, weft_emit *e)
 {
-    const lstm_attrs *at = n->attrs;
-    const sizes s = sizes_of(n);
+    const weft_lstm_attrs *at = n->attrs;
+    const weft_lstm_sizes s = weft_lstm_sizes_of(n);
     WEFT_TRY(weft_loop_check(n));
     if (s.dirs * s.n * s.t * 4 * s.h > INT32_MAX) return weft_node_fail(n, "the gates of all steps are more than 2^31 numbers"), WEFT_ERR_UNSUPPORTED;
     const int gates = weft_emit_scratch(e, s.dirs * s.n * s.t * 4 * s.h, WEFT_F32);
@@ -116,8 +118,8 @@ static weft_result lstm_emit(const weft_node *n, weft_emit *e)
         WEFT_TRY(weft_emit_dispatch(e, &(weft_dispatch) {
             .kernel = "lstm_step", .params = &p, .params_bytes = sizeof p, .group = { 32 }, .grid = { 32 * p.h * p.row_tiles * p.dirs },
             .spec = { rows, s.h % 4 == 0, at->direction == REVERSE, weft_has(n, B), weft_has(n, H0), weft_has(n, C0) }, .spec_count = 6,
-            .bind = { WEFT_BIND_OUT(Y), WEFT_BIND_OUT(HN), WEFT_BIND_OUT(CN), WEFT_BIND_SCRATCH(gates, 0), WEFT_BIND_IN(W_HH), WEFT_BIND_IN(B),
-                      WEFT_BIND_IN(H0), WEFT_BIND_IN(C0), WEFT_BIND_SCRATCH(cells, 1) },
+            .bind = { WEFT_BIND_OUT(Y), WEFT_BIND_OUT(HN), WEFT_BIND_OUT(CN), WEFT_BIND_SCRATCH(gates, 0),
+                      WEFT_BIND_IN(W_HH), WEFT_BIND_IN(B), WEFT_BIND_IN(H0), WEFT_BIND_IN(C0), WEFT_BIND_SCRATCH(cells, 1) },
             .bind_count = 9, .flops = 8.0 * (double) (s.dirs * s.n * s.h * s.h),
         }));
     }
@@ -126,7 +128,7 @@ static weft_result lstm_emit(const weft_node *n, weft_emit *e)
 
 static double lstm_flops(const weft_node *n)
 {
-    const sizes s = sizes_of(n);
+    const weft_lstm_sizes s = weft_lstm_sizes_of(n);
     return 8.0 * (double) (s.dirs * s.n * s.t * s.h) * (double) (s.in + s.h);
 }
 
@@ -136,20 +138,20 @@ const weft_op weft_op_lstm = {
            "tanh(g); h = sigmoid(o) tanh(c). y [n, t, dirs h] holds h of every step, the directions side by side; hn and cn [dirs, n, h] are the "
            "last. Several layers are several nodes. Hochreiter and Schmidhuber 1997; gates in PyTorch's order.",
     .out_names = "y hn cn", .in_names = "x w_ih w_hh b? h0? c0?",
-    .attr_bytes = sizeof(lstm_attrs),
+    .attr_bytes = sizeof(weft_lstm_attrs),
     .attrs = (const weft_attr[]) {
-        WEFT_ATTR(lstm_attrs, direction, ENUM, .choices = "forward|reverse|bidirectional", .doc = "of time"),
-        WEFT_ATTR(lstm_attrs, time_first, INT, .min = 0, .max = 1, .doc = "1: x is [t, n, i] and y [t, n, dirs h]"),
+        WEFT_ATTR(weft_lstm_attrs, direction, ENUM, .choices = "forward|reverse|bidirectional", .doc = "of time"),
+        WEFT_ATTR(weft_lstm_attrs, time_first, INT, .min = 0, .max = 1, .doc = "1: x is [t, n, i] and y [t, n, dirs h]"),
         { 0 }
     },
     .infer = lstm_infer, .items = lstm_items, .cpu = lstm_cpu, .emit = lstm_emit, .flops = lstm_flops,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(1, 5, 3), WEFT_SHAPE(1, 28, 3), WEFT_SHAPE(1, 28, 7) } },
-        { .in = { WEFT_SHAPE(2, 7, 12), WEFT_SHAPE(2, 160, 12), WEFT_SHAPE(2, 160, 40), WEFT_SHAPE(2, 320) }, .attrs = &(const lstm_attrs) { BIDIRECTIONAL, 0 } },
+        { .in = { WEFT_SHAPE(2, 7, 12), WEFT_SHAPE(2, 160, 12), WEFT_SHAPE(2, 160, 40), WEFT_SHAPE(2, 320) }, .attrs = &(const weft_lstm_attrs) { BIDIRECTIONAL, 0 } },
         { .in = { WEFT_SHAPE(4, 3, 36), WEFT_SHAPE(1, 132, 36), WEFT_SHAPE(1, 132, 33), WEFT_SHAPE(1, 264), WEFT_SHAPE(1, 3, 33), WEFT_SHAPE(1, 3, 33) },
-          .attrs = &(const lstm_attrs) { REVERSE, 1 } },
+          .attrs = &(const weft_lstm_attrs) { REVERSE, 1 } },
         { .in = { WEFT_SHAPE(5, 2, 4), WEFT_SHAPE(2, 64, 4), WEFT_SHAPE(2, 64, 16), WEFT_SHAPE(2, 128), WEFT_SHAPE(2, 5, 16), WEFT_SHAPE(2, 5, 16) },
-          .attrs = &(const lstm_attrs) { BIDIRECTIONAL, 0 }, .in_count = 6, .absent = 1 << B },
+          .attrs = &(const weft_lstm_attrs) { BIDIRECTIONAL, 0 }, .in_count = 6, .absent = 1 << B },
         { 0 }
     },
     .tolerance = 2e-5,
