@@ -173,6 +173,7 @@ typedef struct weft_case {
     uint32_t integers;               // bit i: input i is I32, drawn from [low, high)
     uint32_t masks;                  // bit i: input i is 0 or 1
     double low, high;                // of uniform inputs; 0, 0: [-1, 1)
+    uint32_t rough;                  // bit i: the gradient by input i is not the limit of differences (rounding)
 } weft_case;
 
 const weft_op *weft_op_find(const char *name); // NULL: none

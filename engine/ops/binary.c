@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Elementwise operators of two values with NumPy's broadcasting: params/binary.def is their whole definition.
+#include "ops/grad.h"
 #include "ops/loop.h"
 #include "params/binary.h"
 #include "ops/formula.h"
@@ -70,6 +71,80 @@ static weft_result binary_emit(const weft_node *n, weft_emit *e)
         .params = &p, .params_bytes = sizeof p, .grid = { p.count },
     });
 }
+
+// --- Gradients. ----------------------------------------------------------------------------------------------
+
+// dy / da and dy / db times dy, before they are summed where an input was stretched. Where min and max are equal, each side
+// receives half (PyTorch). A base of 0 gives its exponent nothing, an exponent of 0 its base.
+static weft_value by_a(const weft_node *n, weft_graph *g, weft_value dy)
+{
+    const weft_value a = n->in[0], b = n->in[1];
+    switch (n->op->index) {
+    case INDEX_mul: return weft_grad_mul(g, dy, b);
+    case INDEX_div: return weft_grad_binary(g, "div", dy, b);
+    case INDEX_pow: {
+        const weft_value slope = weft_grad_mul(g, b, weft_grad_binary(g, "pow", a, weft_grad_shift(g, b, -1)));
+        return weft_grad_where(g, b, weft_grad_mul(g, dy, slope), weft_graph_scalar(g, 0));
+    }
+    case INDEX_atan2: return weft_grad_mul(g, dy, weft_grad_binary(g, "div", b, weft_grad_add(g, weft_grad_mul(g, a, a), weft_grad_mul(g, b, b))));
+    case INDEX_min:
+    case INDEX_max: {
+        const bool most = n->op->index == INDEX_max;
+        const weft_value twice = weft_grad_add(g, weft_grad_binary(g, most ? "greater" : "less", a, b),
+                                               weft_grad_binary(g, most ? "greater_equal" : "less_equal", a, b));
+        return weft_grad_mul(g, dy, weft_grad_scale(g, twice, 0.5));
+    }
+    default: return dy; // add, sub, mod
+    }
+}
+
+static weft_value by_b(const weft_node *n, weft_graph *g, weft_value dy)
+{
+    const weft_value a = n->in[0], b = n->in[1], y = n->out[0];
+    switch (n->op->index) {
+    case INDEX_sub: return weft_grad_unary(g, "neg", dy);
+    case INDEX_mul: return weft_grad_mul(g, dy, a);
+    case INDEX_div: return weft_grad_unary(g, "neg", weft_grad_mul(g, dy, weft_grad_binary(g, "div", y, b)));
+    case INDEX_mod: return weft_grad_mul(g, dy, weft_grad_binary(g, "div", weft_grad_binary(g, "sub", y, a), b));
+    case INDEX_pow: {
+        const weft_value one = weft_graph_scalar(g, 1); // whose logarithm is 0
+        return weft_grad_mul(g, dy, weft_grad_mul(g, y, weft_grad_unary(g, "log", weft_grad_where(g, a, a, one))));
+    }
+    case INDEX_atan2: {
+        const weft_value part = weft_grad_binary(g, "div", a, weft_grad_add(g, weft_grad_mul(g, a, a), weft_grad_mul(g, b, b)));
+        return weft_grad_unary(g, "neg", weft_grad_mul(g, dy, part));
+    }
+    case INDEX_min:
+    case INDEX_max: return weft_grad_binary(g, "sub", dy, by_a(n, g, dy));
+    default: return dy; // add
+    }
+}
+
+static weft_result binary_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    if (want[0]) dx[0] = weft_grad_unstretch(g, by_a(n, g, dy[0]), n->in_shape[0]);
+    if (want[1]) dx[1] = weft_grad_unstretch(g, by_b(n, g, dy[0]), n->in_shape[1]);
+    return WEFT_OK;
+}
+
+static weft_result slope_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    const weft_shape s = operand(n, 1);
+    const weft_value x = n->in[0], zero = weft_graph_scalar(g, 0), slope = weft_grad_reshape(g, n->in[1], s);
+    if (want[0]) dx[0] = weft_grad_where(g, weft_grad_binary(g, "less", x, zero), weft_grad_mul(g, dy[0], slope), dy[0]);
+    if (want[1]) dx[1] = weft_grad_reshape(g, weft_grad_unstretch(g, weft_grad_mul(g, dy[0], weft_grad_binary(g, "min", x, zero)), s), n->in_shape[1]);
+    return WEFT_OK;
+}
+
+#define GRAD_REAL .grad = binary_grad
+#define GRAD_POSITIVE .grad = binary_grad
+#define GRAD_SAME .grad = binary_grad
+#define GRAD_SLOPE .grad = slope_grad
+#define GRAD_TRUTH .grad = NULL
+#define FLAGS_TRUTH WEFT_OP_STEP
+enum { FLAGS_REAL, FLAGS_POSITIVE = 0, FLAGS_SAME = 0, FLAGS_SLOPE = 0 };
+
+// --- The truth. ----------------------------------------------------------------------------------------------
 
 // One way to compute y, for a type of the inputs and one of the output. Lines whose inputs are packed get a loop that
 // the compiler can widen; the others take steps, 0 where an input is stretched.
@@ -152,7 +227,7 @@ static weft_result binary_emit(const weft_node *n, weft_emit *e)
     static void name_##_cpu(const weft_node *n, const weft_cpu_args *arg) { CALL_##kind(name_); } \
     const weft_op weft_op_##name_ = {                                                             \
         .name = #name_, .doc = "y = " doc_ ". With NumPy's broadcasting.", .out_names = "y", .in_names = NAMES_##kind, \
-        .flags = WEFT_OP_STRIDED,                                                                 \
+        .flags = WEFT_OP_STRIDED | FLAGS_##kind, GRAD_##kind,                                     \
         .infer = binary_infer, .items = binary_items, .cpu = name_##_cpu, .emit = binary_emit,    \
         .cases = CASES_##kind, .index = INDEX_##name_,                                            \
     };

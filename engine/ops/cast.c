@@ -56,6 +56,14 @@ static weft_result cast_emit(const weft_node *n, weft_emit *e)
     });
 }
 
+// Rounding to half precision lets gradients through as they are, as PyTorch does.
+static weft_result cast_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    (void) n, (void) g;
+    if (want[0]) dx[0] = dy[0];
+    return WEFT_OK;
+}
+
 const weft_op weft_op_cast = {
     .name = "cast",
     .doc = "y = x as another type. From f32 to i32: towards zero, limited to -2^31..2^31 - 1, NaN becomes 0. To f16: rounded\n"
@@ -63,15 +71,15 @@ const weft_op weft_op_cast = {
     .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED,
     .attr_bytes = sizeof(cast_attrs),
     .attrs = (const weft_attr[]) { WEFT_ATTR(cast_attrs, to, ENUM, .choices = "f32|i32|f16", .doc = "the type"), { 0 } },
-    .infer = cast_infer, .items = weft_copy_items, .cpu = cast_cpu, .emit = cast_emit,
+    .infer = cast_infer, .items = weft_copy_items, .cpu = cast_cpu, .emit = cast_emit, .grad = cast_grad,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(65) }, .attrs = &(const cast_attrs) { TO_F32 } },
         { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(const cast_attrs) { TO_F32 }, .integers = 1, .low = -900, .high = 900 },
         { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(const cast_attrs) { TO_I32 }, .low = -50, .high = 50 },
         { .in = { WEFT_SHAPE(127) }, .attrs = &(const cast_attrs) { TO_I32 }, .low = -1e10, .high = 1e10 },
         { .in = { WEFT_SHAPE(65) }, .attrs = &(const cast_attrs) { TO_I32 }, .integers = 1, .low = -900, .high = 900 },
-        { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(const cast_attrs) { TO_F16 }, .low = -9, .high = 9 },
-        { .in = { WEFT_SHAPE(129) }, .attrs = &(const cast_attrs) { TO_F16 }, .low = -1e-5, .high = 1e-5 },
+        { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(const cast_attrs) { TO_F16 }, .low = -9, .high = 9, .rough = 1 },
+        { .in = { WEFT_SHAPE(129) }, .attrs = &(const cast_attrs) { TO_F16 }, .low = -1e-5, .high = 1e-5, .rough = 1 },
         { .in = { WEFT_SHAPE(63) }, .attrs = &(const cast_attrs) { TO_F16 }, .integers = 1, .low = -9000, .high = 9000 },
         { 0 }
     },

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Tensors one after the other along an axis that they have, or (stack) along a new one.
 #include "ops/copy.h"
+#include "ops/grad.h"
 
 typedef struct concat_attrs { int32_t axis; } concat_attrs;
 
@@ -73,10 +74,27 @@ static bool stack_box(const weft_node *n, int k, weft_box *box)
 WEFT_COPY_FUNCTIONS(concat)
 WEFT_COPY_FUNCTIONS(stack)
 
+static weft_result concat_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    const int axis = weft_axis(n, ((const concat_attrs *) n->attrs)->axis, n->out_shape[0].rank);
+    int64_t first = 0;
+    for (int i = 0; i < n->in_count; first += n->in_shape[i++].dim[axis])
+        if (want[i]) dx[i] = weft_grad_slice(g, dy[0], axis, first, first + n->in_shape[i].dim[axis]);
+    return WEFT_OK;
+}
+
+static weft_result stack_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    const int axis = weft_axis(n, ((const concat_attrs *) n->attrs)->axis, n->out_shape[0].rank);
+    for (int i = 0; i < n->in_count; i++)
+        if (want[i]) dx[i] = weft_grad_reshape(g, weft_grad_slice(g, dy[0], axis, i, i + 1), n->in_shape[i]);
+    return WEFT_OK;
+}
+
 static const weft_op concat = {
     .name = "concat",
     .doc = "y = the inputs one after the other along `axis`. As numpy.concatenate and ONNX Concat.",
-    .out_names = "y", .in_names = "x...", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(concat),
+    .out_names = "y", .in_names = "x...", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(concat), .grad = concat_grad,
     .attr_bytes = sizeof(concat_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_ATTR(concat_attrs, axis, INT, .def = 1, .min = -WEFT_MAX_RANK, .max = WEFT_MAX_RANK - 1, .doc = "negative from the end"),
@@ -96,7 +114,7 @@ static const weft_op concat = {
 static const weft_op stack = {
     .name = "stack",
     .doc = "y = the inputs, all of one shape, side by side along a new dimension `axis`. As numpy.stack.",
-    .out_names = "y", .in_names = "x...", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(stack),
+    .out_names = "y", .in_names = "x...", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(stack), .grad = stack_grad,
     .attr_bytes = sizeof(concat_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_ATTR(concat_attrs, axis, INT, .min = -WEFT_MAX_RANK, .max = WEFT_MAX_RANK - 1, .doc = "of the new dimension; negative from the end"),

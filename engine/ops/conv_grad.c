@@ -35,15 +35,7 @@ static weft_value by_channel(weft_graph *g, weft_value v, int64_t groups)
 // v[:, :, :h, :w]
 static weft_value crop(weft_graph *g, weft_value v, int64_t h, int64_t w)
 {
-    const weft_op *slice = weft_op_find("slice");
-    _Alignas(16) unsigned char at[WEFT_MAX_ATTR_BYTES] = { 0 };
-    if (v < 0 || (g->values[v].shape.dim[2] == h && g->values[v].shape.dim[3] == w)) return v;
-    if (!slice) return weft_graph_fail(g, WEFT_ERR_UNSUPPORTED), -1;
-    weft_attr_defaults(slice, at);
-    weft_graph_fail(g, weft_attr_set(slice, at, "starts", NULL, (const double[]) { 0, 0 }, 2));
-    weft_graph_fail(g, weft_attr_set(slice, at, "ends", NULL, (const double[]) { (double) h, (double) w }, 2));
-    weft_graph_fail(g, weft_attr_set(slice, at, "axes", NULL, (const double[]) { 2, 3 }, 2));
-    return weft_graph_op(g, slice, &v, 1, at);
+    return weft_grad_slice(g, weft_grad_slice(g, v, 2, 0, h), 3, 0, w);
 }
 
 // dw[o, i, ky, kx] = sum over n and positions of small[n, o, y, x] big[n, i, y stride + ky dilation - pad, ...]: a convolution of
@@ -89,31 +81,11 @@ weft_result weft_conv_transpose2d_grad(const weft_node *n, weft_graph *g, const 
     return WEFT_OK;
 }
 
-// Half `which` of the channels.
-static weft_value half(weft_graph *g, weft_value v, int which)
-{
-    const weft_op *slice = weft_op_find("slice");
-    _Alignas(16) unsigned char at[WEFT_MAX_ATTR_BYTES] = { 0 };
-    if (v < 0 || !slice) return -1;
-    const double c = (double) g->values[v].shape.dim[1] / 2;
-    weft_attr_defaults(slice, at);
-    weft_graph_fail(g, weft_attr_set(slice, at, "starts", NULL, &(const double) { which * c }, 1));
-    weft_graph_fail(g, weft_attr_set(slice, at, "ends", NULL, &(const double) { (which + 1) * c }, 1));
-    weft_graph_fail(g, weft_attr_set(slice, at, "axes", NULL, &(const double) { 1 }, 1));
-    return weft_graph_op(g, slice, &v, 1, at);
-}
-
 static weft_value padded(weft_graph *g, weft_value x, const weft_conv_attrs *at)
 {
     static const char *const modes[] = { "constant", "reflect", "replicate", "circular" };
-    const weft_op *pad = weft_op_find("pad");
-    _Alignas(16) unsigned char p[WEFT_MAX_ATTR_BYTES] = { 0 };
-    if (!pad) return -1;
-    weft_attr_defaults(pad, p);
-    weft_graph_fail(g, weft_attr_set(pad, p, "before", NULL, (const double[]) { 0, 0, at->pads[0], at->pads[1] }, 4));
-    weft_graph_fail(g, weft_attr_set(pad, p, "after", NULL, (const double[]) { 0, 0, at->pads[2], at->pads[3] }, 4));
-    weft_graph_fail(g, weft_attr_set(pad, p, "mode", modes[at->pad_mode], NULL, 0));
-    return weft_graph_op(g, pad, &x, 1, p);
+    return weft_grad_call(g, "pad", WEFT_V(x), WEFT_WITH({ "before", NULL, 2, { at->pads[0], at->pads[1] } },
+                                                         { "after", NULL, 2, { at->pads[2], at->pads[3] } }, { "mode", modes[at->pad_mode] }));
 }
 
 // pad, convolution, residual, activation, gate: one row each.
@@ -131,8 +103,9 @@ weft_result weft_conv_unfuse(const weft_node *n, weft_graph *g, weft_value *out)
         memset(plain.pads, 0, sizeof plain.pads);
     }
     weft_value v = weft_graph_op(g, n->op, (const weft_value[]) { x, n->in[1], weft_has(n, 2) ? n->in[2] : -1 }, 3, &plain);
-    weft_value gate = at->gate ? weft_grad_unary(g, "sigmoid", half(g, v, 1)) : -1;
-    if (at->gate) v = half(g, v, 0);
+    const int64_t half = n->out_shape[0].dim[1];
+    const weft_value gate = at->gate ? weft_grad_unary(g, "sigmoid", weft_grad_slice(g, v, 1, half, 2 * half)) : -1;
+    if (at->gate) v = weft_grad_slice(g, v, 1, 0, half);
     if (r && at->residual == WEFT_RESIDUAL_BEFORE) v = weft_grad_binary(g, "add", v, n->in[3]);
     if (at->act) v = weft_graph_call(g, weft_activation_row(at->act), WEFT_V(v), (const float[]) { at->a, at->b });
     if (at->gate) v = weft_grad_binary(g, "mul", v, gate);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "ops/copy.h"
+#include "ops/grad.h"
 #include "ops/loop.h"
 #include "params/copy.h"
 #include <string.h>
@@ -92,4 +93,10 @@ void weft_same_cpu(const weft_node *n, const weft_cpu_args *a)
 {
     const size_t size = element_bytes(n, 0);
     memcpy((char *) a->out[0] + (size_t) a->begin * size, (const char *) a->in[0] + (size_t) a->begin * size, (size_t) (a->end - a->begin) * size);
+}
+
+weft_result weft_same_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    if (want[0]) dx[0] = weft_grad_reshape(g, dy[0], n->in_shape[0]);
+    return WEFT_OK;
 }

@@ -39,3 +39,4 @@ int weft_axis(const weft_node *n, int64_t axis, int rank);
 
 // Row functions for rows of class WEFT_OP_ALIAS: the elements stay where they are.
 void weft_same_cpu(const weft_node *n, const weft_cpu_args *a);
+weft_result weft_same_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx);

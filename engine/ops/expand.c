@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A tensor repeated along dimensions of size 1.
 #include "ops/copy.h"
+#include "ops/grad.h"
 
 typedef struct expand_attrs { weft_list shape; } expand_attrs;
 
@@ -34,11 +35,17 @@ static bool expand_box(const weft_node *n, int k, weft_box *box)
 
 WEFT_COPY_FUNCTIONS(expand)
 
+static weft_result expand_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    if (want[0]) dx[0] = weft_grad_unstretch(g, dy[0], n->in_shape[0]);
+    return WEFT_OK;
+}
+
 const weft_op weft_op_expand = {
     .name = "expand",
     .doc = "y = x stretched to `shape`, or to the shape of `like`, by NumPy's broadcasting rule: dimensions are aligned at\n"
            "the end, those of size 1 are repeated. As ONNX Expand: where x is larger than the shape asked for, it stays.",
-    .out_names = "y", .in_names = "x like?", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(expand),
+    .out_names = "y", .in_names = "x like?", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(expand), .grad = expand_grad,
     .attr_bytes = sizeof(expand_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_ATTR(expand_attrs, shape, LIST, .min = -1, .max = 0x1p40, .doc = "the new shape; -1 keeps x's dimension"),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Axes turned round.
 #include "ops/copy.h"
+#include "ops/grad.h"
 
 typedef struct flip_attrs { weft_list axes; } flip_attrs;
 
@@ -35,10 +36,16 @@ static bool flip_box(const weft_node *n, int k, weft_box *box)
 
 WEFT_COPY_FUNCTIONS(flip)
 
+static weft_result flip_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    if (want[0]) dx[0] = weft_graph_op(g, n->op, dy, 1, n->attrs);
+    return WEFT_OK;
+}
+
 const weft_op weft_op_flip = {
     .name = "flip",
     .doc = "y[.., i, ..] = x[.., size - 1 - i, ..] along each of axes. As numpy.flip.",
-    .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(flip),
+    .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(flip), .grad = flip_grad,
     .attr_bytes = sizeof(flip_attrs),
     .attrs = (const weft_attr[]) { WEFT_ATTR(flip_attrs, axes, LIST, .doc = "negative from the end"), { 0 } },
     .cases = (const weft_case[]) {

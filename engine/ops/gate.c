@@ -2,6 +2,7 @@
 // The gate of a gated convolution (Yu et al. 2019), for where it is not part of the convolution itself.
 #include "ops/activation.h"
 #include "ops/loop.h"
+#include "ops/grad.h"
 #include "params/gate.h"
 #include <math.h>
 
@@ -48,6 +49,16 @@ static weft_result gate_emit(const weft_node *n, weft_emit *e)
 
 static double gate_flops(const weft_node *n) { return 4.0 * (double) weft_shape_count(n->out_shape[0]); }
 
+static weft_result gate_unfuse(const weft_node *n, weft_graph *g, weft_value *out)
+{
+    const weft_activation *at = n->attrs;
+    const int64_t half = n->out_shape[0].dim[1];
+    weft_value first = weft_grad_slice(g, n->in[0], 1, 0, half);
+    if (at->act) first = weft_graph_call(g, weft_activation_row(at->act), WEFT_V(first), (const float[]) { at->a, at->b });
+    *out = weft_grad_mul(g, first, weft_grad_unary(g, "sigmoid", weft_grad_slice(g, n->in[0], 1, half, 2 * half)));
+    return weft_graph_status(g);
+}
+
 const weft_op weft_op_gate = {
     .name = "gate",
     .doc = "y = act(x[:, :c]) sigmoid(x[:, c:]), c being half of x's channels. Yu et al. 2019, Free-Form Image Inpainting with Gated Convolution.",
@@ -59,7 +70,7 @@ const weft_op weft_op_gate = {
         WEFT_ATTR(weft_activation, b, FLOAT, .doc = "second parameter of the activation"),
         { 0 }
     },
-    .infer = gate_infer, .items = gate_items, .cpu = gate_cpu, .emit = gate_emit, .flops = gate_flops,
+    .infer = gate_infer, .items = gate_items, .cpu = gate_cpu, .emit = gate_emit, .flops = gate_flops, .unfuse = gate_unfuse,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(2, 6, 5, 7) }, .attrs = &(const weft_activation) { 3, 1, 0 }, .low = -3, .high = 3 },
         { .in = { WEFT_SHAPE(1, 10, 13, 1) }, .attrs = &(const weft_activation) { 2, 0.2f, 0 }, .low = -3, .high = 3 },

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Elements added around a tensor, or taken away from its edges.
 #include "ops/copy.h"
+#include "ops/grad.h"
 #include "ops/loop.h"
 #include "ops/padding.h"
 #include "params/pad.h"
@@ -98,6 +99,48 @@ static weft_result pad_emit(const weft_node *n, weft_emit *e)
     });
 }
 
+// Elements begin..end of dy along an axis, summed if they are all one element of x, put where that lies in x: from `at` on.
+static weft_value fold_back(weft_graph *g, weft_value dy, int axis, int64_t begin, int64_t end, bool turned, int64_t at, int64_t count, int64_t size)
+{
+    weft_value v = weft_grad_slice(g, dy, axis, begin, end);
+    if (turned) v = weft_grad_call(g, "flip", WEFT_V(v), WEFT_WITH({ "axes", NULL, 1, { axis } }));
+    if (count < end - begin) v = weft_grad_reduce(g, "sum", v, 1u << axis);
+    return weft_grad_pad(g, v, axis, at, size - at - count);
+}
+
+// Stretches of dy along which the position in x runs forwards, backwards or stays are added up, one axis at a time.
+static weft_value along_axis(const weft_node *n, weft_graph *g, weft_value dy, int axis)
+{
+    const pad_attrs *at = n->attrs;
+    const int rank = n->in_shape[0].rank;
+    const int64_t size = n->in_shape[0].dim[axis], padded = n->out_shape[0].dim[axis];
+    const int64_t before = amount(&at->before, axis, rank), after = amount(&at->after, axis, rank);
+    if (before == 0 && after == 0) return dy;
+    if (at->mode == WEFT_PAD_ZERO) return weft_grad_pad(g, dy, axis, -before, -after);
+    weft_value sum = -1;
+    for (int64_t begin = 0, end; begin < padded; begin = end) {
+        const int64_t first = weft_pad_at(at->mode, begin - before, size);
+        int64_t step = 0;
+        for (end = begin + 1; end < padded; end++) {
+            const int64_t here = weft_pad_at(at->mode, end - before, size) - weft_pad_at(at->mode, end - 1 - before, size);
+            if (end == begin + 1) step = here;
+            if (here != step || here > 1 || here < -1) break;
+        }
+        if (end == begin + 1) step = 1;
+        const int64_t count = step ? end - begin : 1;
+        const weft_value part = fold_back(g, dy, axis, begin, end, step < 0, step < 0 ? first - count + 1 : first, count, size);
+        sum = sum < 0 ? part : weft_grad_add(g, sum, part);
+    }
+    return sum;
+}
+
+static weft_result pad_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    dx[0] = want[0] ? dy[0] : -1;
+    for (int d = 0; want[0] && d < n->in_shape[0].rank; d++) dx[0] = along_axis(n, g, dx[0], d);
+    return WEFT_OK;
+}
+
 #define LIST(...) WEFT_LIST(__VA_ARGS__)
 const weft_op weft_op_pad = {
     .name = "pad",
@@ -114,7 +157,7 @@ const weft_op weft_op_pad = {
         WEFT_ATTR(pad_attrs, value, FLOAT, .doc = "of `constant`"),
         { 0 }
     },
-    .infer = pad_infer, .items = pad_items, .cpu = pad_cpu, .emit = pad_emit,
+    .infer = pad_infer, .items = pad_items, .cpu = pad_cpu, .emit = pad_emit, .grad = pad_grad,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(61) }, .attrs = &(const pad_attrs) { LIST(3), LIST(1), 0, 2.5f } },
         { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(const pad_attrs) { LIST(1, 2), LIST(3, 0), 0, 0 } },

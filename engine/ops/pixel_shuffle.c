@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Groups of channels become blocks of pixels, and back.
 #include "ops/copy.h"
+#include "ops/grad.h"
 #include <string.h>
 
 enum { CRD, DCR };
@@ -75,6 +76,18 @@ static bool unshuffle_box(const weft_node *n, int k, weft_box *box)
 WEFT_COPY_FUNCTIONS(shuffle)
 WEFT_COPY_FUNCTIONS(unshuffle)
 
+static weft_result shuffle_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    if (want[0]) dx[0] = weft_graph_call(g, "pixel_unshuffle", WEFT_V(dy[0]), n->attrs);
+    return WEFT_OK;
+}
+
+static weft_result unshuffle_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    if (want[0]) dx[0] = weft_graph_call(g, "pixel_shuffle", WEFT_V(dy[0]), n->attrs);
+    return WEFT_OK;
+}
+
 static const weft_attr shuffle_table[] = {
     WEFT_ATTR(shuffle_attrs, factor, INT, .def = 2, .min = 1, .max = 256, .doc = "side of a block of pixels"),
     WEFT_ATTR(shuffle_attrs, mode, ENUM, .choices = "crd|dcr", .doc = "the block's place inside the channel number: after the channel (PyTorch) or before it"),
@@ -86,7 +99,7 @@ static const weft_op pixel_shuffle = {
     .doc = "y[n, c, h r + ry, w r + rx] = x[n, (c r + ry) r + rx, h, w] (crd: PyTorch's PixelShuffle), or\n"
            "x[n, (ry r + rx) C + c, h, w] (dcr: ONNX DepthToSpace's default, TensorFlow), where C is y's channels.\n"
            "Shi et al., Real-time single image and video super-resolution using sub-pixel convolution (2016).",
-    .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(shuffle),
+    .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(shuffle), .grad = shuffle_grad,
     .attr_bytes = sizeof(shuffle_attrs), .attrs = shuffle_table,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(1, 4, 1, 1) }, .attrs = &(const shuffle_attrs) { 2, CRD } },
@@ -101,7 +114,7 @@ static const weft_op pixel_unshuffle = {
     .name = "pixel_unshuffle",
     .doc = "The inverse of pixel_shuffle: y[n, (c r + ry) r + rx, h, w] = x[n, c, h r + ry, w r + rx] (crd: PyTorch), or\n"
            "y[n, (ry r + rx) C + c, h, w] (dcr: ONNX SpaceToDepth), where C is x's channels.",
-    .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(unshuffle),
+    .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(unshuffle), .grad = unshuffle_grad,
     .attr_bytes = sizeof(shuffle_attrs), .attrs = shuffle_table,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(2, 3, 10, 14) }, .attrs = &(const shuffle_attrs) { 2, CRD } },

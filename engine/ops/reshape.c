@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The same numbers under another shape: no kernel, no copy.
-#include "graph/op.h"
+#include "ops/copy.h"
 
 typedef struct reshape_attrs { weft_list shape; } reshape_attrs;
 
@@ -45,7 +45,7 @@ const weft_op weft_op_reshape = {
     .out_names = "y", .in_names = "x", .flags = WEFT_OP_ALIAS,
     .attr_bytes = sizeof(reshape_attrs),
     .attrs = (const weft_attr[]) { WEFT_ATTR(reshape_attrs, shape, LIST, .doc = "the new shape"), { 0 } },
-    .infer = reshape_infer, .items = reshape_items, .cpu = reshape_cpu,
+    .infer = reshape_infer, .items = reshape_items, .cpu = reshape_cpu, .grad = weft_same_grad,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(2, 3, 5, 7) }, .attrs = &(const reshape_attrs) { { 3, { 0, -1, 7 } } } },
         { 0 }

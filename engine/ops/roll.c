@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Elements moved round an axis: what falls off one end comes in at the other.
 #include "ops/copy.h"
+#include "ops/grad.h"
 
 typedef struct roll_attrs { weft_list shifts, axes; } roll_attrs;
 
@@ -49,10 +50,18 @@ static bool roll_box(const weft_node *n, int k, weft_box *box)
 
 WEFT_COPY_FUNCTIONS(roll)
 
+static weft_result roll_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    roll_attrs back = *(const roll_attrs *) n->attrs;
+    for (int i = 0; i < back.shifts.count; i++) back.shifts.at[i] = -(back.shifts.at[i] % n->out_shape[0].dim[weft_axis(n, back.axes.at[i], n->out_shape[0].rank)]);
+    if (want[0]) dx[0] = weft_graph_op(g, n->op, dy, 1, &back);
+    return WEFT_OK;
+}
+
 const weft_op weft_op_roll = {
     .name = "roll",
     .doc = "y[.., (i + shift) mod size, ..] = x[.., i, ..] along each of axes. As numpy.roll and torch.roll.",
-    .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(roll),
+    .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(roll), .grad = roll_grad,
     .attr_bytes = sizeof(roll_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_ATTR(roll_attrs, shifts, LIST, .doc = "how far, per axis; negative: towards the front"),

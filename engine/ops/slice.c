@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A part of a tensor: along each named axis every steps-th index from starts to ends.
 #include "ops/copy.h"
+#include "ops/grad.h"
 #include <string.h>
 
 typedef struct slice_attrs { weft_list starts, ends, steps, axes; } slice_attrs;
@@ -73,13 +74,39 @@ static bool slice_box(const weft_node *n, int k, weft_box *box)
 
 WEFT_COPY_FUNCTIONS(slice)
 
+// Along one axis: the elements of dy, backwards for a negative step, with step - 1 zeros after each, where they came from.
+static weft_value put_back(weft_graph *g, weft_value v, int axis, range r, int64_t size)
+{
+    if (v < 0) return -1;
+    const int64_t step = r.step < 0 ? -r.step : r.step, first = r.step < 0 ? r.start + (r.count - 1) * r.step : r.start;
+    weft_shape s = g->values[v].shape;
+    if (r.step < 0) v = weft_grad_call(g, "flip", WEFT_V(v), WEFT_WITH({ "axes", NULL, 1, { axis } }));
+    if (step > 1) {
+        int64_t outer = 1, inner = 1;
+        for (int d = 0; d < s.rank; d++) *(d <= axis ? &outer : &inner) *= s.dim[d];
+        v = weft_grad_pad(g, weft_grad_reshape(g, v, (weft_shape) WEFT_SHAPE(outer, 1, inner)), 1, 0, step - 1);
+        s.dim[axis] *= step;
+        v = weft_grad_reshape(g, v, s);
+    }
+    return weft_grad_pad(g, v, axis, first, size - first - s.dim[axis]);
+}
+
+static weft_result slice_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    range r[WEFT_MAX_RANK];
+    WEFT_TRY(ranges(n, r));
+    dx[0] = want[0] ? dy[0] : -1;
+    for (int d = 0; want[0] && d < n->in_shape[0].rank; d++) dx[0] = put_back(g, dx[0], d, r[d], n->in_shape[0].dim[d]);
+    return WEFT_OK;
+}
+
 #define LIST(...) WEFT_LIST(__VA_ARGS__)
 const weft_op weft_op_slice = {
     .name = "slice",
     .doc = "y = x[starts:ends:steps] along each of axes, as NumPy and ONNX Slice: negative positions count from the end,\n"
            "positions beyond either end are brought back to it, a negative step walks backwards (then an end before the\n"
            "first element, such as -2^31, takes that one in too). An empty result is refused.",
-    .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(slice),
+    .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(slice), .grad = slice_grad,
     .attr_bytes = sizeof(slice_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_ATTR(slice_attrs, starts, LIST, .doc = "first index along each axis"),

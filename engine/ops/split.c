@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A tensor cut along an axis.
 #include "ops/copy.h"
+#include "ops/grad.h"
 
 typedef struct split_attrs { int32_t axis, parts; weft_list sizes; } split_attrs;
 
@@ -44,11 +45,22 @@ static bool split_box(const weft_node *n, int k, weft_box *box)
 
 WEFT_COPY_FUNCTIONS(split)
 
+static weft_result split_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    weft_value *part = weft_arena_new(g->arena, sizeof *part * (size_t) n->out_count);
+    if (!part) return WEFT_ERR_MEMORY;
+    for (int k = 0; k < n->out_count; k++) // what nobody uses receives zeros
+        part[k] = dy[k] >= 0 ? dy[k] : weft_grad_expand(g, weft_graph_scalar(g, 0), n->out_shape[k]);
+    const double axis = ((const split_attrs *) n->attrs)->axis;
+    if (want[0]) dx[0] = weft_grad_call(g, "concat", part, n->out_count, WEFT_WITH({ "axis", NULL, 1, { axis } }));
+    return WEFT_OK;
+}
+
 const weft_op weft_op_split = {
     .name = "split",
     .doc = "The outputs one after the other along `axis` are x: parts of the given sizes, or `parts` parts of the same size\n"
            "(the last may be smaller). As ONNX Split.",
-    .out_names = "y...", .in_names = "x", .flags = WEFT_OP_STRIDED, .outputs = split_outputs, WEFT_COPY_ROW(split),
+    .out_names = "y...", .in_names = "x", .flags = WEFT_OP_STRIDED, .outputs = split_outputs, WEFT_COPY_ROW(split), .grad = split_grad,
     .attr_bytes = sizeof(split_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_ATTR(split_attrs, axis, INT, .def = 1, .min = -WEFT_MAX_RANK, .max = WEFT_MAX_RANK - 1, .doc = "negative from the end"),

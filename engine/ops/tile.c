@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A tensor laid side by side with itself.
 #include "ops/copy.h"
+#include "ops/grad.h"
 
 typedef struct tile_attrs { weft_list repeats; } tile_attrs;
 
@@ -48,11 +49,25 @@ static bool tile_box(const weft_node *n, int k, weft_box *box)
 
 WEFT_COPY_FUNCTIONS(tile)
 
+static weft_result tile_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    weft_shape apart = { 0 }; // repeats and sizes side by side, without those that are 1
+    uint32_t repeats = 0;
+    for (int d = 0; d < n->out_shape[0].rank; d++) {
+        int64_t size, times;
+        dimension(n, d, &size, &times);
+        if (times > 1) repeats |= 1u << apart.rank, apart.dim[apart.rank++] = times;
+        if (size > 1) apart.dim[apart.rank++] = size;
+    }
+    if (want[0]) dx[0] = weft_grad_reshape(g, weft_grad_reduce(g, "sum", weft_grad_reshape(g, dy[0], apart), repeats), n->in_shape[0]);
+    return WEFT_OK;
+}
+
 const weft_op weft_op_tile = {
     .name = "tile",
     .doc = "y = x laid `repeats[d]` times side by side along each dimension d; dimensions and repeats are aligned at the end.\n"
            "As numpy.tile, ONNX Tile and Tensor.repeat of PyTorch.",
-    .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(tile),
+    .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(tile), .grad = tile_grad,
     .attr_bytes = sizeof(tile_attrs),
     .attrs = (const weft_attr[]) { WEFT_ATTR(tile_attrs, repeats, LIST, .min = 1, .max = 0x1p31, .doc = "one number per dimension"), { 0 } },
     .cases = (const weft_case[]) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Dimensions in another order.
 #include "ops/copy.h"
+#include "ops/grad.h"
 
 typedef struct transpose_attrs { weft_list perm; } transpose_attrs;
 
@@ -42,12 +43,20 @@ static bool transpose_box(const weft_node *n, int k, weft_box *box)
 
 WEFT_COPY_FUNCTIONS(transpose)
 
+static weft_result transpose_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    int back[WEFT_MAX_RANK];
+    for (int d = 0; d < n->in_shape[0].rank; d++) back[source(n, d)] = d;
+    if (want[0]) dx[0] = weft_grad_permute(g, dy[0], back);
+    return WEFT_OK;
+}
+
 #define CASE(...) .attrs = &(const transpose_attrs) { WEFT_LIST(__VA_ARGS__) }
 const weft_op weft_op_transpose = {
     .name = "transpose",
     .doc = "y[i[0], i[1], ...] = x with i[d] as its index along dimension perm[d]: dimension d of y is dimension perm[d]\n"
            "of x. As numpy.transpose and ONNX Transpose.",
-    .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(transpose),
+    .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(transpose), .grad = transpose_grad,
     .attr_bytes = sizeof(transpose_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_ATTR(transpose_attrs, perm, LIST, .doc = "x's dimensions in y's order; empty: reversed"),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Windows of an image as columns (im2col), and columns added up into an image again (col2im).
 #include "ops/copy.h"
+#include "ops/grad.h"
 #include "ops/loop.h"
 #include "params/unfold.h"
 #include <string.h>
@@ -120,6 +121,19 @@ static weft_result fold_emit(const weft_node *n, weft_emit *e)
     return emit(n, e, "fold", n->out_shape[0], (weft_layout) n->out_layout[0]);
 }
 
+static weft_result unfold_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    fold_attrs back = { *(const window *) n->attrs, { (int32_t) n->in_shape[0].dim[2], (int32_t) n->in_shape[0].dim[3] } };
+    if (want[0]) dx[0] = weft_graph_call(g, "fold", WEFT_V(dy[0]), &back);
+    return WEFT_OK;
+}
+
+static weft_result fold_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    if (want[0]) dx[0] = weft_graph_call(g, "unfold", WEFT_V(dy[0]), n->attrs);
+    return WEFT_OK;
+}
+
 #define WINDOW_TABLE(struct_) \
     { .name = "kernel", .offset = offsetof(struct_, window.kernel), .type = WEFT_ATTR_INT, .count = 2, .def = 3, .min = 1, .max = 1024, .doc = "size of the window, y and x" }, \
     { .name = "stride", .offset = offsetof(struct_, window.stride), .type = WEFT_ATTR_INT, .count = 2, .def = 1, .min = 1, .max = 4096, .doc = "step of the window" }, \
@@ -132,7 +146,7 @@ static const weft_op unfold = {
            "every window of the image as a column, zeros beyond the edge. As torch.nn.Unfold.",
     .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED,
     .attr_bytes = sizeof(unfold_attrs), .attrs = (const weft_attr[]) { WINDOW_TABLE(unfold_attrs) { 0 } },
-    .infer = unfold_infer, .items = unfold_items, .cpu = unfold_cpu, .emit = unfold_emit,
+    .infer = unfold_infer, .items = unfold_items, .cpu = unfold_cpu, .emit = unfold_emit, .grad = unfold_grad,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(1, 1, 3, 3) }, .attrs = &(const unfold_attrs) { { { 3, 3 }, { 1, 1 }, { 1, 1 }, { 0 } } } },
         { .in = { WEFT_SHAPE(2, 3, 7, 5) }, .attrs = &(const unfold_attrs) { { { 3, 3 }, { 1, 1 }, { 1, 1 }, { 1, 1, 1, 1 } } } },
@@ -154,7 +168,7 @@ static const weft_op fold = {
         WEFT_ATTR(fold_attrs, size, INT, .count = 2, .def = 1, .min = 1, .max = 0x1p20, .doc = "of y: height and width"),
         { 0 }
     },
-    .infer = fold_infer, .items = fold_items, .flops = fold_flops, .cpu = fold_cpu, .emit = fold_emit,
+    .infer = fold_infer, .items = fold_items, .flops = fold_flops, .cpu = fold_cpu, .emit = fold_emit, .grad = fold_grad,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(1, 9, 1) }, .attrs = &(const fold_attrs) { { { 3, 3 }, { 1, 1 }, { 1, 1 }, { 0 } }, { 3, 3 } } },
         { .in = { WEFT_SHAPE(2, 27, 35) }, .attrs = &(const fold_attrs) { { { 3, 3 }, { 1, 1 }, { 1, 1 }, { 1, 1, 1, 1 } }, { 7, 5 } } },

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // One of two values, by a condition.
+#include "ops/grad.h"
 #include "ops/loop.h"
 #include "params/where.h"
 #include <string.h>
@@ -48,12 +49,20 @@ static weft_result where_emit(const weft_node *n, weft_emit *e)
     });
 }
 
+static weft_result where_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    const weft_value zero = weft_graph_scalar(g, 0);
+    if (want[1]) dx[1] = weft_grad_unstretch(g, weft_grad_where(g, n->in[0], dy[0], zero), n->in_shape[1]);
+    if (want[2]) dx[2] = weft_grad_unstretch(g, weft_grad_where(g, n->in[0], zero, dy[0]), n->in_shape[2]);
+    return WEFT_OK;
+}
+
 const weft_op weft_op_where = {
     .name = "where",
     .doc = "y = a where cond is not 0, else b. All three are stretched by NumPy's broadcasting; a and b are both f32 or\n"
            "both integers. As numpy.where.",
     .out_names = "y", .in_names = "cond a b", .flags = WEFT_OP_STRIDED,
-    .infer = where_infer, .items = where_items, .cpu = where_cpu, .emit = where_emit,
+    .infer = where_infer, .items = where_items, .cpu = where_cpu, .emit = where_emit, .grad = where_grad,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(65), WEFT_SHAPE(65), WEFT_SHAPE(65) }, .masks = 1 },
         { .in = { WEFT_SHAPE(2, 1, 7, 5), WEFT_SHAPE(2, 3, 7, 5), WEFT_SHAPE(1) }, .masks = 1 },

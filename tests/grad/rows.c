@@ -91,7 +91,7 @@ static int try_case(trial *t, const weft_op *op, const weft_case *c)
         if (c->absent >> i & 1) continue;
         const bool integer = c->integers >> i & 1;
         in[i] = weft_graph_input(&t->forward, name, integer ? WEFT_I32 : WEFT_F32, c->in[i]);
-        if (!integer && !(c->masks >> i & 1)) wrt[wrt_count] = in[i], wrt_port[wrt_count++] = ports;
+        if (!integer && !((c->masks | c->rough) >> i & 1)) wrt[wrt_count] = in[i], wrt_port[wrt_count++] = ports;
         t->in[ports++] = numbers(t, c->in[i], c, i);
     }
     const weft_value y = weft_graph_op(&t->forward, op, in, count, c->attrs);
