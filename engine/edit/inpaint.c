@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define SMALL_FLOPS 1e11 // a second or two on a processor
 enum { CONTEXT_WIDE = 128, CONTEXT_LEAST = 32, DEFAULT_RADIUS = 4, STEP = 32, FLAT_PIXELS = 16, MAX_OUTPUTS = 16 };
 
 struct weft_inpainter {
@@ -307,6 +308,27 @@ static weft_result fill_whole(weft_inpainter *p, struct job *j)
     return fill_window(p, j, (weft_window) { 0, 0, j->photo->info.width, j->photo->info.height }, true);
 }
 
+// Whether the whole picture costs more than it should: attention over all of it grows with the square of its size.
+// Measured against the model's own size, because a model is slow or fast everywhere.
+static bool is_too_slow(const weft_inpainter *p, const weft_image_info *i)
+{
+    const weft_convention *is = &p->is;
+    int64_t w, h;
+    weft_model_facts preset, whole;
+    model_size(is, (weft_window) { 0, 0, i->width, i->height }, true, &w, &h);
+    const weft_port_shape shapes[] = { { is->image, WEFT_SHAPE(1, input_channels(is), h, w) }, { is->mask, WEFT_SHAPE(1, is->mask_channels, h, w) } };
+    if (weft_model_measure(p->model, is->entry, NULL, 0, &preset) != WEFT_OK) return false;
+    if (weft_model_measure(p->model, is->entry, shapes, is->mask ? 2 : 1, &whole) != WEFT_OK) return false; // the session will say why
+    const weft_port *ports;
+    weft_model_inputs(p->model, is->entry, &ports);
+    double preset_pixels = 1;
+    for (int k = 2; k < 4; k++) {
+        const int64_t n = ports[0].shape.rank == 4 ? ports[0].shape.dim[k] : 1;
+        preset_pixels *= (double) (n < 0 ? weft_model_dim(p->model, (int) (-n - 1))->preset : n);
+    }
+    return whole.flops > SMALL_FLOPS && whole.flops / (double) (w * h) > 3 * preset.flops / preset_pixels;
+}
+
 // Also a tensor that is larger than what the device's kernels can reach.
 static bool is_too_large(weft_result r) { return r == WEFT_ERR_VRAM || r == WEFT_ERR_UNSUPPORTED; }
 
@@ -318,10 +340,11 @@ static weft_result fill_by_model(weft_inpainter *p, struct job *j)
     const bool fixed = p->is.width || p->is.height;
     if (fixed && (i->width > p->is.width || i->height > p->is.height)) return fill_windows(p, j, 0);
     if (p->params.context > 0) return fill_windows(p, j, p->params.context);
-    weft_result r = fill_whole(p, j);
+    const bool windows = p->params.context == WEFT_CONTEXT_AUTO && is_too_slow(p, i);
+    weft_result r = windows ? weft_fail(WEFT_ERR_VRAM, "attention over all of it takes too long") : fill_whole(p, j);
     if (p->params.context == WEFT_CONTEXT_FULL) return r;
     for (int margin = CONTEXT_WIDE; is_too_large(r) && margin >= CONTEXT_LEAST; margin /= 2) {
-        weft_log(p->ctx, WEFT_LOG_INFO, "the picture does not fit (%s); filling windows of %d pixels around each hole", weft_error_text(), margin);
+        weft_log(p->ctx, WEFT_LOG_INFO, "not the whole picture (%s), but windows of %d pixels around each hole", weft_error_text(), margin);
         r = fill_windows(p, j, margin);
     }
     return r;

@@ -43,7 +43,8 @@ typedef struct weft_inpaint_params {
     weft_precision precision;
     weft_mask_mode mask_mode;
     // How much of the picture the model sees: all of it, a window this many pixels larger than each hole, or
-    // (WEFT_CONTEXT_AUTO) all of it if that fits the memory and otherwise windows.
+    // (WEFT_CONTEXT_AUTO) all of it if that fits the memory and attention over it does not take most of the time, and
+    // otherwise windows of 128 pixels, or as much as fits.
     int context;
     size_t max_bytes;        // memory for one run; 0: three quarters of what the device has
     int radius;              // of Telea's method: pixels looked at, 1 to 64; 0: 4

@@ -25,7 +25,7 @@ static const option inpaint_options[] = {
     { "mask-mode", 0, OPTION_CHOICE, "hole|keep|alpha", offsetof(struct inpaint_options, mode),
       "white (above 127 of 255) is filled, the default; or is kept; or what is transparent in the mask is filled" },
     { "context", 'c', OPTION_TEXT, "auto|full|PIXELS", offsetof(struct inpaint_options, context),
-      "what the model sees: the whole picture, or windows this much larger than the holes. auto: all if it fits" },
+      "what the model sees: the whole picture, or windows this much larger than the holes. auto: all, unless it does not fit or attention over it takes too long" },
     { "memory", 0, OPTION_INT, "MIB", offsetof(struct inpaint_options, memory), "memory a run may take; default: three quarters of the device's", 1, 1 << 30 },
     { "radius", 0, OPTION_INT, "PIXELS", offsetof(struct inpaint_options, radius), "of telea: how far it looks; default 4", 1, 64 },
     { "format", 'f', OPTION_CHOICE, "auto|png|jpg", offsetof(struct inpaint_options, format), "of the results; default: as the output's or the photo's name ends" },
