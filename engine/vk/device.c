@@ -55,7 +55,7 @@ static void read_facts(weft_vk_device *dev, const weft_vk_candidate *c, bool no_
     }
     // Guesses on the slow side, until a run was measured.
     dev->rate = type == VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU ? 1e12 : dev->caps.is_software ? 1e10 : 1e11;
-    weft_vk_quirks(dev, &driver, props.properties.driverVersion);
+    weft_vk_quirks(dev, &driver);
 }
 
 static weft_result create_device(weft_vk_device *dev)

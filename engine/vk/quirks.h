@@ -3,4 +3,4 @@
 #pragma once
 #include "vk/inside.h"
 
-void weft_vk_quirks(weft_vk_device *dev, const VkPhysicalDeviceDriverProperties *driver, uint32_t driver_version);
+void weft_vk_quirks(weft_vk_device *dev, const VkPhysicalDeviceDriverProperties *driver);

@@ -35,8 +35,8 @@ typedef struct weft_device_params {
     // "auto" or NULL: a GPU, else `cpu`, else a software Vulkan driver. "reference", "cpu", "vulkan"
     // (the fastest Vulkan device), an index of weft_device_list, a part of a name, or a UUID.
     const char *name;
-    const char *cache_path; // pipeline cache: read now, written by weft_device_destroy; NULL: none. A stale,
-                            // foreign or unwritable file costs a warning in the log, never an error.
+    const char *cache_path; // pipeline cache: read now, written by weft_device_destroy; NULL: none. One file
+                            // serves several devices. A damaged or unwritable one costs a warning in the log, never an error.
     int validate;           // enable the Khronos validation layer if present; messages go to the log
     int no_optional;        // use no optional device feature: what the smallest driver would get
 } weft_device_params;

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "small_net.h"
+#include "vk/cache.h"
 #include "vk/choose.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -186,8 +187,8 @@ static void the_pipeline_cache_survives_what_is_done_to_it(void **state)
     assert_true(st.st_size > 64);
     assert_int_equal(run_with_cache(path, &want), 0);
     const struct { long at; bool cut; const char *says; } harm[] = {
-        { 10, true, "too short" }, { 0, false, "no pipeline cache" }, { 9, false, "another device" }, { 28, false, "another device" },
-        { 50, false, "damaged" }, { st.st_size - 1, true, "cut off" }, { st.st_size - 1, false, "damaged" },
+        { 10, true, "cut off" }, { 0, false, "no pipeline cache" }, { 9, false, "damaged" }, { 28, false, "damaged" }, { 42, false, "cut off" },
+        { 50, false, "damaged" }, { 0, true, "empty" }, { st.st_size - 1, true, "cut off" }, { st.st_size - 1, false, "damaged" },
     };
     for (size_t i = 0; i < sizeof harm / sizeof *harm; i++) {
         damage(path, harm[i].at, harm[i].cut);
@@ -199,6 +200,46 @@ static void the_pipeline_cache_survives_what_is_done_to_it(void **state)
     rmdir(folder);
     assert_int_equal(run_with_cache(path, &want), 1); // nowhere to write
     assert_non_null(strstr(last_message, "not saved"));
+}
+
+static PFN_vkGetPhysicalDeviceProperties true_properties;
+static VKAPI_ATTR void VKAPI_CALL other_properties(VkPhysicalDevice device, VkPhysicalDeviceProperties *out)
+{
+    true_properties(device, out);
+    out->pipelineCacheUUID[3] ^= 0x55; // as if its driver were another
+}
+
+static size_t load_and_save(weft_vk_device *dev)
+{
+    VkPipelineCache cache = VK_NULL_HANDLE;
+    size_t loaded = 0;
+    assert_int_equal(weft_vk_cache_create(dev, &cache, &loaded), WEFT_OK);
+    if (!loaded) weft_vk_cache_save(dev, cache, 0);
+    dev->vk.vkDestroyPipelineCache(dev->device, cache, NULL);
+    return loaded;
+}
+
+static void two_devices_share_a_cache_file(void **state)
+{
+    (void) state;
+    need_vulkan();
+    char folder[] = "/tmp/weft-cache-XXXXXX", path[64];
+    weft_vk_device *dev = NULL;
+    const int before = atomic_load(&messages);
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/cache", folder);
+    assert_int_equal(weft_vk_open(ctx, &(weft_device_params) { .name = "vulkan", .cache_path = path }, &dev), WEFT_OK);
+    true_properties = dev->vk.vkGetPhysicalDeviceProperties;
+    assert_int_equal(load_and_save(dev), 0); // no file
+    dev->vk.vkGetPhysicalDeviceProperties = other_properties;
+    assert_int_equal(load_and_save(dev), 0); // none for this one
+    assert_true(load_and_save(dev) > 0);
+    dev->vk.vkGetPhysicalDeviceProperties = true_properties;
+    assert_true(load_and_save(dev) > 0); // still there
+    weft_vk_close(dev);
+    assert_int_equal(atomic_load(&messages), before);
+    remove(path);
+    rmdir(folder);
 }
 
 typedef struct lane {
@@ -252,6 +293,7 @@ int main(void)
         cmocka_unit_test(auto_prefers_the_processor_to_a_software_driver),
         cmocka_unit_test(rejected_candidates_are_passed_over_and_named),
         cmocka_unit_test(the_pipeline_cache_survives_what_is_done_to_it),
+        cmocka_unit_test(two_devices_share_a_cache_file),
         cmocka_unit_test(two_contexts_on_two_threads_do_not_know_each_other),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
