@@ -101,8 +101,10 @@ int safetensors_read(const void *data, size_t bytes, safetensors *out, char erro
     for (int i = 0; bytes >= 8 && i < 8; i++) header |= (uint64_t) d[i] << 8 * i;
     if (bytes < 8 || header > bytes - 8 || header > MAX_HEADER || header < 2 || d[8] != '{')
         return fail(error, "not a .safetensors file (PyTorch's .pth and .pt: load them there and save with safetensors.torch.save_file)");
-    s.json = cJSON_ParseWithLength((const char *) d + 8, (size_t) header);
-    if (!s.json) return fail(error, "the header is not JSON");
+    const char *end = NULL, *text = (const char *) d + 8;
+    s.json = cJSON_ParseWithLengthOpts(text, (size_t) header, &end, 0);
+    while (s.json && end < text + header && *end == ' ') end++;
+    if (!s.json || end != text + header) return safetensors_close(&s), fail(error, "the header is not JSON");
     if (read_tensors(s.json, d + 8 + header, bytes - 8 - (size_t) header, &s, error)) return safetensors_close(&s), -1;
     *out = s;
     return 0;
