@@ -2,6 +2,32 @@
 // Pass: nodes whose inputs are all constants are computed now, on the CPU.
 #include "graph/compute.h"
 
+// What a graph may make of its constants: a small file could say `expand` to a terabyte. Beyond it nodes stay nodes, which
+// run within the memory that a session is allowed.
+typedef struct budget { double bytes, flops; } budget;
+enum { FREE_BYTES = 64 << 20, BYTES_PER_BYTE = 4, FREE_FLOPS = 1000000000, FLOPS_PER_BYTE = 100 };
+
+static budget budget_of(const weft_graph *g)
+{
+    budget b = { FREE_BYTES, FREE_FLOPS };
+    for (int v = 0; v < g->value_count; v++)
+        if (g->values[v].weight) {
+            b.bytes += BYTES_PER_BYTE * (double) g->values[v].weight->bytes;
+            b.flops += FLOPS_PER_BYTE * (double) g->values[v].weight->bytes;
+        }
+    return b;
+}
+
+static bool afford(budget *b, const weft_node *n)
+{
+    budget left = *b;
+    for (int k = 0; k < n->out_count; k++) left.bytes -= 4 * (double) weft_shape_count(n->out_shape[k]);
+    left.flops -= weft_node_flops(n);
+    if (left.bytes < 0 || left.flops < 0) return false;
+    *b = left;
+    return true;
+}
+
 static bool is_constant(const weft_graph *from, const weft_node *n)
 {
     bool any = false;
@@ -38,6 +64,7 @@ static weft_result fold_node(const weft_graph *from, const weft_node *n, weft_po
 weft_result weft_pass_fold(const weft_graph *from, weft_pool *pool, weft_graph *to)
 {
     weft_value *map = weft_graph_new_map(from, to);
+    budget left = budget_of(from);
     if (!map) return WEFT_ERR_MEMORY;
     WEFT_TRY(weft_graph_copy_inputs(from, to, map));
     for (int i = 0; i < from->node_count; i++) {
@@ -48,7 +75,7 @@ weft_result weft_pass_fold(const weft_graph *from, weft_pool *pool, weft_graph *
         for (int k = 0; k < n.in_count; k++) in[k] = weft_graph_map(from, to, map, n.in[k]);
         view = *to;
         n.in = in;
-        if (is_constant(&view, &n)) WEFT_TRY(fold_node(&view, &n, pool, to, map));
+        if (is_constant(&view, &n) && afford(&left, &n)) WEFT_TRY(fold_node(&view, &n, pool, to, map));
         else WEFT_TRY(weft_graph_copy_node(from, &from->nodes[i], to, map));
     }
     return weft_graph_copy_outputs(from, to, map);

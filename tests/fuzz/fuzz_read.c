@@ -20,8 +20,11 @@ static void ignore_line(void *user, const char *text) { *(size_t *) user += strl
 static void look_at(const weft_model *m)
 {
     size_t text = 0;
-    for (int i = 0; i < weft_model_entry_count(m); i++)
+    weft_model_facts facts;
+    for (int i = 0; i < weft_model_entry_count(m); i++) {
         if (weft_model_print(m, i, ignore_line, &text) != WEFT_OK) __builtin_trap(); // it was bound at these dimensions before
+        weft_model_measure(m, i, NULL, 0, &facts); // may refuse, for rows may refuse when they expand
+    }
 }
 
 static int read_one(const unsigned char *data, size_t bytes) // 1: it is a model

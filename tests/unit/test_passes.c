@@ -97,6 +97,18 @@ static void fold_computes_constant_nodes_and_only_those(void **state)
     assert_true(((const float *) w->data)[0] == 2 && ((const float *) w->data)[1] == 6);
 }
 
+static void fold_does_not_blow_up_a_small_constant(void **state)
+{
+    (void) state;
+    g.bound = true;
+    const weft_value two = weft_graph_numbers(&g, (weft_shape) WEFT_SHAPE(1), (const float[]) { 2 });
+    const weft_list wide = { 3, { 1 << 12, 1 << 12, 1 << 12 } }; // 256 GiB
+    weft_graph_output(&g, "y", weft_graph_call(&g, "expand", &two, 1, &wide));
+    weft_graph to = empty();
+    assert_int_equal(weft_pass_fold(&g, ctx->pool, &to), WEFT_OK);
+    assert_int_equal(to.node_count, 1);
+}
+
 static bool join_relus(weft_graph *graph, const weft_node *producer, const weft_node *consumer, int slot, weft_fused *out)
 {
     (void) graph, (void) slot;
@@ -219,6 +231,7 @@ int main(void)
         TEST(bind_names_the_node_that_does_not_fit),
         TEST(prune_drops_what_no_output_needs),
         TEST(fold_computes_constant_nodes_and_only_those),
+        TEST(fold_does_not_blow_up_a_small_constant),
         TEST(fuse_joins_a_chain_in_one_walk),
         TEST(fuse_leaves_a_value_that_somebody_else_needs),
         TEST(plan_is_valid_and_no_smaller_than_the_largest_live_set),
