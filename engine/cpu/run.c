@@ -120,7 +120,7 @@ static weft_result go(weft_cpu_run *run, const void *const *in, void *const *out
     for (int i = 0; i < g->node_count; i++) {
         const weft_node *n = &g->nodes[i];
         const void *from[64], **ins = from;
-        void *to[16];
+        void *to[WEFT_MAX_OUT];
         if (n->op->flags & WEFT_OP_ALIAS) continue;
         if (n->in_count > 64 && !(ins = weft_new(run->ctx, sizeof *ins * (size_t) n->in_count))) return WEFT_ERR_MEMORY;
         for (int k = 0; k < n->in_count; k++) ins[k] = n->in[k] < 0 ? NULL : run->data[n->in[k]];

@@ -8,7 +8,7 @@ typedef weft_result weft_say(const weft_node *n, weft_graph *g, weft_value *out)
 static weft_result copy_or_say(const weft_graph *from, const weft_node *n, weft_say *say, weft_graph *to, weft_value *map)
 {
     weft_node here = *n; // the same node with the new graph's values
-    weft_value out[WEFT_MAX_BIND] = { -1 };
+    weft_value out[WEFT_MAX_OUT] = { -1 };
     if (!say) return weft_graph_copy_node(from, n, to, map);
     here.in = weft_arena_new(to->arena, sizeof *here.in * (size_t) (n->in_count + 1));
     if (!here.in) return WEFT_ERR_MEMORY;

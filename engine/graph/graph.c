@@ -135,8 +135,19 @@ static weft_result check_inputs(const weft_graph *g, const weft_op *op, const ch
     return WEFT_OK;
 }
 
+// "x" of "x w b?" for input 0; the last one for all that follow it.
+static const char *input_name(const char *names, int input, char text[32])
+{
+    for (; input > 0 && strchr(names, ' '); input--) names = strchr(names, ' ') + 1;
+    snprintf(text, 32, "%.*s", (int) strcspn(names, " ?."), names);
+    return text;
+}
+
 static weft_result infer(weft_node *n)
 {
+    char name[32];
+    for (int i = 0; !(n->op->flags & WEFT_OP_INTEGERS) && i < n->in_count; i++)
+        if (n->in_dtype[i] == WEFT_I32) return weft_node_fail(n, "%s holds integers: cast it to f32", input_name(n->op->in_names, i, name));
     WEFT_TRY(n->op->infer(n));
     for (int k = 0; k < n->out_count; k++) {
         char what[160];
@@ -160,6 +171,10 @@ weft_value weft_graph_op(weft_graph *g, const weft_op *op, const weft_value *in,
     else if (at) weft_attr_defaults(op, at);
     n.attrs = at;
     n.out_count = at ? weft_op_outputs(op, at) : 0;
+    if (n.out_count > WEFT_MAX_OUT) {
+        weft_graph_fail(g, weft_node_fail(&n, "has %d outputs, more than %d", n.out_count, WEFT_MAX_OUT));
+        return -1;
+    }
     n.in = weft_arena_copy(a, in, sizeof *in * (size_t) in_count);
     n.out = weft_arena_new(a, sizeof *n.out * (size_t) n.out_count);
     n.in_shape = weft_arena_new(a, sizeof(weft_shape) * (size_t) in_count);

@@ -82,6 +82,7 @@ typedef struct weft_cpu_args {
 
 // --- Vulkan: what to dispatch, as data. vk/record.c turns it into commands, and nothing else does. -----------
 
+enum { WEFT_MAX_OUT = 16 }; // outputs of a node
 enum { WEFT_MAX_SPEC = 16, WEFT_MAX_BIND = 10, WEFT_MAX_PARAM_BYTES = 128 };
 
 // What a dispatch reads and writes: an input or output of the node, or scratch memory.
@@ -132,6 +133,7 @@ enum weft_op_flags {
     WEFT_OP_IMAGE = 4,   // every rank-4 input that is not a kernel, and every rank-4 output, lies in WEFT_IMAGE
     WEFT_OP_F32 = 8,     // in and out are stored in f32 even when the session is fast
     WEFT_OP_INTERNAL = 16, // made by passes, never found in files
+    WEFT_OP_INTEGERS = 128, // inputs may be I32, and the row says which; without it every input must be F32
     WEFT_OP_STEP = 64,     // piecewise constant (floor, comparisons, argmax): its derivative is zero
     WEFT_OP_CONVERT = 32,  // the one row that moves a tensor to another layout and storage: its output is its input
 };

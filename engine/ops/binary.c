@@ -227,7 +227,7 @@ enum { FLAGS_REAL, FLAGS_POSITIVE = 0, FLAGS_SAME = 0, FLAGS_SLOPE = 0 };
     static void name_##_cpu(const weft_node *n, const weft_cpu_args *arg) { CALL_##kind(name_); } \
     const weft_op weft_op_##name_ = {                                                             \
         .name = #name_, .doc = "y = " doc_ ". With NumPy's broadcasting.", .out_names = "y", .in_names = NAMES_##kind, \
-        .flags = WEFT_OP_STRIDED | FLAGS_##kind, GRAD_##kind,                                     \
+        .flags = WEFT_OP_INTEGERS | WEFT_OP_STRIDED | FLAGS_##kind, GRAD_##kind,                                     \
         .infer = binary_infer, .items = binary_items, .cpu = name_##_cpu, .emit = binary_emit,    \
         .cases = CASES_##kind, .index = INDEX_##name_,                                            \
     };

@@ -68,7 +68,7 @@ const weft_op weft_op_cast = {
     .name = "cast",
     .doc = "y = x as another type. From f32 to i32: towards zero, limited to -2^31..2^31 - 1, NaN becomes 0. To f16: rounded\n"
            "to the nearest half-precision number, ties to even; the result is f32, as every value that is no integer.",
-    .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED,
+    .out_names = "y", .in_names = "x", .flags = WEFT_OP_INTEGERS | WEFT_OP_STRIDED,
     .attr_bytes = sizeof(cast_attrs),
     .attrs = (const weft_attr[]) { WEFT_ATTR(cast_attrs, to, ENUM, .choices = "f32|i32|f16", .doc = "the type"), { 0 } },
     .infer = cast_infer, .items = weft_copy_items, .cpu = cast_cpu, .emit = cast_emit, .grad = cast_grad,

@@ -94,7 +94,7 @@ static weft_result stack_grad(const weft_node *n, weft_graph *g, const weft_valu
 static const weft_op concat = {
     .name = "concat",
     .doc = "y = the inputs one after the other along `axis`. As numpy.concatenate and ONNX Concat.",
-    .out_names = "y", .in_names = "x...", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(concat), .grad = concat_grad,
+    .out_names = "y", .in_names = "x...", .flags = WEFT_OP_INTEGERS | WEFT_OP_STRIDED, WEFT_COPY_ROW(concat), .grad = concat_grad,
     .attr_bytes = sizeof(concat_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_ATTR(concat_attrs, axis, INT, .def = 1, .min = -WEFT_MAX_RANK, .max = WEFT_MAX_RANK - 1, .doc = "negative from the end"),
@@ -114,7 +114,7 @@ static const weft_op concat = {
 static const weft_op stack = {
     .name = "stack",
     .doc = "y = the inputs, all of one shape, side by side along a new dimension `axis`. As numpy.stack.",
-    .out_names = "y", .in_names = "x...", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(stack), .grad = stack_grad,
+    .out_names = "y", .in_names = "x...", .flags = WEFT_OP_INTEGERS | WEFT_OP_STRIDED, WEFT_COPY_ROW(stack), .grad = stack_grad,
     .attr_bytes = sizeof(concat_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_ATTR(concat_attrs, axis, INT, .min = -WEFT_MAX_RANK, .max = WEFT_MAX_RANK - 1, .doc = "of the new dimension; negative from the end"),

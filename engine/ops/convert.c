@@ -23,7 +23,7 @@ const weft_op weft_op_convert = {
     .name = "convert",
     .doc = "y = x, with another layout or storage on the device. Put in by the physical pass where a kernel wants its\n"
            "input otherwise than it was made.",
-    .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED | WEFT_OP_INTERNAL | WEFT_OP_CONVERT,
+    .out_names = "y", .in_names = "x", .flags = WEFT_OP_INTEGERS | WEFT_OP_STRIDED | WEFT_OP_INTERNAL | WEFT_OP_CONVERT,
     WEFT_COPY_ROW(convert),
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(1) } },

@@ -45,7 +45,7 @@ const weft_op weft_op_expand = {
     .name = "expand",
     .doc = "y = x stretched to `shape`, or to the shape of `like`, by NumPy's broadcasting rule: dimensions are aligned at\n"
            "the end, those of size 1 are repeated. As ONNX Expand: where x is larger than the shape asked for, it stays.",
-    .out_names = "y", .in_names = "x like?", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(expand), .grad = expand_grad,
+    .out_names = "y", .in_names = "x like?", .flags = WEFT_OP_INTEGERS | WEFT_OP_STRIDED, WEFT_COPY_ROW(expand), .grad = expand_grad,
     .attr_bytes = sizeof(expand_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_ATTR(expand_attrs, shape, LIST, .min = -1, .max = 0x1p40, .doc = "the new shape; -1 keeps x's dimension"),

@@ -45,7 +45,7 @@ static weft_result flip_grad(const weft_node *n, weft_graph *g, const weft_value
 const weft_op weft_op_flip = {
     .name = "flip",
     .doc = "y[.., i, ..] = x[.., size - 1 - i, ..] along each of axes. As numpy.flip.",
-    .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(flip), .grad = flip_grad,
+    .out_names = "y", .in_names = "x", .flags = WEFT_OP_INTEGERS | WEFT_OP_STRIDED, WEFT_COPY_ROW(flip), .grad = flip_grad,
     .attr_bytes = sizeof(flip_attrs),
     .attrs = (const weft_attr[]) { WEFT_ATTR(flip_attrs, axes, LIST, .doc = "negative from the end"), { 0 } },
     .cases = (const weft_case[]) {

@@ -90,7 +90,7 @@ static const weft_op gather = {
     .name = "gather",
     .doc = "y[.., i.., ..] = x[.., ids[i..], ..]: the dimension `axis` of x is replaced by those of ids. As numpy.take and\n"
            "ONNX Gather. " RANGE,
-    .out_names = "y", .in_names = "x ids", .flags = WEFT_OP_STRIDED,
+    .out_names = "y", .in_names = "x ids", .flags = WEFT_OP_INTEGERS | WEFT_OP_STRIDED,
     .attr_bytes = sizeof(gather_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_ATTR(gather_attrs, axis, INT, .min = -WEFT_MAX_RANK, .max = WEFT_MAX_RANK - 1, .doc = "negative from the end"),
@@ -113,7 +113,7 @@ static const weft_op embedding = {
     .name = "embedding",
     .doc = "y[i.., :] = table[ids[i..], :], a row of the table for every id. As torch.nn.functional.embedding, with the table\n"
            "first. " RANGE,
-    .out_names = "y", .in_names = "table ids", .flags = WEFT_OP_STRIDED,
+    .out_names = "y", .in_names = "table ids", .flags = WEFT_OP_INTEGERS | WEFT_OP_STRIDED,
     .infer = gather_infer, .items = weft_copy_items, .cpu = gather_cpu, .emit = gather_emit,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(5, 65), WEFT_SHAPE(7) }, IDS },

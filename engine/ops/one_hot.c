@@ -66,7 +66,7 @@ const weft_op weft_op_one_hot = {
     .name = "one_hot",
     .doc = "y[.., k, ..] = on where ids[.., ..] = k, else off, with a new dimension of size `depth` as dimension `axis`.\n"
            "Negative ids count from the end; ids that are beyond either end give `off` everywhere. As ONNX OneHot.",
-    .out_names = "y", .in_names = "ids", .flags = WEFT_OP_STRIDED,
+    .out_names = "y", .in_names = "ids", .flags = WEFT_OP_INTEGERS | WEFT_OP_STRIDED,
     .attr_bytes = sizeof(one_hot_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_ATTR(one_hot_attrs, depth, INT, .def = 2, .min = 1, .max = 0x1p30, .doc = "how many different numbers"),

@@ -148,7 +148,7 @@ const weft_op weft_op_pad = {
            "last two. Negative amounts take elements away. Beyond x's edges: `constant`, the value; `reflect`, x mirrored at\n"
            "its outermost element, which is not repeated; `replicate`, that element; `circular`, x from the other end.\n"
            "As numpy.pad (constant, reflect, edge, wrap): amounts may exceed x's size.",
-    .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED,
+    .out_names = "y", .in_names = "x", .flags = WEFT_OP_INTEGERS | WEFT_OP_STRIDED,
     .attr_bytes = sizeof(pad_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_ATTR(pad_attrs, before, LIST, .min = -0x1p31, .max = 0x1p31, .doc = "elements added in front, per dimension, for the last ones"),

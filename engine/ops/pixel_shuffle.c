@@ -99,7 +99,7 @@ static const weft_op pixel_shuffle = {
     .doc = "y[n, c, h r + ry, w r + rx] = x[n, (c r + ry) r + rx, h, w] (crd: PyTorch's PixelShuffle), or\n"
            "x[n, (ry r + rx) C + c, h, w] (dcr: ONNX DepthToSpace's default, TensorFlow), where C is y's channels.\n"
            "Shi et al., Real-time single image and video super-resolution using sub-pixel convolution (2016).",
-    .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(shuffle), .grad = shuffle_grad,
+    .out_names = "y", .in_names = "x", .flags = WEFT_OP_INTEGERS | WEFT_OP_STRIDED, WEFT_COPY_ROW(shuffle), .grad = shuffle_grad,
     .attr_bytes = sizeof(shuffle_attrs), .attrs = shuffle_table,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(1, 4, 1, 1) }, .attrs = &(const shuffle_attrs) { 2, CRD } },
@@ -114,7 +114,7 @@ static const weft_op pixel_unshuffle = {
     .name = "pixel_unshuffle",
     .doc = "The inverse of pixel_shuffle: y[n, (c r + ry) r + rx, h, w] = x[n, c, h r + ry, w r + rx] (crd: PyTorch), or\n"
            "y[n, (ry r + rx) C + c, h, w] (dcr: ONNX SpaceToDepth), where C is x's channels.",
-    .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(unshuffle), .grad = unshuffle_grad,
+    .out_names = "y", .in_names = "x", .flags = WEFT_OP_INTEGERS | WEFT_OP_STRIDED, WEFT_COPY_ROW(unshuffle), .grad = unshuffle_grad,
     .attr_bytes = sizeof(shuffle_attrs), .attrs = shuffle_table,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(2, 3, 10, 14) }, .attrs = &(const shuffle_attrs) { 2, CRD } },

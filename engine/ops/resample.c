@@ -91,7 +91,7 @@ static weft_result resample_emit(const weft_node *n, weft_emit *e)
 const weft_op weft_op_resample = {
     .name = "resample",
     .doc = "y[n,c,ho,wo] = sum over i, k of v[ho,1+i] h[wo,1+k] x[n,c,v[ho,0]+i,h[wo,0]+k]; the weights are f32 bits in I32 tables.",
-    .out_names = "y", .in_names = "x v h", .flags = WEFT_OP_IMAGE | WEFT_OP_INTERNAL,
+    .out_names = "y", .in_names = "x v h", .flags = WEFT_OP_INTEGERS | WEFT_OP_IMAGE | WEFT_OP_INTERNAL,
     .infer = resample_infer, .items = resample_items, .cpu = resample_cpu, .emit = resample_emit, .flops = resample_flops,
     .cases = (const weft_case[]) { { 0 } }, // by way of resize
 };

@@ -42,7 +42,7 @@ static void reshape_cpu(const weft_node *n, const weft_cpu_args *arg)
 const weft_op weft_op_reshape = {
     .name = "reshape",
     .doc = "y has the elements of x in the same order and the given shape. 0 keeps x's dimension, one -1 takes what is left.",
-    .out_names = "y", .in_names = "x", .flags = WEFT_OP_ALIAS,
+    .out_names = "y", .in_names = "x", .flags = WEFT_OP_INTEGERS | WEFT_OP_ALIAS,
     .attr_bytes = sizeof(reshape_attrs),
     .attrs = (const weft_attr[]) { WEFT_ATTR(reshape_attrs, shape, LIST, .doc = "the new shape"), { 0 } },
     .infer = reshape_infer, .items = reshape_items, .cpu = reshape_cpu, .grad = weft_same_grad,

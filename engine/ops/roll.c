@@ -61,7 +61,7 @@ static weft_result roll_grad(const weft_node *n, weft_graph *g, const weft_value
 const weft_op weft_op_roll = {
     .name = "roll",
     .doc = "y[.., (i + shift) mod size, ..] = x[.., i, ..] along each of axes. As numpy.roll and torch.roll.",
-    .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(roll), .grad = roll_grad,
+    .out_names = "y", .in_names = "x", .flags = WEFT_OP_INTEGERS | WEFT_OP_STRIDED, WEFT_COPY_ROW(roll), .grad = roll_grad,
     .attr_bytes = sizeof(roll_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_ATTR(roll_attrs, shifts, LIST, .doc = "how far, per axis; negative: towards the front"),

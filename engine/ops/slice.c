@@ -106,7 +106,7 @@ const weft_op weft_op_slice = {
     .doc = "y = x[starts:ends:steps] along each of axes, as NumPy and ONNX Slice: negative positions count from the end,\n"
            "positions beyond either end are brought back to it, a negative step walks backwards (then an end before the\n"
            "first element, such as -2^31, takes that one in too). An empty result is refused.",
-    .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(slice), .grad = slice_grad,
+    .out_names = "y", .in_names = "x", .flags = WEFT_OP_INTEGERS | WEFT_OP_STRIDED, WEFT_COPY_ROW(slice), .grad = slice_grad,
     .attr_bytes = sizeof(slice_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_ATTR(slice_attrs, starts, LIST, .doc = "first index along each axis"),

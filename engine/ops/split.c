@@ -60,7 +60,7 @@ const weft_op weft_op_split = {
     .name = "split",
     .doc = "The outputs one after the other along `axis` are x: parts of the given sizes, or `parts` parts of the same size\n"
            "(the last may be smaller). As ONNX Split.",
-    .out_names = "y...", .in_names = "x", .flags = WEFT_OP_STRIDED, .outputs = split_outputs, WEFT_COPY_ROW(split), .grad = split_grad,
+    .out_names = "y...", .in_names = "x", .flags = WEFT_OP_INTEGERS | WEFT_OP_STRIDED, .outputs = split_outputs, WEFT_COPY_ROW(split), .grad = split_grad,
     .attr_bytes = sizeof(split_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_ATTR(split_attrs, axis, INT, .def = 1, .min = -WEFT_MAX_RANK, .max = WEFT_MAX_RANK - 1, .doc = "negative from the end"),

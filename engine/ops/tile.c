@@ -67,7 +67,7 @@ const weft_op weft_op_tile = {
     .name = "tile",
     .doc = "y = x laid `repeats[d]` times side by side along each dimension d; dimensions and repeats are aligned at the end.\n"
            "As numpy.tile, ONNX Tile and Tensor.repeat of PyTorch.",
-    .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(tile), .grad = tile_grad,
+    .out_names = "y", .in_names = "x", .flags = WEFT_OP_INTEGERS | WEFT_OP_STRIDED, WEFT_COPY_ROW(tile), .grad = tile_grad,
     .attr_bytes = sizeof(tile_attrs),
     .attrs = (const weft_attr[]) { WEFT_ATTR(tile_attrs, repeats, LIST, .min = 1, .max = 0x1p31, .doc = "one number per dimension"), { 0 } },
     .cases = (const weft_case[]) {

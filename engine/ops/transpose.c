@@ -56,7 +56,7 @@ const weft_op weft_op_transpose = {
     .name = "transpose",
     .doc = "y[i[0], i[1], ...] = x with i[d] as its index along dimension perm[d]: dimension d of y is dimension perm[d]\n"
            "of x. As numpy.transpose and ONNX Transpose.",
-    .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED, WEFT_COPY_ROW(transpose), .grad = transpose_grad,
+    .out_names = "y", .in_names = "x", .flags = WEFT_OP_INTEGERS | WEFT_OP_STRIDED, WEFT_COPY_ROW(transpose), .grad = transpose_grad,
     .attr_bytes = sizeof(transpose_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_ATTR(transpose_attrs, perm, LIST, .doc = "x's dimensions in y's order; empty: reversed"),

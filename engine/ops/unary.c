@@ -16,7 +16,6 @@ enum { // positions in unary.def: the kernel's OP constant
 
 static weft_result unary_infer(weft_node *n)
 {
-    if (n->in_dtype[0] == WEFT_I32) return weft_node_fail(n, "x holds integers: cast it to f32");
     n->out_shape[0] = n->in_shape[0];
     return WEFT_OK;
 }

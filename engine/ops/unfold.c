@@ -144,7 +144,7 @@ static const weft_op unfold = {
     .name = "unfold",
     .doc = "y[n, (c K_y + ky) K_x + kx, ho W_o + wo] = x[n, c, ho stride_y + ky dilation_y - top, wo stride_x + kx dilation_x - left]:\n"
            "every window of the image as a column, zeros beyond the edge. As torch.nn.Unfold.",
-    .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED,
+    .out_names = "y", .in_names = "x", .flags = WEFT_OP_INTEGERS | WEFT_OP_STRIDED,
     .attr_bytes = sizeof(unfold_attrs), .attrs = (const weft_attr[]) { WINDOW_TABLE(unfold_attrs) { 0 } },
     .infer = unfold_infer, .items = unfold_items, .cpu = unfold_cpu, .emit = unfold_emit, .grad = unfold_grad,
     .cases = (const weft_case[]) {
@@ -161,7 +161,7 @@ static const weft_op fold = {
     .doc = "y[n, c, hi, wi] = the sum of x[n, (c K_y + ky) K_x + kx, ho W_o + wo] over all windows (ho, wo) and places in them\n"
            "(ky, kx) that lie on (hi, wi): the transpose of unfold. y has the given size, or height and width of `like`.\n"
            "As torch.nn.Fold.",
-    .out_names = "y", .in_names = "x like?", .flags = WEFT_OP_STRIDED,
+    .out_names = "y", .in_names = "x like?", .flags = WEFT_OP_INTEGERS | WEFT_OP_STRIDED,
     .attr_bytes = sizeof(fold_attrs),
     .attrs = (const weft_attr[]) {
         WINDOW_TABLE(fold_attrs)

@@ -74,7 +74,7 @@ static weft_result flatten_infer(weft_node *n)
 }
 
 #define VIEW_ROW(name_) \
-    .name = #name_, .out_names = "y", .in_names = "x", .flags = WEFT_OP_ALIAS, .infer = name_##_infer, \
+    .name = #name_, .out_names = "y", .in_names = "x", .flags = WEFT_OP_INTEGERS | WEFT_OP_ALIAS, .infer = name_##_infer, \
     .items = weft_copy_items, .cpu = weft_same_cpu, .grad = weft_same_grad
 
 static const weft_op identity = {

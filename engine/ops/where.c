@@ -61,7 +61,7 @@ const weft_op weft_op_where = {
     .name = "where",
     .doc = "y = a where cond is not 0, else b. All three are stretched by NumPy's broadcasting; a and b are both f32 or\n"
            "both integers. As numpy.where.",
-    .out_names = "y", .in_names = "cond a b", .flags = WEFT_OP_STRIDED,
+    .out_names = "y", .in_names = "cond a b", .flags = WEFT_OP_INTEGERS | WEFT_OP_STRIDED,
     .infer = where_infer, .items = where_items, .cpu = where_cpu, .emit = where_emit, .grad = where_grad,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(65), WEFT_SHAPE(65), WEFT_SHAPE(65) }, .masks = 1 },
