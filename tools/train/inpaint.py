@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Trains the bundled inpainting network on generated garment pictures. Resumes from its checkpoint when there is one.
+"""Trains the bundled inpainting network on generated garment pictures. Resumes from its checkpoint's averaged weights.
 
     inpaint.py --out DIR [--minutes N] [--cache DIR] [--chunks N] [--drawers N] [--workers N]
 
@@ -157,8 +157,8 @@ def work(index, options, net, average, saved, steps):
     while spent < 60 * options.minutes:
         part = spent / (60 * options.minutes)
         alone = part < .2
-        count, side = (8, 128) if part < .8 else (4, 256)
-        rate = options.rate * min(1, (steps.value + 1) / 200) * .5 * (1 + math.cos(math.pi * part))
+        count, side = (8, 128) if part < .8 else (2, 256)
+        rate = options.rate * min(1, (steps.value + 1) / 200) * (1 - part) ** 1.5
         for group in adam.param_groups:
             group["lr"] = rate
         image, mask = (t.contiguous(memory_format=torch.channels_last) for t in cache.batch(rng, count, side))
@@ -171,7 +171,7 @@ def work(index, options, net, average, saved, steps):
         with steps.get_lock(), torch.no_grad():
             adam.step()
             steps.value += 1
-            keep = min(.998, steps.value / (steps.value + 10))
+            keep = min(.995, steps.value / (steps.value + 10))
             for slow, fast in zip(average.parameters(), net.parameters()):
                 slow.lerp_(fast, 1 - keep)
         spent = time.time() - began
@@ -182,8 +182,8 @@ def work(index, options, net, average, saved, steps):
                 print(f"{spent / 60:.1f} min, {steps.value} steps, {pictures} pictures, rate {rate:.1e}, "
                       f"loss {running:.4f}, held-out hole PSNR, coarse and fine:",
                       "{:.2f} {:.2f} dB".format(*psnr(average, pairs)), flush=True)
-                torch.save({"net": net.state_dict(), "average": average.state_dict(), "adam": adam.state_dict(),
-                            "steps": steps.value, "spent": spent}, path + ".part")
+                torch.save({"average": average.state_dict(), "adam": adam.state_dict(), "steps": steps.value,
+                            "spent": spent}, path + ".part")
                 os.replace(path + ".part", path)
             report = spent
 
@@ -197,7 +197,7 @@ def train(options):
     path = os.path.join(options.out, "checkpoint.pt")
     if os.path.exists(path):
         saved = torch.load(path)
-        net.load_state_dict(saved["net"])
+        net.load_state_dict(saved["average"])
         average.load_state_dict(saved["average"])
     context = multiprocessing.get_context("spawn")
     steps = context.Value("l", saved["steps"] if saved else 0)
@@ -212,7 +212,7 @@ def train(options):
 def main():
     parser = argparse.ArgumentParser(description="Train the bundled inpainting network.")
     parser.add_argument("--out", required=True, help="folder of the checkpoint")
-    parser.add_argument("--minutes", type=float, default=75, help="training time; the rate falls to zero at its end")
+    parser.add_argument("--minutes", type=float, default=53.5, help="training time; the rate falls to zero at its end")
     parser.add_argument("--cache", default="/tmp/garments", help="folder of drawn pictures, 66 MB a chunk")
     parser.add_argument("--chunks", type=int, default=12, help="chunks of 250 pictures")
     parser.add_argument("--drawers", type=int, default=1, help="processes that draw the missing chunks")
