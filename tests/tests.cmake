@@ -39,3 +39,9 @@ foreach(name test_nets test_import)
         target_sources(${name} PRIVATE ${import_sources})
     endif()
 endforeach()
+
+# For benchmarks: how long a model takes.
+add_executable(time_model tests/bench/time_model.c)
+target_include_directories(time_model PRIVATE engine)
+target_link_libraries(time_model PRIVATE weft_static)
+set_target_properties(time_model PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
