@@ -113,10 +113,12 @@ typedef struct weft_dispatch {
 typedef struct weft_caps {
     bool f16_storage;
     uint32_t subgroup_size;      // 0: unknown
+    bool subgroup_fixed;         // every full workgroup has subgroups of exactly that size, and they can broadcast
     uint32_t max_group;          // invocations per workgroup; at least 128
     uint32_t shared_bytes;       // at least 16384
     bool is_software;            // the driver runs on the processor
     uint32_t matrix[3];          // cooperative matrix m, n, k for f16 x f16 -> f32; 0: none
+    const char *force;           // for tests: the kernel to take wherever it can serve; NULL: the best
 } weft_caps;
 
 typedef struct weft_emit weft_emit;

@@ -4,6 +4,9 @@
 #include "params/conv.h"
 #include <string.h>
 
+// Flops from which a faster kernel is worth the seconds that a software driver takes to compile it.
+static const double LONG_WORK = 2e7, VERY_LONG_WORK = 2e8;
+
 enum { SPEC_OWN = 6 }; // a kernel's own constants follow those of shaders/glsl/conv.glsl
 enum { PATH_ONE, PATH_ONE_WIDE, PATH_FOUR, PATH_FOUR_WIDE, PATH_DEPTHWISE }; // of shaders/conv_direct.comp
 
@@ -66,11 +69,84 @@ static weft_result emit_direct(conv *c, weft_emit *e)
     return weft_emit_dispatch(e, &c->d);
 }
 
+
+// --- Kernels whose workgroups cover pixels x channels. ---
+
+typedef struct cover { uint32_t threads, pixels, columns; } cover; // of a workgroup
+
+enum { ENOUGH = 64 }; // workgroups to keep a large device busy
+
+static uint32_t ceil_div(uint32_t a, uint32_t b) { return (a + b - 1) / b; }
+
+static weft_result emit_cover(conv *c, weft_emit *e, const char *kernel, cover w, const uint32_t *own, int own_count)
+{
+    struct conv_params *p = &c->p;
+    const uint32_t span = c->at->gate ? p->co : p->co_group, groups = p->co / span;
+    const uint32_t pixels = ceil_div((uint32_t) p->ho, (uint32_t) p->phases[0]) * ceil_div((uint32_t) p->wo, (uint32_t) p->phases[1]);
+    p->column_tiles = ceil_div(span, c->at->gate ? w.columns / 2 : w.columns);
+    p->pixel_tiles = ceil_div(pixels, w.pixels);
+    const double all = (double) p->column_tiles * groups * p->pixel_tiles * p->n * p->phases[0] * p->phases[1];
+    if (all * w.threads > UINT32_MAX) return emit_direct(c, e);
+    c->d.kernel = kernel;
+    memcpy(c->d.spec + SPEC_OWN, own, sizeof *own * (size_t) own_count);
+    c->d.spec_count = SPEC_OWN + own_count;
+    c->d.group[0] = w.threads;
+    c->d.grid[0] = (uint32_t) all * w.threads;
+    return weft_emit_dispatch(e, &c->d);
+}
+
+// An old software driver ends a loop after 65535 turns; gates of groups lie in other groups; depthwise work has no sums to share.
+static bool can_cover(const conv *c)
+{
+    const double deep = (double) c->p.ci_group * c->p.kernel[0] * c->p.kernel[1];
+    return deep < 65536 && (!c->at->gate || c->at->groups == 1) && c->p.co_group > 1;
+}
+
+static bool can_subgroup(const conv *c, const weft_caps *caps)
+{
+    return can_cover(c) && caps->subgroup_fixed && caps->subgroup_size >= 4 && caps->subgroup_size <= 32;
+}
+
+// Columns of the workgroup: up to 32, half of that where compiling would take longer than it saves, and as few past the
+// end of the channels as there can be.
+static weft_result emit_subgroup(conv *c, weft_emit *e)
+{
+    const uint32_t span = c->at->gate ? 2 * c->p.co : c->p.co_group, tiles = ceil_div(span, c->d.flops < VERY_LONG_WORK ? 16 : 32);
+    uint32_t columns = ceil_div(span, tiles);
+    if (tiles > 1) columns = (columns + 3) & ~3u;
+    if (c->at->gate) columns = (columns + 1) & ~1u;
+    const uint32_t own[] = { weft_emit_caps(e)->subgroup_size, 4, columns, c->wide_in };
+    return emit_cover(c, e, "conv_subgroup", (cover) { 32, 32 * 4, columns }, own, 4);
+}
+
+// Few channels: tall tiles. Little work: small ones, so that there are workgroups for a whole device. A gate needs two
+// fours of channels per invocation.
+static weft_result emit_tile(conv *c, weft_emit *e)
+{
+    const uint32_t span = c->at->gate ? 2 * c->p.co : c->p.co_group, across = 8;
+    const double outputs = (double) weft_shape_count(c->node->out_shape[0]) * (c->at->gate ? 2 : 1);
+    const bool small = outputs < ENOUGH * 64 * 64, tall = !small && !c->at->gate && span <= 32;
+    const uint32_t threads = tall ? 128 : 64, quads = c->at->gate || !(small || tall) ? 2 : 1, rows = !small ? 8 : 4 / quads;
+    const uint32_t own[] = { across, rows, quads, c->wide_in, c->wide_out };
+    return emit_cover(c, e, "conv_tile", (cover) { threads, threads / across * rows, across * quads * 4 }, own, 5);
+}
+
+// --- The choice. ---
+
+static bool is(const char *name, const char *kernel) { return !strcmp(name, kernel); }
+
 weft_result weft_conv_emit(const weft_node *n, weft_emit *e)
 {
+    const weft_caps *caps = weft_emit_caps(e);
     conv c;
     WEFT_TRY(weft_loop_check(n));
     describe(&c, n);
     c.d.params = &c.p;
-    return emit_direct(&c, e);
+    if (caps->force) {
+        if (is(caps->force, "conv_subgroup") && can_subgroup(&c, caps)) return emit_subgroup(&c, e);
+        if (is(caps->force, "conv_tile") && can_cover(&c)) return emit_tile(&c, e);
+        return emit_direct(&c, e);
+    }
+    if (caps->is_software) return c.d.flops >= LONG_WORK && can_subgroup(&c, caps) ? emit_subgroup(&c, e) : emit_direct(&c, e);
+    return c.p.co_group > 4 && can_cover(&c) ? emit_tile(&c, e) : emit_direct(&c, e);
 }

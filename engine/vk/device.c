@@ -47,6 +47,9 @@ static void read_facts(weft_vk_device *dev, const weft_vk_candidate *c, bool no_
     else {
         dev->caps.f16_storage = c->info.f16_storage;
         dev->caps.subgroup_size = subgroup.subgroupSize;
+        // Processors: the width of their vectors. GPUs may run narrower subgroups than they report.
+        dev->caps.subgroup_fixed = dev->caps.is_software && subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT &&
+                                   subgroup.supportedOperations & VK_SUBGROUP_FEATURE_BALLOT_BIT;
         dev->caps.max_group = l->maxComputeWorkGroupSize[0] < l->maxComputeWorkGroupInvocations ? l->maxComputeWorkGroupSize[0]
                                                                                                 : l->maxComputeWorkGroupInvocations;
         dev->caps.shared_bytes = l->maxComputeSharedMemorySize;

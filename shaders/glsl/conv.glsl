@@ -42,3 +42,44 @@ int conv_at(uint axis, int i) {
 // Where the weights of output channel c (of all of w's) and the inputs of its group begin.
 uint conv_w(uint c) { return c / p.co_group * p.w_group + c % p.co_group; }
 uint conv_c(uint c) { return c / p.co_group * p.ci_group; }
+
+// A workgroup's part of the work where it covers some pixels of one phase and some channels of one group. With a gate
+// the first half of its columns are channels of y and the second half their gates.
+struct tile {
+    taps ty, tx;
+    uint n;             // image
+    int rows, columns;  // outputs of the phase on each axis
+    int first_pixel;    // numbered row by row in the phase
+    int phase_y, phase_x;
+    uint x_at;          // first input channel of the group
+    uint w_at;          // what is added to a channel of w to find its weights
+    uint c, end;        // channels of y: the first, and the end of the group
+};
+// False: there is nothing for this workgroup. wide: columns of the tile, gates and all.
+bool tile_of(uint id, uint pixels, uint wide, out tile s) {
+    uint span = GATE ? p.co : p.co_group, phases = uint(p.phases[0] * p.phases[1]), groups = GATE ? 1 : p.co / p.co_group;
+    uint column = id % p.column_tiles, g = id / p.column_tiles % groups;
+    id /= p.column_tiles * groups;
+    s.first_pixel = int(id % p.pixel_tiles * pixels);
+    id /= p.pixel_tiles;
+    s.phase_y = int(id % phases) / p.phases[1], s.phase_x = int(id % phases) % p.phases[1];
+    s.n = id / phases;
+    s.rows = (p.ho - s.phase_y + p.phases[0] - 1) / p.phases[0];
+    s.columns = (p.wo - s.phase_x + p.phases[1] - 1) / p.phases[1];
+    s.ty = taps_of(0, s.phase_y), s.tx = taps_of(1, s.phase_x);
+    s.x_at = g * p.ci_group, s.w_at = g * (p.w_group - p.co_group);
+    s.c = g * p.co_group + column * (GATE ? wide / 2 : wide), s.end = g * p.co_group + span;
+    return s.n < p.n && s.first_pixel < s.rows * s.columns;
+}
+// Where in w the channel lies that column u of the tile stands for; past the end of the group: its last one.
+uint tile_column(tile s, uint u, uint wide) {
+    uint half_ = wide / 2;
+    return s.w_at + (GATE && u >= half_ ? p.co + min(s.c + u - half_, s.end - 1) : min(s.c + u, s.end - 1));
+}
+// Where pixel j of the phase lies in y.
+uint tile_pixel(tile s, int j) {
+    int row = j / s.columns, ho = row * p.phases[0] + s.phase_y, wo = (j - row * s.columns) * p.phases[1] + s.phase_x;
+    return (uint((s.n * p.ho + ho) * p.wo + wo)) * p.co;
+}
+// The tap of w that is number a, b of those that count.
+uint tile_tap(tile s, int a, int b) { return uint((s.ty.first + a * p.tap_by[0]) * p.kernel[1] + s.tx.first + b * p.tap_by[1]); }

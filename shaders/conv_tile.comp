@@ -1,0 +1,128 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+//! kernel conv_tile    convolution as a matrix product through shared memory: pixels by channels, ROWS x QUADS x 4 per invocation
+//! variants DTYPE=f32,f16
+#include "glsl/tensor.glsl"
+#include "glsl/conv.glsl"
+
+layout(constant_id = 9) const uint ACROSS = 8;  // invocations along the channels; the others lie along the pixels
+layout(constant_id = 10) const uint ROWS = 8;   // pixels of an invocation
+layout(constant_id = 11) const uint QUADS = 1;  // fours of channels of an invocation; even with a gate
+layout(constant_id = 12) const bool WIDE_IN = false;  // inputs can be read in fours
+layout(constant_id = 13) const bool WIDE_OUT = false; // weights and outputs too
+layout(constant_id = 0) const uint THREADS = 64;
+const uint DEEP = 4; // fours of (tap, input channel) in a step
+const uint DOWN = THREADS / ACROSS, TALL = DOWN * ROWS, WIDE = ACROSS * QUADS;
+const uint X_LOADS = (TALL * DEEP + THREADS - 1) / THREADS, W_LOADS = (WIDE * DEEP * 4 + THREADS - 1) / THREADS;
+const uint OUT = GATE ? QUADS / 2 : QUADS;
+
+shared vec4 xs[DEEP * TALL];
+shared vec4 ws[DEEP * 4 * WIDE];
+
+// What the rows of a step stand for: where in w their channels begin, the input position relative to that of the first
+// tap, and the input channel; ~0: past the last row. Worked out once for all invocations, because of the divisions.
+shared uvec4 plan[DEEP * 4];
+uvec4 depth(tile s, uint k, uint deep) {
+    if (k >= deep) return uvec4(0, 0, 0, ~0u);
+    uint t = k / p.ci_group, c = k - t * p.ci_group;
+    int a = int(t) / s.tx.count, b = int(t) - a * s.tx.count;
+    return uvec4(tile_tap(s, a, b) * p.w_tap + c * p.w_ci, a * p.tap[0], b * p.tap[1], c);
+}
+
+// Where in x row k of the step lies for a pixel, -1: nowhere, which is zero.
+int x_place(tile s, int h, int v, uint k) {
+    uvec4 d = plan[k];
+    int hi = conv_at(0, h + int(d.y)), wi = conv_at(1, v + int(d.z));
+    if (hi < 0 || wi < 0 || d.w == ~0u) return -1;
+    return int(((s.n * p.hi + hi) * p.wi + wi) * p.ci + s.x_at + d.w);
+}
+vec4 x_four(tile s, int h, int v, uint quad) {
+    vec4 all = vec4(0);
+    if (WIDE_IN) {
+        int i = x_place(s, h, v, quad * 4);
+        if (i >= 0) all = x4(uint(i) / 4);
+    } else
+        [[dont_unroll]] for (uint l = 0; l < 4; l++) {
+            int i = x_place(s, h, v, quad * 4 + l);
+            all = vec4(all.yzw, 0); // moves along, because an index would put it into memory
+            if (i >= 0) all.w = x(uint(i));
+        }
+    return all;
+}
+vec4 w_four(tile s, uint k, uint quad) {
+    uvec4 d = plan[k];
+    if (d.w == ~0u) return vec4(0);
+    if (WIDE_OUT) return w4((d.x + tile_column(s, quad * 4, WIDE * 4)) / 4);
+    vec4 all = vec4(0);
+    [[dont_unroll]] for (uint l = 0; l < 4; l++) all = vec4(all.yzw, w(d.x + tile_column(s, quad * 4 + l, WIDE * 4)));
+    return all;
+}
+
+void main() {
+    tile s;
+    if (!tile_of(LINEAR_GROUP, TALL, WIDE * 4, s)) return;
+    uint me = gl_LocalInvocationIndex, tx = me % ACROSS, ty = me / ACROSS;
+    int pixels = s.rows * s.columns, h0[X_LOADS], w0[X_LOADS];
+    uint deep = uint(s.ty.count * s.tx.count) * p.ci_group;
+    vec4 sum[ROWS * QUADS], xr[X_LOADS], wr[W_LOADS];
+    [[unroll]] for (uint i = 0; i < X_LOADS; i++) {
+        int j = min(s.first_pixel + int((me + i * THREADS) / DEEP), pixels - 1);
+        int row = j / s.columns;
+        h0[i] = s.ty.at + row * p.stride[0];
+        w0[i] = s.tx.at + (j - row * s.columns) * p.stride[1];
+    }
+    if (me < DEEP * 4) plan[me] = depth(s, me, deep);
+    barrier();
+    [[unroll]] for (uint i = 0; i < ROWS * QUADS; i++) sum[i] = vec4(0);
+    for (uint k0 = 0;; k0 += DEEP * 4) { // loads of a step fly while the one before is computed
+        bool last = k0 >= deep;
+        if (!last) {
+            [[unroll]] for (uint i = 0; i < X_LOADS; i++) {
+                uint e = me + i * THREADS;
+                if (e < TALL * DEEP) xr[i] = x_four(s, h0[i], w0[i], e % DEEP);
+            }
+            [[unroll]] for (uint i = 0; i < W_LOADS; i++) {
+                uint e = me + i * THREADS;
+                if (e < WIDE * DEEP * 4) wr[i] = w_four(s, e / WIDE, e % WIDE);
+            }
+        }
+        if (k0 != 0)
+            for (uint k = 0; k < DEEP; k++) {
+                vec4 v[ROWS];
+                [[unroll]] for (uint i = 0; i < ROWS; i++) v[i] = xs[k * TALL + ty + i * DOWN];
+                [[unroll]] for (uint l = 0; l < 4; l++) {
+                    vec4 u[QUADS];
+                    [[unroll]] for (uint q = 0; q < QUADS; q++) u[q] = ws[(k * 4 + l) * WIDE + tx + q * ACROSS];
+                    [[unroll]] for (uint i = 0; i < ROWS; i++)
+                        [[unroll]] for (uint q = 0; q < QUADS; q++) sum[i * QUADS + q] = fma(vec4(v[i][l]), u[q], sum[i * QUADS + q]);
+                }
+            }
+        if (last) break;
+        barrier();
+        [[unroll]] for (uint i = 0; i < X_LOADS; i++) {
+            uint e = me + i * THREADS;
+            if (e < TALL * DEEP) xs[e % DEEP * TALL + e / DEEP] = xr[i];
+        }
+        [[unroll]] for (uint i = 0; i < W_LOADS; i++) {
+            uint e = me + i * THREADS;
+            if (e < WIDE * DEEP * 4) ws[e] = wr[i];
+        }
+        if (me < DEEP * 4) plan[me] = depth(s, k0 + DEEP * 4 + me, deep);
+        barrier();
+    }
+    [[unroll]] for (uint i = 0; i < ROWS; i++) {
+        int j = s.first_pixel + int(ty + i * DOWN);
+        if (j >= pixels) return;
+        uint at = tile_pixel(s, j);
+        [[unroll]] for (uint q = 0; q < OUT; q++) {
+            uint c = s.c + (tx + q * ACROSS) * 4;
+            vec4 v = sum[i * QUADS + q], gate = GATE ? sum[i * QUADS + (q + OUT) % QUADS] : vec4(0);
+            [[dont_unroll]] for (uint l = 0; l < 4; l++) { // moves along: the epilogue is too long to be unrolled
+                float f = c + l < s.end ? finish(v.x, gate.x, at + c + l, c + l) : 0;
+                v = vec4(v.yzw, f), gate = gate.yzwx;
+                if (!WIDE_OUT && c + l < s.end) y_put(at + c + l, f);
+            }
+            if (WIDE_OUT && c < s.end) y4_put((at + c) / 4, v);
+        }
+    }
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+// Every convolution kernel, forced in turn, on every Vulkan device: all cases of both rows against the truth.
+#include "base/half.h"
+#include "base/random.h"
+#include "cpu/run.h"
+#include "graph/program.h"
+#include "ops/conv.h"
+#include "vk/inside.h"
+#include "vk/run.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const kernels[] = { "conv_direct", "conv_subgroup", "conv_tile" };
+static const char *const rows[] = { "conv2d", "conv_transpose2d" };
+enum { KERNELS = 3, ROWS = 2, INPUTS = 4 };
+
+// Large enough for the large tiles: many channels, few, and a gate.
+#define CONV(...) &(weft_conv_attrs) { .stride = { 1, 1 }, .dilation = { 1, 1 }, .groups = 1, __VA_ARGS__ }
+static const weft_case large[] = {
+    { .in = { WEFT_SHAPE(1, 4, 67, 71), WEFT_SHAPE(76, 4, 3, 3), WEFT_SHAPE(76) }, .attrs = CONV(.pads = { 1, 1, 1, 1 }, .act = 2, .a = 0.1f) },
+    { .in = { WEFT_SHAPE(1, 3, 92, 95), WEFT_SHAPE(31, 3, 3, 3), WEFT_SHAPE(31) }, .attrs = CONV(.pads = { 1, 1, 1, 1 }, .pad_mode = WEFT_PAD_REFLECT) },
+    { .in = { WEFT_SHAPE(1, 5, 67, 71), WEFT_SHAPE(72, 5, 3, 3), WEFT_SHAPE(72) }, .attrs = CONV(.gate = 1, .act = 3, .a = 1) },
+    { 0 }
+};
+
+typedef struct test {
+    const char *only_kernel; // arguments: NULL and -1 for all
+    int only_case;
+    weft_context *ctx;
+    weft_vk_device *dev;
+    int devices, runs, bad, messages;
+    int served[KERNELS]; // runs in which the forced kernel was really taken
+} test;
+
+static void log_line(void *user, weft_log_level level, const char *line)
+{
+    test *t = user;
+    if (level <= WEFT_LOG_WARN && t->messages++ < 20) fprintf(stderr, "log: %s\n", line);
+}
+
+static void check(test *t, weft_result r, const char *what)
+{
+    if (r == WEFT_OK) return;
+    printf("FAIL %s: %s\n", what, weft_error_text());
+    t->bad++;
+}
+
+typedef struct subject {
+    weft_arena arena;
+    weft_graph graph;
+    const void *in[INPUTS];
+    float *want, *got;
+    int64_t count;
+} subject;
+
+// Numbers that f16 can hold, so that a fast run differs by its own rounding alone.
+static float *numbers(weft_arena *a, weft_shape shape, weft_random *rng)
+{
+    const int64_t count = weft_shape_count(shape);
+    float *f = weft_arena_new(a, (size_t) count * 4);
+    for (int64_t i = 0; f && i < count; i++) f[i] = weft_half_to_float(weft_float_to_half((float) weft_random_uniform(rng, -1, 1)));
+    return f;
+}
+
+static weft_result make(test *t, const weft_op *op, const weft_case *c, subject *s)
+{
+    weft_random rng = { 7 };
+    weft_value in[INPUTS];
+    int count = 0, ports = 0;
+    *s = (subject) { .arena = { .ctx = t->ctx } };
+    weft_graph_init(&s->graph, &s->arena);
+    s->graph.bound = true;
+    for (; count < INPUTS && c->in[count].rank; count++) {
+        in[count] = -1;
+        if (c->absent >> count & 1) continue;
+        const float *data = numbers(&s->arena, c->in[count], &rng);
+        if (!data) return WEFT_ERR_MEMORY;
+        if (count == 0 || count == 3) {
+            s->in[ports++] = data;
+            in[count] = weft_graph_input(&s->graph, count ? "r" : "x", WEFT_F32, c->in[count]);
+            continue;
+        }
+        weft_weight *w = weft_arena_new(&s->arena, sizeof *w);
+        if (!w) return WEFT_ERR_MEMORY;
+        *w = (weft_weight) { count == 1 ? "w" : "b", WEFT_F32, c->in[count], data, (size_t) weft_shape_count(c->in[count]) * 4 };
+        in[count] = weft_graph_constant(&s->graph, w);
+    }
+    const weft_value y = weft_graph_op(&s->graph, op, in, count, c->attrs);
+    WEFT_TRY(weft_graph_status(&s->graph));
+    weft_graph_output(&s->graph, "y", y);
+    s->count = weft_shape_count(s->graph.values[y].shape);
+    s->want = weft_arena_new(&s->arena, (size_t) s->count * 4);
+    s->got = weft_arena_new(&s->arena, (size_t) s->count * 4);
+    return weft_graph_status(&s->graph);
+}
+
+static weft_result truth(test *t, subject *s)
+{
+    weft_cpu_run *run;
+    WEFT_TRY(weft_cpu_run_create(t->ctx, &s->graph, &(weft_session_params) { 0 }, false, &run));
+    const weft_result r = weft_cpu_run_go(run, s->in, (void *const[]) { s->want });
+    weft_cpu_run_destroy(run);
+    return r;
+}
+
+static weft_result on_device(test *t, subject *s, bool fast)
+{
+    weft_vk_run *run = NULL;
+    const weft_session_params p = { .precision = fast ? WEFT_FAST : WEFT_EXACT };
+    memset(s->got, 0xcd, (size_t) s->count * 4); // not a number: what a kernel leaves out shows
+    weft_result r = weft_vk_run_create(t->dev, &s->graph, &p, &run);
+    if (r == WEFT_OK) r = weft_vk_run_go(run, s->in, (void *const[]) { s->got });
+    weft_vk_run_destroy(run);
+    return r;
+}
+
+static bool takes(test *t, subject *s, bool fast, const char *kernel) // whether the row's emit really takes this kernel
+{
+    weft_graph physical;
+    weft_program program;
+    weft_graph_init(&physical, &s->arena);
+    if (weft_pass_physical(&s->graph, fast, &physical) || weft_program_build(&physical, &t->dev->caps, &s->arena, &program)) return false;
+    for (int i = 0; i < program.step_count; i++)
+        if (!strcmp(program.steps[i].dispatch.kernel, kernel)) return true;
+    return false;
+}
+
+static double difference(const subject *s)
+{
+    double d = 0, n = 0;
+    for (int64_t i = 0; i < s->count; i++) {
+        const double e = (double) s->got[i] - s->want[i];
+        d += e * e, n += (double) s->want[i] * s->want[i];
+    }
+    return sqrt(d / (n > 1e-30 ? n : 1e-30));
+}
+
+static void run_case(test *t, const weft_op *op, int index, subject *s)
+{
+    check(t, truth(t, s), "truth");
+    for (int k = 0; k < KERNELS; k++) {
+        const bool fast = k && t->dev->caps.f16_storage && index % 4 == 1; // only another way to load and store
+        if (t->only_kernel && strcmp(t->only_kernel, kernels[k])) continue;
+        t->dev->caps.force = kernels[k];
+        if (!takes(t, s, fast, kernels[k])) continue;
+        t->runs++, t->served[k]++;
+        const weft_result r = on_device(t, s, fast);
+        const double d = r == WEFT_OK ? difference(s) : 0;
+        if (r == WEFT_OK && d <= (fast ? 2e-3 : 1e-5)) continue;
+        t->bad++;
+        printf("FAIL %s case %d, %s %s: %s, differs by %.2e\n     repeat: test_conv_kernels %s %d\n", op->name, index, kernels[k],
+               fast ? "f16" : "f32", r == WEFT_OK ? "ran" : weft_error_text(), d, kernels[k], index);
+    }
+}
+
+static void run_list(test *t, const weft_op *op, const weft_case *list)
+{
+    int index = 0;
+    for (const weft_case *c = list; c->in[0].rank; c++, index++) {
+        if (t->only_case >= 0 && t->only_case != index) continue;
+        subject s;
+        const weft_result made = make(t, op, c, &s);
+        check(t, made, op->name);
+        if (made == WEFT_OK) run_case(t, op, index, &s);
+        weft_arena_free(&s.arena);
+    }
+}
+
+static void run_device(test *t)
+{
+    printf("%s (%s)\n", weft_vk_info(t->dev)->name, weft_vk_info(t->dev)->driver);
+    memset(t->served, 0, sizeof t->served);
+    for (int r = 0; r < ROWS; r++) run_list(t, weft_op_find(rows[r]), weft_op_find(rows[r])->cases);
+    run_list(t, weft_op_find("conv2d"), large);
+    for (int k = 0; k < KERNELS; k++) {
+        const bool expected = k != 1 || (t->dev->caps.subgroup_fixed && t->dev->caps.subgroup_size <= 32);
+        printf("  %s: %d runs\n", kernels[k], t->served[k]);
+        if (expected && !t->served[k] && !t->only_kernel && t->only_case < 0) printf("FAIL %s was never taken\n", kernels[k]), t->bad++;
+    }
+}
+
+static void count_device(void *user, const weft_device_info *info)
+{
+    (void) info;
+    ((test *) user)->devices++;
+}
+
+int main(int argc, char **argv)
+{
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    test t = { .only_kernel = argc > 1 ? argv[1] : NULL, .only_case = argc > 2 ? atoi(argv[2]) : -1 };
+    char name[16];
+    if (weft_context_create(&(weft_context_params) { .log = log_line, .log_user = &t, .log_level = WEFT_LOG_WARN }, &t.ctx)) return 1;
+    check(&t, weft_vk_list(t.ctx, count_device, &t), "weft_vk_list");
+    if (!t.devices) puts("skip: no Vulkan device");
+    for (int i = 0; i < t.devices; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        const weft_result r = weft_vk_open(t.ctx, &(weft_device_params) { .name = name, .validate = 1 }, &t.dev);
+        if (r != WEFT_OK) {
+            printf("skip device %d: %s\n", i, weft_error_text());
+            continue;
+        }
+        run_device(&t);
+        weft_vk_close(t.dev);
+    }
+    weft_context_destroy(&t.ctx);
+    if (t.messages) printf("FAIL %d warnings in the log\n", t.messages), t.bad++;
+    printf("%d devices, %d runs, %d bad\n", t.devices, t.runs, t.bad);
+    return t.bad != 0;
+}
