@@ -10,6 +10,7 @@ TENSOR_IN_I32(1, a)
 TENSOR_IN_I32(2, b)
 
 #define LINE_SAME(fwd)
+#define LINE_LEAPS(fwd)
 #define LINE_TRUTH(fwd) if (OP == op) return fwd;
 #define LINE_REAL(fwd)
 #define LINE_POSITIVE(fwd)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Batch normalisation (Ioffe and Szegedy 2015) with given statistics, or with those of the batch itself.
 #include "ops/loop.h"
+#include "ops/grad.h"
 #include "ops/norm.h"
 #include "params/batch_norm.h"
 #include <math.h>
@@ -66,6 +67,34 @@ static double batch_norm_flops(const weft_node *n)
     return (((const weft_batch_norm_attrs *) n->attrs)->batch_stats ? 8.0 : 4.0) * (double) weft_shape_count(n->out_shape[0]);
 }
 
+// With given statistics x, mean and variance are independent: y = (x - mean) scale / sqrt(var + eps) + bias.
+static weft_result given_grad(const weft_node *n, weft_graph *g, weft_value dy, const bool *want, weft_value *dx)
+{
+    const weft_shape c = weft_norm_channels(n->in_shape[0]), flat = n->in_shape[MEAN];
+    const weft_value by = weft_grad_unary(g, "rsqrt", weft_grad_shift(g, n->in[VAR], ((const weft_batch_norm_attrs *) n->attrs)->eps));
+    const weft_value slope = weft_has(n, SCALE) ? weft_grad_mul(g, by, n->in[SCALE]) : by;
+    weft_value sum = -1, moment = -1; // of dy and of dy (x - mean), per channel
+    if (want[0]) dx[0] = weft_grad_mul(g, dy, weft_grad_reshape(g, slope, c));
+    if (want[BIAS] || want[MEAN]) sum = weft_grad_reshape(g, weft_grad_unstretch(g, dy, c), flat);
+    if (want[SCALE] || want[VAR]) {
+        const weft_value centred = weft_grad_binary(g, "sub", n->in[0], weft_grad_reshape(g, n->in[MEAN], c));
+        moment = weft_grad_reshape(g, weft_grad_unstretch(g, weft_grad_mul(g, dy, centred), c), flat);
+    }
+    if (want[SCALE]) dx[SCALE] = weft_grad_mul(g, moment, by);
+    if (want[BIAS]) dx[BIAS] = sum;
+    if (want[MEAN]) dx[MEAN] = weft_grad_unary(g, "neg", weft_grad_mul(g, sum, slope));
+    if (want[VAR]) dx[VAR] = weft_grad_scale(g, weft_grad_mul(g, weft_grad_mul(g, moment, slope), weft_grad_mul(g, by, by)), -0.5);
+    return WEFT_OK;
+}
+
+static weft_result batch_norm_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    const weft_batch_norm_attrs *at = n->attrs;
+    const weft_shape x = n->in_shape[0];
+    if (!at->batch_stats) return given_grad(n, g, dy[0], want, dx);
+    return weft_norm_grad(n, g, dy[0], want, dx, &(weft_norm_over) { x, ((1u << x.rank) - 1) & ~2u, weft_norm_channels(x), at->eps });
+}
+
 const weft_op weft_op_batch_norm = {
     .name = "batch_norm",
     .doc = "y = (x - mean[c]) / sqrt(var[c] + eps) * scale[c] + bias[c], channels being dimension 1. With `batch_stats` mean and "
@@ -78,6 +107,7 @@ const weft_op weft_op_batch_norm = {
         { 0 }
     },
     .infer = batch_norm_infer, .items = batch_norm_items, .cpu = batch_norm_cpu, .emit = batch_norm_emit, .flops = batch_norm_flops,
+    .grad = batch_norm_grad,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(2, 5, 7, 3), WEFT_SHAPE(5), WEFT_SHAPE(5), WEFT_SHAPE(5), WEFT_SHAPE(5) }, .low = 0.1, .high = 2 },
         { .in = { WEFT_SHAPE(3, 65), WEFT_SHAPE(65), WEFT_SHAPE(65), WEFT_SHAPE(65), WEFT_SHAPE(65) }, .low = 0.1, .high = 2 },

@@ -11,7 +11,7 @@ enum {
 #undef BINARY
 };
 
-enum { REAL, POSITIVE, SLOPE, SAME, TRUTH };
+enum { REAL, POSITIVE, SLOPE, SAME, LEAPS, TRUTH };
 static const uint8_t kinds[] = {
 #define BINARY(name, kind, ...) kind,
 #include "params/binary.def"
@@ -32,7 +32,7 @@ static weft_result binary_infer(weft_node *n)
     char a[WEFT_SHAPE_TEXT], b[WEFT_SHAPE_TEXT];
     const int kind = kinds[n->op->index];
     if (n->in_dtype[0] != n->in_dtype[1]) return weft_node_fail(n, "one input holds integers, the other f32: cast one of them");
-    if (n->in_dtype[0] == WEFT_I32 && kind != SAME && kind != TRUTH) return weft_node_fail(n, "the inputs hold integers: cast them to f32");
+    if (n->in_dtype[0] == WEFT_I32 && kind < SAME) return weft_node_fail(n, "the inputs hold integers: cast them to f32");
     n->out_dtype[0] = kind == TRUTH ? WEFT_F32 : n->in_dtype[0];
     if (!weft_shape_broadcast(operand(n, 0), operand(n, 1), &n->out_shape[0]))
         return weft_node_fail(n, "%s and %s do not broadcast", weft_shape_text(n->in_shape[0], a), weft_shape_text(n->in_shape[1], b));
@@ -139,10 +139,11 @@ static weft_result slope_grad(const weft_node *n, weft_graph *g, const weft_valu
 #define GRAD_REAL .grad = binary_grad
 #define GRAD_POSITIVE .grad = binary_grad
 #define GRAD_SAME .grad = binary_grad
+#define GRAD_LEAPS .grad = binary_grad
 #define GRAD_SLOPE .grad = slope_grad
 #define GRAD_TRUTH .grad = NULL
 #define FLAGS_TRUTH WEFT_OP_STEP
-enum { FLAGS_REAL, FLAGS_POSITIVE = 0, FLAGS_SAME = 0, FLAGS_SLOPE = 0 };
+enum { FLAGS_REAL, FLAGS_POSITIVE = 0, FLAGS_SAME = 0, FLAGS_LEAPS = 0, FLAGS_SLOPE = 0 };
 
 // --- The truth. ----------------------------------------------------------------------------------------------
 
@@ -175,11 +176,13 @@ enum { FLAGS_REAL, FLAGS_POSITIVE = 0, FLAGS_SAME = 0, FLAGS_SLOPE = 0 };
 #define CPU_I32_POSITIVE(name, fwd)
 #define CPU_I32_SLOPE(name, fwd)
 #define CPU_I32_SAME(name, fwd) BINARY_CPU(name##_i32, int32_t, int64_t, int32_t, fwd)
+#define CPU_I32_LEAPS CPU_I32_SAME
 #define CPU_I32_TRUTH(name, fwd) BINARY_CPU(name##_i32, int32_t, int64_t, weft_real, fwd)
 #define CALL_REAL(name) name##_real(n, arg)
 #define CALL_POSITIVE(name) name##_real(n, arg)
 #define CALL_SLOPE(name) name##_real(n, arg)
 #define CALL_SAME(name) n->in_dtype[0] == WEFT_I32 ? name##_i32(n, arg) : name##_real(n, arg)
+#define CALL_LEAPS CALL_SAME
 #define CALL_TRUTH(name) n->in_dtype[0] == WEFT_I32 ? name##_i32(n, arg) : name##_real(n, arg)
 
 // Sizes around the workgroup size of 64, and primes.
@@ -196,7 +199,10 @@ enum { FLAGS_REAL, FLAGS_POSITIVE = 0, FLAGS_SAME = 0, FLAGS_SLOPE = 0 };
 #define INTEGERS .integers = 3, .low = -3, .high = 3
 #define CASES_REAL CASES(0) { 0 } }
 #define CASES_POSITIVE CASES(.low = 0.25, .high = 3) { 0 } }
-#define CASES_SAME CASES(0) \
+#define CASES_LEAPS CASES(.rough = 2) \
+        { .in = { WEFT_SHAPE(67), WEFT_SHAPE(67) }, .low = 1, .high = 9 }, CASES_I32
+#define CASES_SAME CASES(0) CASES_I32
+#define CASES_I32 \
         { .in = { WEFT_SHAPE(129), WEFT_SHAPE(129) }, INTEGERS }, \
         { .in = { WEFT_SHAPE(1, 5, 1, 3), WEFT_SHAPE(2, 1, 7, 1) }, INTEGERS }, { 0 } }
 #define CASES_TRUTH CASES(.masks = 3) \
@@ -217,6 +223,7 @@ enum { FLAGS_REAL, FLAGS_POSITIVE = 0, FLAGS_SAME = 0, FLAGS_SLOPE = 0 };
 #define NAMES_REAL "a b"
 #define NAMES_POSITIVE "a b"
 #define NAMES_SAME "a b"
+#define NAMES_LEAPS "a b"
 #define NAMES_TRUTH "a b"
 #define NAMES_SLOPE "x slope"
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Layer normalisation (Ba, Kiros and Hinton 2016) over the last dimensions.
 #include "ops/loop.h"
+#include "ops/grad.h"
+#include "ops/norm.h"
 #include "params/layer_norm.h"
 #include <math.h>
 
@@ -61,6 +63,15 @@ static weft_result layer_norm_emit(const weft_node *n, weft_emit *e)
 
 static double layer_norm_flops(const weft_node *n) { return 8.0 * (double) weft_shape_count(n->out_shape[0]); }
 
+static weft_result layer_norm_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    const layer_norm_attrs *at = n->attrs;
+    const weft_shape x = n->in_shape[0];
+    weft_norm_over over = { x, 0, { at->axes, { 0 } }, at->eps };
+    for (int d = 0; d < at->axes; d++) over.mask |= 1u << (x.rank - 1 - d), over.params.dim[d] = x.dim[x.rank - at->axes + d];
+    return weft_norm_grad(n, g, dy[0], want, dx, &over);
+}
+
 const weft_op weft_op_layer_norm = {
     .name = "layer_norm",
     .doc = "y = (x - mean) / sqrt(var + eps) * scale + bias; mean and (biased) variance over the last `axes` dimensions. "
@@ -73,6 +84,7 @@ const weft_op weft_op_layer_norm = {
         { 0 }
     },
     .infer = layer_norm_infer, .items = layer_norm_items, .cpu = layer_norm_cpu, .emit = layer_norm_emit, .flops = layer_norm_flops,
+    .grad = layer_norm_grad,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(2, 3, 65), WEFT_SHAPE(65), WEFT_SHAPE(65) } },
         { .in = { WEFT_SHAPE(5, 7) }, .low = 100, .high = 101 },

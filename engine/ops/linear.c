@@ -2,6 +2,7 @@
 // Fully connected layer. x: [.., k], w: [o, k], b: [o], y: [.., o].
 #include "ops/gemm.h"
 #include "ops/loop.h"
+#include "ops/grad.h"
 
 weft_gemm weft_linear_gemm(const weft_node *n)
 {
@@ -45,11 +46,22 @@ static double linear_flops(const weft_node *n)
     return 2.0 * (double) weft_shape_count(n->out_shape[0]) * (double) n->in_shape[1].dim[1];
 }
 
+static weft_result linear_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    const int64_t o = n->in_shape[1].dim[0], k = n->in_shape[1].dim[1], rows = weft_shape_count(n->in_shape[0]) / k;
+    const weft_value d = weft_grad_reshape(g, dy[0], (weft_shape) WEFT_SHAPE(rows, o));
+    const weft_value x = weft_grad_reshape(g, n->in[0], (weft_shape) WEFT_SHAPE(rows, k));
+    if (want[0]) dx[0] = weft_grad_reshape(g, weft_grad_binary(g, "matmul", d, n->in[1]), n->in_shape[0]);
+    if (want[1]) dx[1] = weft_grad_call(g, "matmul", WEFT_V(d, x), WEFT_WITH({ "trans_a", NULL, 1, { 1 } }));
+    if (n->in_count > 2 && want[2]) dx[2] = weft_grad_unstretch(g, d, n->in_shape[2]);
+    return WEFT_OK;
+}
+
 const weft_op weft_op_linear = {
     .name = "linear",
     .doc = "y[.., o] = b[o] + sum over k of x[.., k] w[o, k].",
     .out_names = "y", .in_names = "x w b?",
-    .infer = linear_infer, .items = linear_items, .cpu = linear_cpu, .emit = linear_emit, .flops = linear_flops,
+    .infer = linear_infer, .items = linear_items, .cpu = linear_cpu, .emit = linear_emit, .flops = linear_flops, .grad = linear_grad,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(7), WEFT_SHAPE(5, 7), WEFT_SHAPE(5) } },
         { .in = { WEFT_SHAPE(1, 512), WEFT_SHAPE(65, 512), WEFT_SHAPE(65) } },

@@ -2,6 +2,7 @@
 // Product of two matrices, or of two stacks of them.
 #include "ops/gemm.h"
 #include "ops/loop.h"
+#include "ops/grad.h"
 
 typedef struct matmul_attrs { int32_t trans_a, trans_b; } matmul_attrs;
 
@@ -60,6 +61,24 @@ static double matmul_flops(const weft_node *n)
     return 2.0 * (double) weft_shape_count(n->out_shape[0]) * (double) weft_matmul_gemm(n).k;
 }
 
+static weft_result matmul_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    const matmul_attrs *at = n->attrs;
+    const weft_value a = n->in[0], b = n->in[1];
+    weft_value v;
+    if (want[0]) { // dy b^T, or its transpose
+        if (at->trans_a) v = weft_graph_op(g, n->op, WEFT_V(b, dy[0]), &(matmul_attrs) { at->trans_b, 1 });
+        else v = weft_graph_op(g, n->op, WEFT_V(dy[0], b), &(matmul_attrs) { 0, !at->trans_b });
+        dx[0] = weft_grad_unstretch(g, v, n->in_shape[0]);
+    }
+    if (want[1]) { // a^T dy, or its transpose
+        if (at->trans_b) v = weft_graph_op(g, n->op, WEFT_V(dy[0], a), &(matmul_attrs) { 1, at->trans_a });
+        else v = weft_graph_op(g, n->op, WEFT_V(a, dy[0]), &(matmul_attrs) { !at->trans_a, 0 });
+        dx[1] = weft_grad_unstretch(g, v, n->in_shape[1]);
+    }
+    return WEFT_OK;
+}
+
 const weft_op weft_op_matmul = {
     .name = "matmul",
     .doc = "y[..] = a[..] b[..], matrix products over the last two dimensions; the others follow NumPy's broadcasting.",
@@ -70,7 +89,7 @@ const weft_op weft_op_matmul = {
         WEFT_ATTR(matmul_attrs, trans_b, INT, .min = 0, .max = 1, .doc = "1: b is [.., n, k]"),
         { 0 }
     },
-    .infer = matmul_infer, .items = matmul_items, .cpu = matmul_cpu, .emit = matmul_emit, .flops = matmul_flops,
+    .infer = matmul_infer, .items = matmul_items, .cpu = matmul_cpu, .emit = matmul_emit, .flops = matmul_flops, .grad = matmul_grad,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(5, 7), WEFT_SHAPE(7, 3) } },
         { .in = { WEFT_SHAPE(67, 36), WEFT_SHAPE(36, 132) } },

@@ -2,6 +2,7 @@
 // Instance and group normalisation (Ulyanov et al. 2016, Wu and He 2018), and what they share with batch norm.
 #include "ops/norm.h"
 #include "ops/loop.h"
+#include "ops/grad.h"
 #include "params/norm_apply.h"
 #include "params/norm_partial.h"
 #include "params/norm_stats.h"
@@ -140,6 +141,18 @@ static weft_result norm_emit(const weft_node *n, weft_emit *e)
 
 static double norm_flops(const weft_node *n) { return 8.0 * (double) weft_shape_count(n->out_shape[0]); }
 
+static weft_result norm_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    const weft_shape x = n->in_shape[0];
+    weft_norm_over over = { x, ((1u << x.rank) - 1) & ~3u, weft_norm_channels(x), ((const norm_attrs *) n->attrs)->eps };
+    if (n->op->index) {
+        const int64_t groups = groups_of(n);
+        over.view = (weft_shape) WEFT_SHAPE(x.dim[0], groups, weft_shape_count(x) / (x.dim[0] * groups));
+        over.mask = 1u << 2;
+    }
+    return weft_norm_grad(n, g, dy[0], want, dx, &over);
+}
+
 static const weft_op instance_norm = {
     .name = "instance_norm",
     .doc = "y = (x - mean) / sqrt(var + eps) * scale[c] + bias[c]; mean and (biased) variance of each image's channel over its positions. "
@@ -150,7 +163,7 @@ static const weft_op instance_norm = {
         WEFT_ATTR(norm_attrs, eps, FLOAT, .def = 1e-5, .min = 0, .max = 1, .doc = "added to the variance"),
         { 0 }
     },
-    .infer = norm_infer, .items = norm_items, .cpu = norm_cpu, .emit = norm_emit, .flops = norm_flops, .index = 0,
+    .infer = norm_infer, .items = norm_items, .cpu = norm_cpu, .emit = norm_emit, .flops = norm_flops, .grad = norm_grad, .index = 0,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(1, 3, 5, 7) } },
         { .in = { WEFT_SHAPE(2, 65, 8, 8), WEFT_SHAPE(65), WEFT_SHAPE(65) } },
@@ -173,7 +186,7 @@ static const weft_op group_norm = {
         WEFT_ATTR(norm_attrs, groups, INT, .def = 1, .min = 1, .max = 65536, .doc = "groups of neighbouring channels"),
         { 0 }
     },
-    .infer = norm_infer, .items = norm_items, .cpu = norm_cpu, .emit = norm_emit, .flops = norm_flops, .index = 1,
+    .infer = norm_infer, .items = norm_items, .cpu = norm_cpu, .emit = norm_emit, .flops = norm_flops, .grad = norm_grad, .index = 1,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(1, 6, 5, 7) }, .attrs = &(const norm_attrs) { 1e-5f, 3 } },
         { .in = { WEFT_SHAPE(2, 64, 9, 8), WEFT_SHAPE(64), WEFT_SHAPE(64) }, .attrs = &(const norm_attrs) { 1e-5f, 32 } },

@@ -2,6 +2,7 @@
 // Reductions over any dimensions.
 #include "ops/reduce.h"
 #include "ops/loop.h"
+#include "ops/grad.h"
 #include "params/reduce.h"
 #include <math.h>
 
@@ -174,6 +175,45 @@ static weft_result reduce_emit(const weft_node *n, weft_emit *e)
 
 static double reduce_flops(const weft_node *n) { return (double) weft_shape_count(n->in_shape[0]); }
 
+// Equal largest or smallest elements share what comes back (PyTorch's amax and amin). A product's gradient is that of the
+// others, also where x is 0; the norms' is 0 where x is 0.
+static weft_result reduce_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    uint32_t mask;
+    mask_of(n, &mask);
+    weft_shape kept = n->in_shape[0];
+    for (int k = 0; k < kept.rank; k++)
+        if (mask >> k & 1) kept.dim[k] = 1;
+    if (!want[0]) return WEFT_OK;
+    const weft_value x = n->in[0], y = weft_grad_reshape(g, n->out[0], kept), d = weft_grad_reshape(g, dy[0], kept);
+    const weft_value zero = weft_graph_scalar(g, 0), one = weft_graph_scalar(g, 1);
+    switch (n->op->index) {
+    case WEFT_SUM: dx[0] = weft_grad_expand(g, d, n->in_shape[0]); break;
+    case WEFT_MEAN:
+        dx[0] = weft_grad_expand(g, weft_grad_scale(g, d, (double) weft_shape_count(kept) / (double) weft_shape_count(n->in_shape[0])), n->in_shape[0]);
+        break;
+    case WEFT_MAX:
+    case WEFT_MIN: {
+        const weft_value among = weft_grad_binary(g, "equal", x, y);
+        dx[0] = weft_grad_mul(g, among, weft_grad_binary(g, "div", d, weft_grad_reduce(g, "sum", among, mask)));
+        break;
+    }
+    case WEFT_PROD: {
+        const weft_value is_zero = weft_grad_binary(g, "equal", x, zero), others = weft_grad_where(g, is_zero, one, x);
+        const weft_value all = weft_grad_reduce(g, "prod", others, mask), zeros = weft_grad_reduce(g, "sum", is_zero, mask);
+        const weft_value there = weft_grad_mul(g, all, weft_grad_binary(g, "equal", zeros, one)); // at the only zero
+        const weft_value elsewhere = weft_grad_where(g, zeros, zero, weft_grad_binary(g, "div", all, others));
+        dx[0] = weft_grad_mul(g, d, weft_grad_where(g, is_zero, there, elsewhere));
+        break;
+    }
+    case WEFT_L1: dx[0] = weft_grad_mul(g, d, weft_grad_unary(g, "sign", x)); break;
+    case WEFT_L2: dx[0] = weft_grad_mul(g, x, weft_grad_binary(g, "div", d, weft_grad_where(g, y, y, one))); break;
+    case WEFT_SUM_SQUARE: dx[0] = weft_grad_mul(g, x, weft_grad_scale(g, d, 2)); break;
+    case WEFT_LOG_SUM_EXP: dx[0] = weft_grad_mul(g, d, weft_grad_unary(g, "exp", weft_grad_binary(g, "sub", x, y))); break;
+    }
+    return WEFT_OK;
+}
+
 // --- The rows. -----------------------------------------------------------------------------------------------
 
 static const weft_attr reduce_table[] = {
@@ -203,7 +243,7 @@ static const weft_case index_cases[] = { // few different values: the first of e
     static const weft_op row_##name_ = {                                                                                        \
         .name = #name_, .doc = doc_, .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED, .index = index_,                 \
         .attr_bytes = sizeof(reduce_attrs), .attrs = reduce_table, .infer = reduce_infer, .items = reduce_items,                   \
-        .cpu = reduce_cpu, .emit = reduce_emit, .flops = reduce_flops, .cases = cases_,                                            \
+        .cpu = reduce_cpu, .emit = reduce_emit, .flops = reduce_flops, .grad = reduce_grad, .cases = cases_,                       \
     }
 ROW(sum, "y = sum of x over the axes.", WEFT_SUM, reduce_cases);
 ROW(mean, "y = mean of x over the axes.", WEFT_MEAN, reduce_cases);

@@ -5,19 +5,6 @@
 #include "params/resample.h"
 #include <string.h>
 
-weft_value weft_resample_new(weft_graph *g, int64_t size, int64_t width, weft_resample_table *out)
-{
-    const size_t bytes = (size_t) (size * (1 + width)) * 4;
-    weft_weight *w = weft_arena_new(g->arena, sizeof *w);
-    int32_t *room = weft_arena_new(g->arena, bytes);
-    if (!w || !room) return -1;
-    *w = (weft_weight) { NULL, WEFT_I32, { 2, { size, 1 + width } }, room, bytes };
-    *out = (weft_resample_table) { room, 1 + width };
-    const weft_value v = weft_graph_constant(g, w);
-    if (v >= 0) g->values[v].origin = -1;
-    return v;
-}
-
 static float as_float(int32_t bits)
 {
     float f;
@@ -25,11 +12,65 @@ static float as_float(int32_t bits)
     return f;
 }
 
-void weft_resample_add(weft_resample_table *t, int64_t i, int64_t k, double weight)
+// A constant [size, 1 + width] of zeros to be filled in place; -1: no memory.
+static weft_value new_table(weft_graph *g, int64_t size, int64_t width, int32_t **numbers)
 {
-    int32_t *at = &t->first[i * t->step + 1 + k];
+    const size_t bytes = (size_t) (size * (1 + width)) * 4;
+    weft_weight *w = weft_arena_new(g->arena, sizeof *w);
+    *numbers = weft_arena_new(g->arena, bytes);
+    if (!w || !*numbers) return -1;
+    *w = (weft_weight) { NULL, WEFT_I32, { 2, { size, 1 + width } }, *numbers, bytes };
+    const weft_value v = weft_graph_constant(g, w);
+    if (v >= 0) g->values[v].origin = -1;
+    return v;
+}
+
+static void add(int32_t *at, double weight)
+{
     const float sum = (float) (as_float(*at) + weight);
     memcpy(at, &sum, 4);
+}
+
+weft_resample_axis weft_resample_axis_new(weft_graph *g, const weft_resample_tap *taps, int64_t count, int64_t in, int64_t out)
+{
+    weft_resample_axis a = { -1, in, out, 1 };
+    int64_t *first = weft_arena_new(g->arena, sizeof *first * (size_t) (2 * out + 1)), *last = first + out;
+    int32_t *numbers;
+    if (!first) return a;
+    for (int64_t i = 0; i < out; i++) first[i] = in, last[i] = 0;
+    for (const weft_resample_tap *t = taps; t < taps + count; t++) {
+        if (t->from < first[t->to]) first[t->to] = t->from;
+        if (t->from > last[t->to]) last[t->to] = t->from;
+        if (last[t->to] - first[t->to] + 1 > a.width) a.width = last[t->to] - first[t->to] + 1;
+    }
+    a.table = new_table(g, out, a.width, &numbers);
+    if (a.table < 0) return a;
+    for (int64_t i = 0; i < out; i++) numbers[i * (1 + a.width)] = (int32_t) (first[i] < in ? first[i] : 0); // weights of 0 where nothing comes
+    for (const weft_resample_tap *t = taps; t < taps + count; t++) add(&numbers[t->to * (1 + a.width) + 1 + t->from - first[t->to]], t->weight);
+    return a;
+}
+
+static weft_resample_axis keep(weft_graph *g, int64_t size) // every pixel is itself
+{
+    weft_resample_axis a = { -1, size, size, 1 };
+    int32_t *numbers;
+    a.table = new_table(g, size, 1, &numbers);
+    for (int64_t i = 0; a.table >= 0 && i < size; i++) numbers[2 * i] = (int32_t) i, add(&numbers[2 * i + 1], 1);
+    return a;
+}
+
+static weft_value pass(weft_graph *g, weft_value x, const weft_resample_axis *v, const weft_resample_axis *h)
+{
+    return weft_graph_call(g, "resample", WEFT_V(x, v->table, h->table), NULL);
+}
+
+weft_value weft_resample(weft_graph *g, weft_value x, const weft_resample_axis *v, const weft_resample_axis *h)
+{
+    if (v->width * h->width <= 16 || v->width == 1 || h->width == 1) return pass(g, x, v, h);
+    const weft_resample_axis keep_v = keep(g, v->in * h->out > v->out * h->in ? v->out : v->in); // that which shrinks more goes first
+    const weft_resample_axis keep_h = keep(g, v->in * h->out > v->out * h->in ? h->in : h->out);
+    if (v->in * h->out > v->out * h->in) return pass(g, pass(g, x, v, &keep_h), &keep_v, h);
+    return pass(g, pass(g, x, &keep_v, h), v, &keep_h);
 }
 
 static weft_result resample_infer(weft_node *n)

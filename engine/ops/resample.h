@@ -3,11 +3,12 @@
 #pragma once
 #include "graph/graph.h"
 
-typedef struct weft_resample_table {
-    int32_t *first;   // of output pixel i: first[i * step]; its weights follow
-    int64_t step;
-} weft_resample_table;
+// Output pixel `to` receives `weight` times input pixel `from`; several taps may name the same pair.
+typedef struct weft_resample_tap { int64_t to, from; double weight; } weft_resample_tap;
 
-// A constant [size, 1 + width] of zeros to be filled in place; -1: no memory.
-weft_value weft_resample_new(weft_graph *g, int64_t size, int64_t width, weft_resample_table *out);
-void weft_resample_add(weft_resample_table *t, int64_t i, int64_t k, double weight); // to weight k of output pixel i
+// One axis: a constant [out, 1 + width].
+typedef struct weft_resample_axis { weft_value table; int64_t in, out, width; } weft_resample_axis;
+weft_resample_axis weft_resample_axis_new(weft_graph *g, const weft_resample_tap *taps, int64_t count, int64_t in, int64_t out);
+
+// x resampled along y and x: at once, or one axis after the other where both have many taps.
+weft_value weft_resample(weft_graph *g, weft_value x, const weft_resample_axis *v, const weft_resample_axis *h);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Softmax and its logarithm over one dimension.
 #include "ops/loop.h"
+#include "ops/grad.h"
 #include "params/softmax.h"
 #include <math.h>
 
@@ -73,6 +74,20 @@ static weft_result softmax_emit(const weft_node *n, weft_emit *e)
 
 static double softmax_flops(const weft_node *n) { return 8.0 * (double) weft_shape_count(n->out_shape[0]); }
 
+static weft_result softmax_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    const uint32_t mask = 1u << axis_of(n);
+    if (!want[0]) return WEFT_OK;
+    const weft_value y = n->out[0];
+    weft_value d;
+    if (n->op->index == LOG_SOFTMAX)
+        d = weft_grad_binary(g, "sub", dy[0], weft_grad_mul(g, weft_grad_unary(g, "exp", y), weft_grad_reduce(g, "sum", dy[0], mask)));
+    else
+        d = weft_grad_mul(g, y, weft_grad_binary(g, "sub", dy[0], weft_grad_reduce(g, "sum", weft_grad_mul(g, dy[0], y), mask)));
+    dx[0] = weft_grad_scale(g, d, ((const softmax_attrs *) n->attrs)->scale);
+    return WEFT_OK;
+}
+
 static const weft_attr softmax_table[] = {
     WEFT_ATTR(softmax_attrs, axis, INT, .def = -1, .min = -WEFT_MAX_RANK, .max = WEFT_MAX_RANK - 1, .doc = "the dimension; from the end if negative"),
     WEFT_ATTR(softmax_attrs, scale, FLOAT, .def = 1, .doc = "multiplies x first"),
@@ -91,7 +106,7 @@ static const weft_case softmax_cases[] = {
     static const weft_op name_ = {                                                                                                  \
         .name = #name_, .doc = doc_, .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED, .index = index_,    \
         .attr_bytes = sizeof(softmax_attrs), .attrs = softmax_table, .infer = softmax_infer, .items = softmax_items,                \
-        .cpu = softmax_cpu, .emit = softmax_emit, .flops = softmax_flops, .cases = softmax_cases,                                   \
+        .cpu = softmax_cpu, .emit = softmax_emit, .flops = softmax_flops, .grad = softmax_grad, .cases = softmax_cases,                                   \
     }
 ROW(softmax, "y = exp(scale x) / sum over the axis of exp(scale x).", SOFTMAX);
 ROW(log_softmax, "y = scale x - log(sum over the axis of exp(scale x)).", LOG_SOFTMAX);

@@ -48,12 +48,12 @@ static const void **evaluate(trial *t, const weft_graph *g, const void *const *i
     return data;
 }
 
-// sum of cotangent * output over all float outputs
-static double loss(trial *t)
+// sum of cotangent * output over all float outputs; more digits than double has, because differences of it are taken
+static long double loss(trial *t)
 {
     const weft_graph *g = &t->forward;
     const void **data = evaluate(t, g, t->in);
-    double sum = 0;
+    long double sum = 0;
     for (int k = 0; k < g->output_count; k++) {
         const weft_value v = g->outputs[k].value;
         const double *c = t->cotangent[k], *y = data[v];
@@ -61,6 +61,24 @@ static double loss(trial *t)
     }
     return sum;
 }
+
+// d loss / d x by central differences.
+static double difference(trial *t, double *x, double step)
+{
+    const double was = *x;
+    *x = was + step;
+    const long double up = loss(t);
+    *x = was - step;
+    const long double down = loss(t);
+    *x = was;
+    return (double) ((up - down) / (2 * step));
+}
+
+// The same without its error of second order: for functions that are steep, like 1 / x near 0, and so that the step can be larger
+// where sums of large numbers leave a small one too few digits. Near a kink the small step is better.
+static double smooth_difference(trial *t, double *x, double step) { return (4 * difference(t, x, step) - difference(t, x, 2 * step)) / 3; }
+
+static bool close_to(double got, double want) { return fabs(got - want) <= TOLERANCE * (1 + fabs(want)); }
 
 static void *numbers(trial *t, weft_shape s, const weft_case *c, int input)
 {
@@ -120,18 +138,22 @@ static int try_case(trial *t, const weft_op *op, const weft_case *c)
         const int64_t size = weft_shape_count(t->forward.values[wrt[w]].shape);
         for (int s = 0; s < SAMPLES && s < size; s++) {
             const int64_t i = size <= SAMPLES ? s : (int64_t) weft_random_uniform(&t->random, 0, (double) size);
-            const double was = x[i];
-            x[i] = was + STEP;
-            const double up = loss(t);
-            x[i] = was - STEP;
-            const double down = loss(t), want = (up - down) / (2 * STEP);
-            x[i] = was;
-            if (!(fabs(dx[i] - want) <= TOLERANCE * (1 + fabs(want))))
+            double want = difference(t, x + i, STEP);
+            if (!close_to(dx[i], want)) want = smooth_difference(t, x + i, STEP);
+            if (!close_to(dx[i], want)) want = smooth_difference(t, x + i, 20 * STEP);
+            if (!close_to(dx[i], want))
                 return printf("FAIL %s case %d: d loss / d input %d, element %lld is %.9g, differences say %.9g\n", op->name, (int) (c - op->cases), w,
                               (long long) i, dx[i], want), 0;
         }
     }
     return 1;
+}
+
+static uint64_t seed_of(const char *name) // the same whatever other rows there are
+{
+    uint64_t seed = 1;
+    while (*name) seed = seed * 131 + (unsigned char) *name++;
+    return seed;
 }
 
 int main(int argc, char **argv)
@@ -145,7 +167,7 @@ int main(int argc, char **argv)
         if (length > 5 && !strcmp(op->name + length - 5, "_grad")) continue; // second order is not needed
         bool none = false;
         for (const weft_case *c = op->cases; c && (c->in[0].rank || c->in_count); c++) {
-            trial t = { .random = { (uint64_t) o + 1 } };
+            trial t = { .random = { seed_of(op->name) } };
             if (weft_context_create(&(weft_context_params) { .threads = 1 }, &t.ctx)) return 1;
             t.arena.ctx = t.ctx;
             const int r = try_case(&t, op, c);
