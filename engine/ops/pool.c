@@ -1,37 +1,23 @@
 // SPDX-License-Identifier: MIT
 // Pooling of images over windows of given size, or over as many windows as the output has pixels.
+#include "ops/grad.h"
 #include "ops/loop.h"
+#include "ops/pool.h"
 #include "ops/reduce.h"
 #include "params/pool.h"
 #include <math.h>
 
-typedef struct pool_attrs { int32_t kernel[2], stride[2], dilation[2], pads[4], ceil_mode, count_include_pad, size[2]; } pool_attrs;
-enum { MAX, AVG, ADAPTIVE_MAX, ADAPTIVE_AVG }; // index of the row
-static bool adaptive(const weft_node *n) { return n->op->index >= ADAPTIVE_MAX; }
+static bool adaptive(const weft_node *n) { return n->op->index >= WEFT_POOL_ADAPTIVE_MAX; }
 static bool averages(const weft_node *n) { return n->op->index & 1; }
-static int64_t stride_of(const pool_attrs *at, int d) { return at->stride[d] ? at->stride[d] : at->kernel[d]; }
-
-// Windows along one axis, as PyTorch counts them: with ceil_mode the last may hang over the end, but starts before it.
-static weft_result windows(const weft_node *n, int d, int64_t *count)
-{
-    const pool_attrs *at = n->attrs;
-    const int64_t in = n->in_shape[0].dim[2 + d], reach = (int64_t) at->dilation[d] * (at->kernel[d] - 1) + 1, stride = stride_of(at, d);
-    const int64_t room = in + at->pads[d] + at->pads[2 + d] - reach;
-    if (room < 0) return weft_node_fail(n, "a window of %lld does not fit %lld", (long long) reach, (long long) (room + reach));
-    if (at->pads[d] >= reach || at->pads[2 + d] >= reach) return weft_node_fail(n, "padding is as large as the window of %lld", (long long) reach);
-    *count = (room + (at->ceil_mode ? stride - 1 : 0)) / stride + 1;
-    if (at->ceil_mode && (*count - 1) * stride >= in + at->pads[d]) --*count;
-    return WEFT_OK;
-}
 
 static weft_result pool_infer(weft_node *n)
 {
-    const pool_attrs *at = n->attrs;
+    const weft_pool_attrs *at = n->attrs;
     if (n->in_shape[0].rank != 4) return weft_node_fail(n, "x must have 4 dimensions");
     n->out_shape[0] = n->in_shape[0];
     for (int d = 0; d < 2; d++) {
         if (adaptive(n)) n->out_shape[0].dim[2 + d] = at->size[d];
-        else WEFT_TRY(windows(n, d, &n->out_shape[0].dim[2 + d]));
+        else WEFT_TRY(weft_pool_windows(n, at, d, n->in_shape[0].dim[2 + d], &n->out_shape[0].dim[2 + d]));
     }
     return WEFT_OK;
 }
@@ -42,23 +28,9 @@ static int64_t pool_items(const weft_node *n)
     return y[0] * y[1] * y[2];
 }
 
-typedef struct span { int64_t begin, end, step, counted; } span; // pixels of a window along one axis; how many an average divides by
-static span span_of(const weft_node *n, int d, int64_t out)
+static weft_pool_span span_of(const weft_node *n, int d, int64_t out)
 {
-    const pool_attrs *at = n->attrs;
-    const int64_t in = n->in_shape[0].dim[2 + d], outs = n->out_shape[0].dim[2 + d];
-    if (adaptive(n)) {
-        const int64_t begin = out * in / outs, end = ((out + 1) * in + outs - 1) / outs;
-        return (span) { begin, end, 1, end - begin };
-    }
-    span s = { out * stride_of(at, d) - at->pads[d], 0, at->dilation[d], 0 };
-    s.end = s.begin + (at->kernel[d] - 1) * s.step + 1;
-    if (s.end > in + at->pads[2 + d]) s.end = in + at->pads[2 + d]; // what hangs over the padding never counts
-    s.counted = s.end - s.begin;
-    while (s.begin < 0) s.begin += s.step;
-    if (s.end > in) s.end = in;
-    if (!at->count_include_pad) s.counted = s.end > s.begin ? s.end - s.begin : 0;
-    return s;
+    return weft_pool_span_of(n->attrs, adaptive(n), d, n->in_shape[0].dim[2 + d], n->out_shape[0].dim[2 + d], out);
 }
 
 static void pool_cpu(const weft_node *n, const weft_cpu_args *arg)
@@ -67,9 +39,9 @@ static void pool_cpu(const weft_node *n, const weft_cpu_args *arg)
     for (int64_t row = arg->begin; row < arg->end; row++) {
         const weft_real *x = (const weft_real *) arg->in[0] + row / ys[2] * xs[2] * xs[3];
         weft_real *y = (weft_real *) arg->out[0] + row * ys[3];
-        const span v = span_of(n, 0, row % ys[2]);
+        const weft_pool_span v = span_of(n, 0, row % ys[2]);
         for (int64_t wo = 0; wo < ys[3]; wo++) {
-            const span h = span_of(n, 1, wo);
+            const weft_pool_span h = span_of(n, 1, wo);
             double sum = 0, most = -INFINITY;
             for (int64_t hi = v.begin; hi < v.end; hi += v.step)
                 for (int64_t wi = h.begin; wi < h.end; wi += h.step) {
@@ -84,7 +56,7 @@ static void pool_cpu(const weft_node *n, const weft_cpu_args *arg)
 
 static weft_result pool_emit(const weft_node *n, weft_emit *e)
 {
-    const pool_attrs *at = n->attrs;
+    const weft_pool_attrs *at = n->attrs;
     const int64_t *x = n->in_shape[0].dim, *y = n->out_shape[0].dim;
     const bool wide = x[1] % 4 == 0;
     if (adaptive(n) && y[2] == 1 && y[3] == 1 && x[2] * x[3] >= 64) // one long window: a reduction shares it between invocations
@@ -95,7 +67,7 @@ static weft_result pool_emit(const weft_node *n, weft_emit *e)
         .hi = (i32) x[2], .wi = (i32) x[3], .ho = (i32) y[2], .wo = (i32) y[3],
     };
     for (int d = 0; d < 2 && !adaptive(n); d++) {
-        p.kernel[d] = at->kernel[d], p.stride[d] = (i32) stride_of(at, d), p.dilation[d] = at->dilation[d];
+        p.kernel[d] = at->kernel[d], p.stride[d] = (i32) weft_pool_stride(at, d), p.dilation[d] = at->dilation[d];
         p.pads[d] = at->pads[d], p.pads[2 + d] = at->pads[2 + d];
     }
     return weft_emit_dispatch(e, &(weft_dispatch) {
@@ -106,32 +78,36 @@ static weft_result pool_emit(const weft_node *n, weft_emit *e)
 
 static double pool_flops(const weft_node *n)
 {
-    const pool_attrs *at = n->attrs;
+    const weft_pool_attrs *at = n->attrs;
     const double window = adaptive(n) ? (double) weft_shape_count(n->in_shape[0]) / (double) weft_shape_count(n->out_shape[0])
                                       : (double) at->kernel[0] * at->kernel[1];
     return (double) weft_shape_count(n->out_shape[0]) * (window < 1 ? 1 : window);
 }
 
-#define WINDOW                                                                                                                        \
-    WEFT_ATTR(pool_attrs, kernel, INT, .count = 2, .def = 1, .min = 1, .max = 4096, .doc = "size of the window, y and x"),             \
-    WEFT_ATTR(pool_attrs, stride, INT, .count = 2, .def = 0, .min = 0, .max = 4096, .doc = "step of the window; 0: its size"),         \
-    WEFT_ATTR(pool_attrs, pads, INT, .count = 4, .min = 0, .max = 4096, .doc = "pixels added: top, left, bottom, right"),              \
-    WEFT_ATTR(pool_attrs, ceil_mode, INT, .min = 0, .max = 1, .doc = "1: a last window that hangs over the end counts")
-#define SIZE WEFT_ATTR(pool_attrs, size, INT, .count = 2, .def = 1, .min = 1, .max = 65536, .doc = "height and width of y")
-#define FUNCTIONS .infer = pool_infer, .items = pool_items, .cpu = pool_cpu, .emit = pool_emit, .flops = pool_flops
-#define AT(...) &(const pool_attrs) { .dilation = { 1, 1 }, __VA_ARGS__ }
+// The attributes, then the size of x: those of the rows of pool_grad.c. A maximum's gradient needs x itself.
+static weft_result pool_back(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    static const char *const rows[] = { "max_pool2d_grad", "avg_pool2d_grad", "adaptive_max_pool2d_grad", "adaptive_avg_pool2d_grad" };
+    const struct { weft_pool_attrs at; int32_t of[2]; } back = { *(const weft_pool_attrs *) n->attrs, { (int32_t) n->in_shape[0].dim[2], (int32_t) n->in_shape[0].dim[3] } };
+    const char *name = rows[n->op->index];
+    if (want[0]) dx[0] = averages(n) ? weft_graph_call(g, name, WEFT_V(dy[0]), &back) : weft_graph_call(g, name, WEFT_V(dy[0], n->in[0]), &back.at);
+    return WEFT_OK;
+}
+
+#define FUNCTIONS .infer = pool_infer, .items = pool_items, .cpu = pool_cpu, .emit = pool_emit, .flops = pool_flops, .grad = pool_back
+#define AT(...) &(const weft_pool_attrs) { .dilation = { 1, 1 }, __VA_ARGS__ }
 
 static const weft_op max_pool2d = {
     .name = "max_pool2d", .doc = "y[n,c,ho,wo] = the largest x[n,c] in the window at (ho, wo); padding never wins.",
-    .out_names = "y", .in_names = "x", .flags = WEFT_OP_IMAGE, .attr_bytes = sizeof(pool_attrs), .index = MAX, FUNCTIONS,
+    .out_names = "y", .in_names = "x", .flags = WEFT_OP_IMAGE, .attr_bytes = sizeof(weft_pool_attrs), .index = WEFT_POOL_MAX, FUNCTIONS,
     .attrs = (const weft_attr[]) {
-        WINDOW, WEFT_ATTR(pool_attrs, dilation, INT, .count = 2, .def = 1, .min = 1, .max = 4096, .doc = "step inside the window"), { 0 }
+        WEFT_POOL_WINDOW, WEFT_ATTR(weft_pool_attrs, dilation, INT, .count = 2, .def = 1, .min = 1, .max = 4096, .doc = "step inside the window"), { 0 }
     },
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(1, 4, 8, 8) }, .attrs = AT(.kernel = { 2, 2 }) },
         { .in = { WEFT_SHAPE(2, 5, 7, 11) }, .attrs = AT(.kernel = { 3, 3 }, .stride = { 2, 2 }, .pads = { 1, 1, 1, 1 }) },
         { .in = { WEFT_SHAPE(1, 8, 9, 10) }, .attrs = AT(.kernel = { 3, 2 }, .stride = { 2, 3 }, .pads = { 0, 1, 1, 0 }, .ceil_mode = 1) },
-        { .in = { WEFT_SHAPE(1, 3, 9, 10) }, .attrs = &(const pool_attrs) { { 2, 3 }, { 1, 2 }, { 3, 2 }, { 1, 2, 0, 1 }, 0, 0, { 0 } } },
+        { .in = { WEFT_SHAPE(1, 3, 9, 10) }, .attrs = &(const weft_pool_attrs) { { 2, 3 }, { 1, 2 }, { 3, 2 }, { 1, 2, 0, 1 }, 0, 0, { 0 } } },
         { .in = { WEFT_SHAPE(1, 3, 5, 5) }, .attrs = AT(.kernel = { 1, 1 }, .stride = { 2, 2 }) },
         { 0 }
     },
@@ -140,10 +116,10 @@ static const weft_op max_pool2d = {
 static const weft_op avg_pool2d = {
     .name = "avg_pool2d",
     .doc = "y[n,c,ho,wo] = the mean of x[n,c] in the window at (ho, wo). Padding counts as zeros if count_include_pad, else not at all.",
-    .out_names = "y", .in_names = "x", .flags = WEFT_OP_IMAGE, .attr_bytes = sizeof(pool_attrs), .index = AVG, FUNCTIONS,
+    .out_names = "y", .in_names = "x", .flags = WEFT_OP_IMAGE, .attr_bytes = sizeof(weft_pool_attrs), .index = WEFT_POOL_AVG, FUNCTIONS,
     .attrs = (const weft_attr[]) {
-        WINDOW, WEFT_ATTR(pool_attrs, dilation, INT, .count = 2, .def = 1, .min = 1, .max = 1, .doc = "always 1"),
-        WEFT_ATTR(pool_attrs, count_include_pad, INT, .def = 1, .min = 0, .max = 1, .doc = "1: padding is averaged in"), { 0 }
+        WEFT_POOL_WINDOW, WEFT_ATTR(weft_pool_attrs, dilation, INT, .count = 2, .def = 1, .min = 1, .max = 1, .doc = "always 1"),
+        WEFT_ATTR(weft_pool_attrs, count_include_pad, INT, .def = 1, .min = 0, .max = 1, .doc = "1: padding is averaged in"), { 0 }
     },
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(1, 4, 8, 8) }, .attrs = AT(.kernel = { 2, 2 }) },
@@ -159,8 +135,8 @@ static const weft_op avg_pool2d = {
 static const weft_op adaptive_max_pool2d = {
     .name = "adaptive_max_pool2d",
     .doc = "y[n,c,ho,wo] = the largest x[n,c] in rows floor(ho hi / ho_count) to ceil((ho + 1) hi / ho_count), columns alike.",
-    .out_names = "y", .in_names = "x", .flags = WEFT_OP_IMAGE, .attr_bytes = sizeof(pool_attrs), .index = ADAPTIVE_MAX, FUNCTIONS,
-    .attrs = (const weft_attr[]) { SIZE, { 0 } },
+    .out_names = "y", .in_names = "x", .flags = WEFT_OP_IMAGE, .attr_bytes = sizeof(weft_pool_attrs), .index = WEFT_POOL_ADAPTIVE_MAX, FUNCTIONS,
+    .attrs = (const weft_attr[]) { WEFT_POOL_SIZE, { 0 } },
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(2, 3, 11, 13) }, .attrs = AT(.size = { 3, 5 }) },
         { .in = { WEFT_SHAPE(1, 8, 16, 16) }, .attrs = AT(.size = { 7, 7 }) },
@@ -172,8 +148,8 @@ static const weft_op adaptive_max_pool2d = {
 static const weft_op adaptive_avg_pool2d = {
     .name = "adaptive_avg_pool2d",
     .doc = "y[n,c,ho,wo] = the mean of x[n,c] over rows floor(ho hi / ho_count) to ceil((ho + 1) hi / ho_count), columns alike.",
-    .out_names = "y", .in_names = "x", .flags = WEFT_OP_IMAGE, .attr_bytes = sizeof(pool_attrs), .index = ADAPTIVE_AVG, FUNCTIONS,
-    .attrs = (const weft_attr[]) { SIZE, { 0 } },
+    .out_names = "y", .in_names = "x", .flags = WEFT_OP_IMAGE, .attr_bytes = sizeof(weft_pool_attrs), .index = WEFT_POOL_ADAPTIVE_AVG, FUNCTIONS,
+    .attrs = (const weft_attr[]) { WEFT_POOL_SIZE, { 0 } },
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(1, 4, 16, 16) }, .attrs = AT(.size = { 7, 7 }) },
         { .in = { WEFT_SHAPE(2, 3, 47, 5) }, .attrs = AT(.size = { 28, 3 }) },
