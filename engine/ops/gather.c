@@ -107,6 +107,7 @@ static weft_result gather_grad_infer(weft_node *n)
     const int rank = dy.rank - ids.rank + 1, axis = rank < 1 ? -1 : weft_axis(n, at->axis, rank);
     weft_shape *dx = &n->out_shape[0];
     if (rank < 1) return weft_node_fail(n, "ids have more dimensions than dy");
+    if (n->in_dtype[DY] == WEFT_I32) return weft_node_fail(n, "dy holds integers: cast it to f32");
     if (axis < 0) return WEFT_ERR_ARGUMENT;
     if (n->in_dtype[IDS] != WEFT_I32) return weft_node_fail(n, "ids are no integers: cast them to i32");
     for (int d = 0; d < ids.rank; d++)

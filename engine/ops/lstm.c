@@ -144,7 +144,7 @@ const weft_op weft_op_lstm = {
         WEFT_ATTR(weft_lstm_attrs, time_first, INT, .min = 0, .max = 1, .doc = "1: x is [t, n, i] and y [t, n, dirs h]"),
         { 0 }
     },
-    .infer = lstm_infer, .items = lstm_items, .cpu = lstm_cpu, .emit = lstm_emit, .flops = lstm_flops,
+    .infer = lstm_infer, .items = lstm_items, .cpu = lstm_cpu, .emit = lstm_emit, .flops = lstm_flops, .grad = weft_lstm_grad,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(1, 5, 3), WEFT_SHAPE(1, 28, 3), WEFT_SHAPE(1, 28, 7) } },
         { .in = { WEFT_SHAPE(2, 7, 12), WEFT_SHAPE(2, 160, 12), WEFT_SHAPE(2, 160, 40), WEFT_SHAPE(2, 320) }, .attrs = &(const weft_lstm_attrs) { BIDIRECTIONAL, 0 } },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What an lstm node is: its attributes, inputs and outputs by place, and its sizes.
 #pragma once
-#include "graph/op.h"
+#include "graph/graph.h"
 
 typedef struct weft_lstm_attrs { int32_t direction, time_first; } weft_lstm_attrs;
 enum { WEFT_LSTM_FORWARD, WEFT_LSTM_REVERSE, WEFT_LSTM_BIDIRECTIONAL };
@@ -12,3 +12,6 @@ enum { WEFT_LSTM_Y, WEFT_LSTM_HN, WEFT_LSTM_CN };
 // y_n, y_t: the same in y, in numbers.
 typedef struct weft_lstm_sizes { int64_t n, t, in, h, dirs, x_n, x_t, y_n, y_t; } weft_lstm_sizes;
 weft_lstm_sizes weft_lstm_sizes_of(const weft_node *n);
+
+// Gradient rule: lstm_grad.c.
+weft_result weft_lstm_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ops/partial_finish.h"
 #include "ops/loop.h"
+#include "ops/grad.h"
 #include "params/partial_finish.h"
 
 double weft_partial_value(const weft_partial *how, double sum, double known, double bias, bool has_bias, double *mask)
@@ -19,6 +20,8 @@ static weft_result finish_infer(weft_node *n)
     const int64_t *sum = n->in_shape[0].dim, *known = n->in_shape[1].dim;
     if (n->in_shape[0].rank != 4 || n->in_shape[1].rank != 4 || known[1] != 1 || known[2] != sum[2] || known[3] != sum[3])
         return weft_node_fail(n, "sum and known do not fit");
+    if (known[0] != sum[0] && known[0] != 1) return weft_node_fail(n, "known has %lld images, sum %lld", (long long) known[0], (long long) sum[0]);
+    if (weft_has(n, 2) && (n->in_shape[2].rank != 1 || n->in_shape[2].dim[0] != sum[1])) return weft_node_fail(n, "b must have %lld numbers", (long long) sum[1]);
     n->out_shape[0] = n->out_shape[1] = n->in_shape[0];
     n->out_shape[1].dim[0] = known[0];
     if (!((const weft_partial *) n->attrs)->multi_channel) n->out_shape[1].dim[1] = 1;
@@ -59,10 +62,52 @@ static weft_result finish_emit(const weft_node *n, weft_emit *e)
 
 static double finish_flops(const weft_node *n) { return 4.0 * (double) weft_shape_count(n->out_shape[0]); }
 
+// y = sum r m + b m (without b: sum r), where m is known limited to [0, 1] and r = window m / (known + eps), 0 where nothing is
+// known; naoto: y = sum / known + b.
+static weft_result finish_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    const weft_partial *at = n->attrs;
+    const weft_value zero = weft_graph_scalar(g, 0), one = weft_graph_scalar(g, 1), known = n->in[1];
+    const bool naoto = at->variant == WEFT_PARTIAL_NAOTO, has_b = weft_has(n, 2);
+    const weft_value some = naoto ? weft_grad_binary(g, "not_equal", known, zero) : weft_grad_binary(g, "greater", known, zero);
+    const weft_value m = naoto ? some : weft_grad_unary(g, "clamp", known); // 0 and 1 are its defaults
+    const weft_value by = weft_grad_binary(g, "div", weft_graph_scalar(g, naoto ? 1 : at->window),
+                                           weft_grad_where(g, some, naoto ? known : weft_grad_shift(g, known, at->eps), one));
+    const weft_value r = weft_grad_mul(g, m, by), factor = has_b && !naoto ? weft_grad_mul(g, r, m) : r;
+    if (dy[0] >= 0 && want[0]) dx[0] = weft_grad_mul(g, dy[0], factor);
+    if (dy[0] >= 0 && has_b && want[2]) {
+        const weft_shape c = { 3, { n->in_shape[2].dim[0], 1, 1 } };
+        dx[2] = weft_grad_reshape(g, weft_grad_unstretch(g, weft_grad_mul(g, dy[0], m), c), n->in_shape[2]);
+    }
+    if (!want[1]) return WEFT_OK;
+    const weft_value inside = weft_grad_mul(g, weft_grad_binary(g, "greater_equal", known, zero), weft_grad_binary(g, "less_equal", known, one));
+    const weft_value dm = naoto ? zero : inside;                                 // d m / d known
+    const weft_value rise = naoto ? zero : weft_grad_mul(g, dm, by);             // d r / d known: of m,
+    const weft_value fall = naoto ? weft_grad_mul(g, r, by) : weft_grad_scale(g, weft_grad_mul(g, r, by), 1 / at->window); // of the divisor
+    const weft_value dr = weft_grad_binary(g, "sub", rise, fall);
+    weft_value all = -1;
+    if (dy[0] >= 0) {
+        weft_value slope = dr;
+        if (has_b && !naoto) slope = weft_grad_add(g, weft_grad_mul(g, dr, m), weft_grad_mul(g, r, dm));
+        slope = weft_grad_mul(g, n->in[0], slope);
+        if (has_b && !naoto) {
+            const weft_value b = weft_grad_reshape(g, n->in[2], (weft_shape) WEFT_SHAPE(n->in_shape[2].dim[0], 1, 1));
+            slope = weft_grad_add(g, slope, weft_grad_mul(g, b, dm));
+        }
+        all = weft_grad_unstretch(g, weft_grad_mul(g, dy[0], slope), n->in_shape[1]);
+    }
+    if (dy[1] >= 0) {
+        const weft_value part = weft_grad_unstretch(g, weft_grad_mul(g, dy[1], dm), n->in_shape[1]);
+        all = all < 0 ? part : weft_grad_add(g, all, part);
+    }
+    dx[1] = all;
+    return WEFT_OK;
+}
+
 const weft_op weft_op_partial_finish = {
     .name = "partial_finish",
     .doc = "y and m of partial_conv2d from sum = conv(x mask) and known = the mask's sum over a window.",
-    .out_names = "y m", .in_names = "sum known b?", .flags = WEFT_OP_IMAGE | WEFT_OP_INTERNAL,
+    .out_names = "y m", .in_names = "sum known b?", .flags = WEFT_OP_IMAGE,
     .attr_bytes = sizeof(weft_partial),
     .attrs = (const weft_attr[]) {
         WEFT_ATTR(weft_partial, variant, ENUM, .choices = "nvidia|naoto", .doc = "which published form"),
@@ -71,7 +116,7 @@ const weft_op weft_op_partial_finish = {
         WEFT_ATTR(weft_partial, eps, FLOAT, .def = 1e-8, .doc = "nvidia: added to what is known"),
         { 0 }
     },
-    .infer = finish_infer, .items = finish_items, .cpu = finish_cpu, .emit = finish_emit, .flops = finish_flops,
+    .infer = finish_infer, .items = finish_items, .cpu = finish_cpu, .emit = finish_emit, .flops = finish_flops, .grad = finish_grad,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(2, 5, 3, 7), WEFT_SHAPE(2, 1, 3, 7), WEFT_SHAPE(5) }, .attrs = &(const weft_partial) { 0, 1, 9, 1e-8f }, .low = -1, .high = 4 },
         { .in = { WEFT_SHAPE(2, 5, 3, 7), WEFT_SHAPE(1, 1, 3, 7) }, .attrs = &(const weft_partial) { 0, 0, 9, 1e-6f }, .masks = 2 },

@@ -2,6 +2,7 @@
 // Sums along the diagonals of a matrix of patch scores, patches counted by rows, then by columns.
 #include "ops/patch_fuse.h"
 #include "ops/loop.h"
+#include "ops/grad.h"
 #include "params/patch_fuse.h"
 #include <string.h>
 
@@ -75,10 +76,30 @@ static weft_result fuse_emit(const weft_node *n, weft_emit *e)
     return weft_emit_dispatch(e, &(weft_dispatch) { .kernel = "patch_fuse", .params = &p, .params_bytes = sizeof p, .grid = { p.count }, .flops = fuse_flops(n) });
 }
 
+// x or y with patches counted by columns: [n, from y, from x, to y, to x] with each pair swapped.
+static weft_value by_columns(weft_graph *g, weft_value v, const int32_t from[2], const int32_t to[2])
+{
+    if (v < 0) return -1;
+    const weft_shape s = g->values[v].shape;
+    v = weft_grad_reshape(g, v, (weft_shape) WEFT_SHAPE(s.dim[0], from[0], from[1], to[0], to[1]));
+    return weft_grad_reshape(g, weft_grad_permute(g, v, (const int[]) { 0, 2, 1, 4, 3 }), s);
+}
+
+// Either sum is its own adjoint; backwards, that by columns comes first.
+static weft_result fuse_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    const weft_patch_fuse *at = n->attrs;
+    weft_patch_fuse turned = { { at->from[1], at->from[0] }, { at->to[1], at->to[0] }, at->size };
+    if (!want[0]) return WEFT_OK;
+    const weft_value v = weft_graph_op(g, n->op, (const weft_value[]) { by_columns(g, dy[0], at->from, at->to) }, 1, &turned);
+    dx[0] = by_columns(g, v, turned.from, turned.to);
+    return WEFT_OK;
+}
+
 const weft_op weft_op_patch_fuse = {
     .name = "patch_fuse",
     .doc = "z[i, j] = sum over d of x[i + d, j + d], |d| <= size / 2; then the same with both patches counted by columns instead of rows.",
-    .out_names = "y", .in_names = "x", .flags = WEFT_OP_INTERNAL,
+    .out_names = "y", .in_names = "x",
     .attr_bytes = sizeof(weft_patch_fuse),
     .attrs = (const weft_attr[]) {
         WEFT_ATTR(weft_patch_fuse, from, INT, .count = 2, .def = 1, .min = 1, .max = 65536, .doc = "patches along y and x that i counts"),
@@ -86,7 +107,7 @@ const weft_op weft_op_patch_fuse = {
         WEFT_ATTR(weft_patch_fuse, size, INT, .def = 3, .min = 1, .max = WEFT_PATCH_FUSE_MOST, .doc = "of the window along a diagonal; odd"),
         { 0 }
     },
-    .infer = fuse_infer, .items = fuse_items, .cpu = fuse_cpu, .emit = fuse_emit, .flops = fuse_flops,
+    .infer = fuse_infer, .items = fuse_items, .cpu = fuse_cpu, .emit = fuse_emit, .flops = fuse_flops, .grad = fuse_grad,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(1, 12, 12) }, .attrs = &(const weft_patch_fuse) { { 3, 4 }, { 3, 4 }, 3 } },
         { .in = { WEFT_SHAPE(2, 15, 14) }, .attrs = &(const weft_patch_fuse) { { 5, 3 }, { 2, 7 }, 5 } },

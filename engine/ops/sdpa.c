@@ -2,6 +2,7 @@
 // Scaled dot-product attention (Vaswani et al. 2017), computed in stretches of keys with a running maximum (Milakov and
 // Gimelshein 2018), so that the scores of all pairs are never stored.
 #include "ops/loop.h"
+#include "ops/grad.h"
 #include "params/sdpa.h"
 #include <math.h>
 
@@ -137,6 +138,41 @@ static weft_result sdpa_emit(const weft_node *n, weft_emit *e)
     });
 }
 
+// Through the probabilities, which are computed again: those of keys far below (masked ones) are 0, and a query that sees nothing
+// has none.
+enum { LOWEST = -60000 }; // which half precision holds too
+static weft_value probabilities(const weft_node *n, weft_graph *g)
+{
+    const sizes z = sizes_of(n);
+    weft_value s = weft_grad_call(g, "matmul", WEFT_V(n->in[Q], n->in[K]), WEFT_WITH({ "trans_b", NULL, 1, { 1 } }));
+    s = weft_grad_scale(g, s, z.scale);
+    if (weft_has(n, MASK)) s = weft_grad_add(g, s, n->in[MASK]);
+    if (((const sdpa_attrs *) n->attrs)->causal) {
+        float *later = weft_arena_new(g->arena, sizeof *later * (size_t) (z.l * z.s));
+        if (!later) return -1;
+        for (int64_t i = 0; i < z.l * z.s; i++) later[i] = i % z.s > i / z.s ? LOWEST : 0;
+        s = weft_grad_add(g, s, weft_graph_numbers(g, (weft_shape) WEFT_SHAPE(z.l, z.s), later));
+    }
+    if (!weft_has(n, MASK)) return weft_grad_unary(g, "softmax", s);
+    s = weft_grad_binary(g, "max", s, weft_graph_scalar(g, LOWEST));
+    const weft_value most = weft_grad_reduce(g, "reduce_max", s, 1u << (n->in_shape[Q].rank - 1));
+    return weft_grad_mul(g, weft_grad_unary(g, "softmax", s), weft_grad_binary(g, "greater", most, weft_graph_scalar(g, LOWEST / 2)));
+}
+
+static weft_result sdpa_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    const double scale = sizes_of(n).scale;
+    const weft_value p = probabilities(n, g), dp = weft_grad_call(g, "matmul", WEFT_V(dy[0], n->in[V]), WEFT_WITH({ "trans_b", NULL, 1, { 1 } }));
+    const uint32_t keys = 1u << (n->in_shape[Q].rank - 1);
+    const weft_value mean = weft_grad_reduce(g, "sum", weft_grad_mul(g, dp, p), keys);
+    const weft_value ds = weft_grad_mul(g, p, weft_grad_binary(g, "sub", dp, mean)); // of the scores
+    if (want[Q]) dx[Q] = weft_grad_scale(g, weft_grad_binary(g, "matmul", ds, n->in[K]), scale);
+    if (want[K]) dx[K] = weft_grad_scale(g, weft_grad_call(g, "matmul", WEFT_V(ds, n->in[Q]), WEFT_WITH({ "trans_a", NULL, 1, { 1 } })), scale);
+    if (want[V]) dx[V] = weft_grad_call(g, "matmul", WEFT_V(p, dy[0]), WEFT_WITH({ "trans_a", NULL, 1, { 1 } }));
+    if (weft_has(n, MASK) && want[MASK]) dx[MASK] = weft_grad_unstretch(g, ds, n->in_shape[MASK]);
+    return WEFT_OK;
+}
+
 #define AT(...) &(const sdpa_attrs) { __VA_ARGS__ }
 const weft_op weft_op_sdpa = {
     .name = "sdpa",
@@ -149,7 +185,7 @@ const weft_op weft_op_sdpa = {
         WEFT_ATTR(sdpa_attrs, causal, INT, .min = 0, .max = 1, .doc = "1: a query sees no later key"),
         { 0 }
     },
-    .infer = sdpa_infer, .items = sdpa_items, .cpu = sdpa_cpu, .emit = sdpa_emit, .flops = sdpa_flops,
+    .infer = sdpa_infer, .items = sdpa_items, .cpu = sdpa_cpu, .emit = sdpa_emit, .flops = sdpa_flops, .grad = sdpa_grad,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(5, 4), WEFT_SHAPE(7, 4), WEFT_SHAPE(7, 3) } },
         { .in = { WEFT_SHAPE(2, 33, 16), WEFT_SHAPE(2, 65, 16), WEFT_SHAPE(2, 65, 32) }, .low = -2, .high = 2 },

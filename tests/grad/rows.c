@@ -93,8 +93,8 @@ static void *numbers(trial *t, weft_shape s, const weft_case *c, int input)
     return d;
 }
 
-// 1: fine, 0: wrong, -1: the row has no gradient
-static int try_case(trial *t, const weft_op *op, const weft_case *c)
+// 1: fine, 0: wrong, -1: the row has no gradient. Only that output has a cotangent, only by that input is differentiated; -1: all.
+static int try_case(trial *t, const weft_op *op, const weft_case *c, int only_output, int only_input)
 {
     weft_value in[WEFT_CASE_INPUTS], wrt[WEFT_CASE_INPUTS];
     int count = c->in_count, ports = 0, wrt_count = 0, wrt_port[WEFT_CASE_INPUTS];
@@ -109,7 +109,7 @@ static int try_case(trial *t, const weft_op *op, const weft_case *c)
         if (c->absent >> i & 1) continue;
         const bool integer = c->integers >> i & 1;
         in[i] = weft_graph_input(&t->forward, name, integer ? WEFT_I32 : WEFT_F32, c->in[i]);
-        if (!integer && !((c->masks | c->rough) >> i & 1)) wrt[wrt_count] = in[i], wrt_port[wrt_count++] = ports;
+        if (!integer && !((c->masks | c->rough) >> i & 1) && (only_input < 0 || only_input == i)) wrt[wrt_count] = in[i], wrt_port[wrt_count++] = ports;
         t->in[ports++] = numbers(t, c->in[i], c, i);
     }
     const weft_value y = weft_graph_op(&t->forward, op, in, count, c->attrs);
@@ -118,7 +118,7 @@ static int try_case(trial *t, const weft_op *op, const weft_case *c)
         char name[16];
         snprintf(name, sizeof name, "y%d", k);
         weft_graph_output(&t->forward, name, y + k);
-        cotangents[k] = t->forward.values[y + k].dtype == WEFT_F32;
+        cotangents[k] = t->forward.values[y + k].dtype == WEFT_F32 && (only_output < 0 || only_output == k);
     }
     if (weft_graph_status(&t->forward)) return printf("FAIL %s: %s\n", op->name, weft_error_text()), 0;
     const weft_result r = weft_pass_grad(&t->forward, &(weft_grad_request) { cotangents, -1, wrt, wrt_count }, &t->backward);
@@ -156,6 +156,17 @@ static uint64_t seed_of(const char *name) // the same whatever other rows there 
     return seed;
 }
 
+static int try_alone(const weft_op *op, const weft_case *c, int only_output, int only_input)
+{
+    trial t = { .random = { seed_of(op->name) } };
+    if (weft_context_create(&(weft_context_params) { .threads = 1 }, &t.ctx)) return 0;
+    t.arena.ctx = t.ctx;
+    const int r = try_case(&t, op, c, only_output, only_input);
+    weft_arena_free(&t.arena);
+    weft_context_destroy(&t.ctx);
+    return r;
+}
+
 int main(int argc, char **argv)
 {
     int checked = 0, bad = 0, without = 0;
@@ -166,14 +177,13 @@ int main(int argc, char **argv)
         if (op->flags & (WEFT_OP_INTERNAL | WEFT_OP_STEP)) continue;
         if (length > 5 && !strcmp(op->name + length - 5, "_grad")) continue; // second order is not needed
         bool none = false;
+        _Alignas(16) unsigned char attrs[WEFT_MAX_ATTR_BYTES] = { 0 };
+        weft_attr_defaults(op, attrs);
         for (const weft_case *c = op->cases; c && (c->in[0].rank || c->in_count); c++) {
-            trial t = { .random = { seed_of(op->name) } };
-            if (weft_context_create(&(weft_context_params) { .threads = 1 }, &t.ctx)) return 1;
-            t.arena.ctx = t.ctx;
-            const int r = try_case(&t, op, c);
+            const int r = try_alone(op, c, -1, -1), outputs = weft_op_outputs(op, c->attrs ? c->attrs : attrs);
             checked += r == 1, bad += r == 0, none |= r < 0;
-            weft_arena_free(&t.arena);
-            weft_context_destroy(&t.ctx);
+            for (int k = 0; r == 1 && outputs > 1 && k < outputs; k++) bad += try_alone(op, c, k, -1) != 1;
+            for (int i = 0; r == 1 && c->in[1].rank && i < WEFT_CASE_INPUTS && c->in[i].rank; i++) bad += try_alone(op, c, -1, i) != 1;
         }
         if (none) {
             without++;
