@@ -44,6 +44,9 @@ enum { WEFT_MAX_ATTR_BYTES = 512 };
 // --- A node: one use of an operator. ------------------------------------------------------------------------
 
 // How a tensor lies in device memory: the order of its dimensions from slowest to fastest. On the CPU always ROW.
+// Images lie channels innermost and packed: channels are not filled up to a multiple of 4, so that every strided kernel
+// may read them. Kernels that gain from reading four channels at once ask whether the count is a multiple, and have a
+// way for the others. Why this order: `git log --grep 'channels innermost'` has the figures.
 typedef enum weft_layout {
     WEFT_ROW,   // as the shape says
     WEFT_IMAGE, // rank 4 [n, c, h, w] stored n, h, w, c
