@@ -21,6 +21,7 @@ void weft_model_release(weft_model *m)
     if (!m || atomic_fetch_sub(&m->references, 1) > 1) return;
     weft_file_unmap(&m->mapping);
     weft_arena_free(&m->arena);
+    weft_model_release(m->base);
     weft_delete(m->ctx, m);
 }
 

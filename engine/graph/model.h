@@ -19,6 +19,7 @@ struct weft_model {
     _Atomic int references;
     weft_arena arena;      // everything below
     weft_mapping mapping;  // data {NULL, 0} when built or loaded from memory
+    weft_model *base;      // whose weights and metadata this one uses, kept as long; NULL: none
     weft_entry *entries; int entry_count;
     weft_weight **weights; int weight_count;
     weft_dim *dims; int dim_count;

@@ -34,9 +34,9 @@ static void add(int32_t *at, double weight)
 weft_resample_axis weft_resample_axis_new(weft_graph *g, const weft_resample_tap *taps, int64_t count, int64_t in, int64_t out)
 {
     weft_resample_axis a = { -1, in, out, 1 };
-    int64_t *first = weft_arena_new(g->arena, sizeof *first * (size_t) (2 * out + 1)), *last = first + out;
+    int64_t *first = weft_arena_new(g->arena, sizeof *first * (size_t) (out + 1)), *last = weft_arena_new(g->arena, sizeof *last * (size_t) (out + 1));
     int32_t *numbers;
-    if (!first) return a;
+    if (!first || !last) return a;
     for (int64_t i = 0; i < out; i++) first[i] = in, last[i] = 0;
     for (const weft_resample_tap *t = taps; t < taps + count; t++) {
         if (t->from < first[t->to]) first[t->to] = t->from;

@@ -66,6 +66,22 @@ typedef struct weft_port_shape {
 WEFT_API weft_result weft_model_measure(const weft_model *m, int entry, const weft_port_shape *shapes, int shape_count,
                                         weft_model_facts *out);
 
+// The gradient of an entry, as a model of its own with one entry, "main", for these input shapes. It has the entry's inputs, then an
+// input "d.<output>" for each cotangent (d loss / d output; other outputs do not count); the entry's outputs, then an output
+// "d.<name>" for each name in `wrt`. It can be saved, and runs on any device; its weights are those of `m`, which may be destroyed.
+// Errors: WEFT_ERR_ARGUMENT, WEFT_ERR_UNSUPPORTED (the text names the node that has no gradient), WEFT_ERR_MEMORY.
+typedef struct weft_model_grad_params {
+    int entry;
+    const weft_port_shape *shapes; // of inputs; NULL, or for inputs not named: preset dimensions
+    int shape_count;
+    const char *loss;              // an output of one element, which is differentiated; or NULL and
+    const char *const *cotangents; // outputs
+    int cotangent_count;
+    const char *const *wrt;        // inputs, or weights, that hold f32
+    int wrt_count;
+} weft_model_grad_params;
+WEFT_API weft_result weft_model_grad(const weft_model *m, const weft_model_grad_params *params, weft_model **out);
+
 // Calls `line` with one line of text per input, node and output, at the preset dimensions: what a node reads, the
 // attributes that are not the default, the shape it makes and, after '#', its name. %5 is weft_session_value 5.
 WEFT_API weft_result weft_model_print(const weft_model *m, int entry, void (*line)(void *user, const char *text), void *user);

@@ -361,6 +361,30 @@ static void npy_files_of_every_kind_are_read_alike(void **state)
     assert_says("same i32 2x3: 0 to 1, mean 0.5");
 }
 
+static void gradients_are_outputs(void **state)
+{
+    (void) state;
+    const float x[6] = { 1, 2, 3, 4, 5, 6 }, c[6] = { 1, -1, 2, 0, 0.5f, 3 };
+    float g[6];
+    write_npy("x.npy", 1, "<f4", false, "(2, 3)", x, sizeof x);
+    write_npy("c.npy", 1, "<f4", false, "(2, 3)", c, sizeof c);
+    assert_code(0, "run arithmetic.weft -i x.npy --cotangent c.npy --grad g.npy -d reference");
+    read_floats("g.npy", "'shape': (2, 3)", g, 6);
+    for (int i = 0; i < 6; i++) assert_true(g[i] == 2 * c[i]);
+    assert_code(0, "run arithmetic.weft -i x.npy --cotangent y=c.npy --grad x=h.npy -o y=y.npy -d cpu");
+    assert_true(exists("h.npy"));
+    read_floats("y.npy", "'shape': (2, 3)", g, 6);
+    for (int i = 0; i < 6; i++) assert_true(g[i] == 2 * x[i]);
+    assert_code(5, "run arithmetic.weft -i x.npy --grad g.npy -d cpu");
+    assert_says("the loss 'y' has more than one element");
+    assert_code(5, "run arithmetic.weft -i x.npy --cotangent c.npy --grad z=g.npy -d cpu");
+    assert_says("gradient by 'z'");
+    assert_code(2, "run arithmetic.weft -i x.npy --cotangent c.npy -d cpu");
+    assert_code(2, "run arithmetic.weft -i x.npy --cotangent c.npy --cotangent c.npy --grad g.npy -d cpu");
+    write_npy("c.npy", 1, "<f4", false, "(3, 2)", c, sizeof c);
+    assert_code(5, "run arithmetic.weft -i x.npy --cotangent c.npy --grad g.npy -d cpu");
+}
+
 static void npy_files_that_do_not_fit_are_code_5_with_the_reason(void **state)
 {
     (void) state;
@@ -616,6 +640,7 @@ int main(void)
         cmocka_unit_test(info_shows_metadata_ports_operators_and_cost),
         cmocka_unit_test(ops_explain_themselves),
         cmocka_unit_test(npy_files_of_every_kind_are_read_alike),
+        cmocka_unit_test(gradients_are_outputs),
         cmocka_unit_test(npy_files_that_do_not_fit_are_code_5_with_the_reason),
         cmocka_unit_test(check_compares_nodes_and_names_the_first_that_differs),
         cmocka_unit_test(a_device_that_is_not_there_is_code_3),

@@ -11,12 +11,14 @@ enum { PORTS_MOST = INPUTS_MOST };
 struct run_options {
     device_options device;
     const char *entry;
-    text_list in, out;
+    text_list in, out, cotangent, grad;
     int repeat, memory;
 };
 static const option run_options[] = {
     { "in", 'i', OPTION_LIST, "[PORT=]FILE.npy", offsetof(struct run_options, in), "an input; without a name: the next port in order. Every input must be given" },
     { "out", 'o', OPTION_LIST, "[PORT=]FILE.npy", offsetof(struct run_options, out), "an output to keep; without a name: the next port in order" },
+    { "cotangent", 0, OPTION_LIST, "[PORT=]FILE.npy", offsetof(struct run_options, cotangent), "d loss / d an output, for --grad; without a name: the next output. Without any, the first output must be the loss" },
+    { "grad", 0, OPTION_LIST, "[NAME=]FILE.npy", offsetof(struct run_options, grad), "the gradient by an input or weight to keep; without a name: by the next input" },
     { "entry", 'e', OPTION_TEXT, "NAME", offsetof(struct run_options, entry), "the entry to run; default: the first" },
     DEVICE_OPTIONS(struct run_options),
     PRECISION_OPTION(struct run_options),
@@ -31,6 +33,7 @@ struct job {
     weft_session *session;
     int entry;
     array in[PORTS_MOST];
+    char wrt[PORTS_MOST][256]; // by what the k-th --grad differentiates
     weft_io out[PORTS_MOST];
     const char *out_path[PORTS_MOST];
 };
@@ -65,6 +68,75 @@ static int read_inputs(call *c, struct job *j)
         if (!j->in[i].data)
             return usage(c, "input '%s' (%s %s) is not given; use --in %s=FILE.npy", ports[i].name, dtype_text(ports[i].dtype),
                          shape_text(ports[i].shape, j->model), ports[i].name);
+    return CODE_OK;
+}
+
+static int read_cotangents(call *c, struct job *j, const char *names[], int *given)
+{
+    const struct run_options *o = c->options;
+    const weft_port *ins, *outs;
+    array found[PORTS_MOST] = { { 0 } };
+    const int in_count = weft_model_inputs(j->model, j->entry, &ins), count = weft_model_outputs(j->model, j->entry, &outs);
+    int next = 0, code = CODE_OK;
+    *given = 0;
+    if (count > PORTS_MOST) return fail(c, CODE_UNSUPPORTED, "more than %d outputs", PORTS_MOST);
+    for (int i = 0; i < o->cotangent.count && !code; i++) {
+        const char *file;
+        const int k = find_port(outs, count, o->cotangent.at[i], &next, &file);
+        if (k < 0) code = usage(c, "--cotangent %s: the entry has only %d outputs", o->cotangent.at[i], count);
+        else if (found[k].data) code = usage(c, "the cotangent of '%s' is given twice", outs[k].name);
+        else code = npy_read(c, file, WEFT_F32, &found[k]);
+    }
+    for (int k = 0; k < count; k++) { // they follow the inputs, in the order of the outputs
+        if (!found[k].data) continue;
+        names[*given] = outs[k].name;
+        if (code || in_count + *given >= PORTS_MOST) free(found[k].data), code = code ? code : fail(c, CODE_UNSUPPORTED, "more than %d inputs", PORTS_MOST);
+        else j->in[in_count + (*given)++] = found[k];
+    }
+    return code;
+}
+
+// Which input or weight each --grad means.
+static int read_wrt(call *c, struct job *j, const char *names[])
+{
+    const struct run_options *o = c->options;
+    const weft_port *ports;
+    const int count = weft_model_inputs(j->model, j->entry, &ports);
+    int next = 0;
+    if (o->grad.count > PORTS_MOST) return fail(c, CODE_UNSUPPORTED, "more than %d gradients", PORTS_MOST);
+    for (int i = 0; i < o->grad.count; i++) {
+        const char *text = o->grad.at[i], *equals = strchr(text, '=');
+        if (!equals && next == count) return usage(c, "--grad %s: the entry has only %d inputs", text, count);
+        if (equals) snprintf(j->wrt[i], sizeof j->wrt[i], "%.*s", (int) (equals - text), text);
+        else snprintf(j->wrt[i], sizeof j->wrt[i], "%s", ports[next++].name);
+        names[i] = j->wrt[i];
+    }
+    return CODE_OK;
+}
+
+// With --grad the model becomes its gradient: cotangents are inputs of it and gradients outputs.
+static int differentiate(call *c, struct job *j)
+{
+    const struct run_options *o = c->options;
+    const char *cotangents[PORTS_MOST], *wrt[PORTS_MOST];
+    const weft_port *ins, *outs;
+    weft_port_shape shapes[PORTS_MOST];
+    weft_model *gradient;
+    int given = 0, code = CODE_OK;
+    if (!o->grad.count) return o->cotangent.count ? usage(c, "--cotangent without --grad has no meaning") : CODE_OK;
+    const int count = weft_model_inputs(j->model, j->entry, &ins);
+    for (int i = 0; i < count; i++) shapes[i] = (weft_port_shape) { ins[i].name, j->in[i].shape };
+    if ((code = read_wrt(c, j, wrt)) || (code = read_cotangents(c, j, cotangents, &given))) return code;
+    weft_model_outputs(j->model, j->entry, &outs);
+    const weft_model_grad_params params = {
+        .entry = j->entry, .shapes = shapes, .shape_count = count, .loss = given ? NULL : outs[0].name,
+        .cotangents = cotangents, .cotangent_count = given, .wrt = wrt, .wrt_count = o->grad.count,
+    };
+    const weft_result r = weft_model_grad(j->model, &params, &gradient);
+    if (r == WEFT_ERR_ARGUMENT) return fail(c, CODE_INPUT, "%s", weft_error_text());
+    if (r != WEFT_OK) return fail_result(c, r);
+    weft_model_destroy(&j->model);
+    j->model = gradient, j->entry = 0;
     return CODE_OK;
 }
 
@@ -111,6 +183,10 @@ static int prepare_outputs(call *c, struct job *j)
         if (k < 0) return usage(c, "--out %s: the entry has only %d outputs", o->out.at[i], count);
         if (j->out_path[k]) return usage(c, "output '%s' is given twice", ports[k].name);
         j->out_path[k] = file;
+    }
+    for (int i = 0; i < o->grad.count; i++) { // the last outputs, in order
+        const char *equals = strchr(o->grad.at[i], '=');
+        j->out_path[count - o->grad.count + i] = equals ? equals + 1 : o->grad.at[i];
     }
     return CODE_OK;
 }
@@ -168,7 +244,7 @@ static int write_outputs(call *c, struct job *j)
     const weft_port *ports;
     const int count = weft_session_outputs(j->session, &ports);
     for (int i = 0; i < count; i++) {
-        describe(c, &ports[i], j->out[i].data, j->out[i].bytes / 4, o->out.count > 0);
+        describe(c, &ports[i], j->out[i].data, j->out[i].bytes / 4, o->out.count + o->grad.count > 0);
         const int code = j->out_path[i] ? npy_write(c, j->out_path[i], ports[i].dtype, ports[i].shape, j->out[i].data) : CODE_OK;
         if (code) return code;
     }
@@ -181,6 +257,7 @@ static int run_job(call *c, struct job *j)
     int code = load_model(c, c->args[0], &j->model);
     if (!code && (j->entry = pick_entry(c, j->model, o->entry)) < 0) code = CODE_USAGE;
     if (!code) code = read_inputs(c, j);
+    if (!code) code = differentiate(c, j);
     if (!code) code = open_device(c, &o->device, &j->device);
     if (!code) code = open_session(c, j);
     if (!code) code = prepare_outputs(c, j);
@@ -200,9 +277,10 @@ static int run_run(call *c)
 }
 
 const command command_run = {
-    .name = "run", .args = "MODEL [--in [PORT=]FILE.npy ...] [--out [PORT=]FILE.npy ...]", .summary = "runs an entry of a model on NumPy files",
+    .name = "run", .args = "MODEL [--in [PORT=]FILE.npy ...] [--out [PORT=]FILE.npy ...] [--grad [NAME=]FILE.npy ...]", .summary = "runs an entry of a model on NumPy files",
     .options = run_options, .option_bytes = sizeof(struct run_options), .least = 1, .most = 1, .run = run_run,
     .about = "Inputs are converted to what their ports want: any NumPy number, byte order and array order goes in. The shapes bind\n"
              "the model's named dimensions. Without --out the outputs are only described.",
-    .examples = "  weft run net.weft --in image=x.npy --out y.npy\n  weft run net.weft -e encoder -i x.npy -i mask=m.npy -o y.npy --device vulkan --precision fast",
+    .examples = "  weft run net.weft --in image=x.npy --out y.npy\n  weft run net.weft -e encoder -i x.npy -i mask=m.npy -o y.npy --device vulkan --precision fast\n"
+                "  weft run net.weft -i x.npy --cotangent dy.npy --grad dx.npy",
 };
