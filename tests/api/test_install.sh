@@ -29,6 +29,11 @@ for compiler in "cc -std=c11 $dir/use.c" "cc -std=c99 $dir/use.c" "c++ -std=c++1
     $compiler -Wall -Wextra -Werror -pedantic $flags -o "$dir/use"
     LD_LIBRARY_PATH=$lib "$dir/use"
 done
+static=$(PKG_CONFIG_PATH=$pc pkg-config --define-variable=prefix="$dir/usr" --cflags --static --libs weft)
+rm "$lib"/libweft.so*
+cc "$dir/use.c" ${static} -o "$dir/use"
+"$dir/use"
+cmake --install "$build" --prefix "$dir/usr" >/dev/null
 mkdir "$dir/project"
 cat >"$dir/project/CMakeLists.txt" <<'C'
 cmake_minimum_required(VERSION 3.20)
