@@ -24,7 +24,7 @@ static sizes sizes_of(const weft_node *n)
 static weft_result context_infer(weft_node *n)
 {
     const context_attrs *at = n->attrs;
-    const weft_shape f = n->in_shape[F], b = n->in_shape[B], m = n->in_shape[MASK];
+    const weft_shape f = n->in_shape[F], b = n->in_shape[B], m = weft_has(n, MASK) ? n->in_shape[MASK] : f;
     char tf[WEFT_SHAPE_TEXT], tb[WEFT_SHAPE_TEXT];
     if (f.rank != 4 || b.rank != 4 || f.dim[0] != b.dim[0] || f.dim[1] != b.dim[1])
         return weft_node_fail(n, "f %s and b %s do not fit", weft_shape_text(f, tf), weft_shape_text(b, tb));
