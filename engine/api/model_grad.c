@@ -32,7 +32,8 @@ static weft_result make_request(const weft_model_grad_params *p, const weft_grap
     for (int i = 0; i < p->cotangent_count; i++) {
         const int k = find_output(g, p->cotangents[i]);
         if (k < 0) return weft_fail(WEFT_ERR_ARGUMENT, "cotangent '%s': the entry has no such output", p->cotangents[i]);
-        if (g->values[g->outputs[k].value].dtype != WEFT_F32) return weft_fail(WEFT_ERR_ARGUMENT, "cotangent '%s': the output holds integers", p->cotangents[i]);
+        if (g->values[g->outputs[k].value].dtype != WEFT_F32)
+            return weft_fail(WEFT_ERR_ARGUMENT, "cotangent '%s': the output holds integers", p->cotangents[i]);
         cotangents[k] = true;
     }
     for (int i = 0; i < p->wrt_count; i++) {
@@ -101,7 +102,8 @@ weft_result weft_model_grad(const weft_model *m, const weft_model_grad_params *p
     weft_model *made;
     if (!m || !params || !out || (!params->shapes && params->shape_count) || (!params->cotangents && params->cotangent_count))
         return weft_fail(WEFT_ERR_ARGUMENT, "weft_model_grad: an argument is NULL");
-    if (params->entry < 0 || params->entry >= m->entry_count) return weft_fail(WEFT_ERR_ARGUMENT, "weft_model_grad: entry %d of %d", params->entry, m->entry_count);
+    if (params->entry < 0 || params->entry >= m->entry_count)
+        return weft_fail(WEFT_ERR_ARGUMENT, "weft_model_grad: entry %d of %d", params->entry, m->entry_count);
     if (!params->wrt || params->wrt_count < 1) return weft_fail(WEFT_ERR_ARGUMENT, "weft_model_grad: name an input or weight in `wrt`");
     if (!params->loss == !params->cotangent_count) return weft_fail(WEFT_ERR_ARGUMENT, "weft_model_grad: give either a loss or cotangents");
     WEFT_TRY(weft_model_new(m->ctx, &made));

@@ -88,7 +88,8 @@ static double pool_flops(const weft_node *n)
 static weft_result pool_back(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
 {
     static const char *const rows[] = { "max_pool2d_grad", "avg_pool2d_grad", "adaptive_max_pool2d_grad", "adaptive_avg_pool2d_grad" };
-    const struct { weft_pool_attrs at; int32_t of[2]; } back = { *(const weft_pool_attrs *) n->attrs, { (int32_t) n->in_shape[0].dim[2], (int32_t) n->in_shape[0].dim[3] } };
+    const int64_t *x = n->in_shape[0].dim;
+    const struct { weft_pool_attrs at; int32_t of[2]; } back = { *(const weft_pool_attrs *) n->attrs, { (int32_t) x[2], (int32_t) x[3] } };
     const char *name = rows[n->op->index];
     if (want[0]) dx[0] = averages(n) ? weft_graph_call(g, name, WEFT_V(dy[0]), &back) : weft_graph_call(g, name, WEFT_V(dy[0], n->in[0]), &back.at);
     return WEFT_OK;

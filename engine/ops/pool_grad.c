@@ -16,7 +16,8 @@ static bool averages(const weft_node *n) { return n->op->index & 1; }
 static weft_result grad_infer(weft_node *n)
 {
     const pool_grad_attrs *at = n->attrs;
-    if (n->in_shape[DY].rank != 4 || (!averages(n) && n->in_shape[X].rank != 4)) return weft_node_fail(n, "%s must have 4 dimensions", averages(n) ? "dy" : "dy and x");
+    if (n->in_shape[DY].rank != 4 || (!averages(n) && n->in_shape[X].rank != 4))
+        return weft_node_fail(n, "%s must have 4 dimensions", averages(n) ? "dy" : "dy and x");
     n->out_shape[0] = averages(n) ? n->in_shape[DY] : n->in_shape[X];
     weft_shape y = n->out_shape[0];
     char a[WEFT_SHAPE_TEXT], b[WEFT_SHAPE_TEXT];

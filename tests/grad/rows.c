@@ -109,7 +109,8 @@ static int try_case(trial *t, const weft_op *op, const weft_case *c, int only_ou
         if (c->absent >> i & 1) continue;
         const bool integer = c->integers >> i & 1;
         in[i] = weft_graph_input(&t->forward, name, integer ? WEFT_I32 : WEFT_F32, c->in[i]);
-        if (!integer && !((c->masks | c->rough) >> i & 1) && (only_input < 0 || only_input == i)) wrt[wrt_count] = in[i], wrt_port[wrt_count++] = ports;
+        const bool smooth = !integer && !((c->masks | c->rough) >> i & 1);
+        if (smooth && (only_input < 0 || only_input == i)) wrt[wrt_count] = in[i], wrt_port[wrt_count++] = ports;
         t->in[ports++] = numbers(t, c->in[i], c, i);
     }
     const weft_value y = weft_graph_op(&t->forward, op, in, count, c->attrs);

@@ -17,8 +17,10 @@ struct run_options {
 static const option run_options[] = {
     { "in", 'i', OPTION_LIST, "[PORT=]FILE.npy", offsetof(struct run_options, in), "an input; without a name: the next port in order. Every input must be given" },
     { "out", 'o', OPTION_LIST, "[PORT=]FILE.npy", offsetof(struct run_options, out), "an output to keep; without a name: the next port in order" },
-    { "cotangent", 0, OPTION_LIST, "[PORT=]FILE.npy", offsetof(struct run_options, cotangent), "d loss / d an output, for --grad; without a name: the next output. Without any, the first output must be the loss" },
-    { "grad", 0, OPTION_LIST, "[NAME=]FILE.npy", offsetof(struct run_options, grad), "the gradient by an input or weight to keep; without a name: by the next input" },
+    { "cotangent", 0, OPTION_LIST, "[PORT=]FILE.npy", offsetof(struct run_options, cotangent),
+      "d loss / d an output, for --grad; without a name: the next output. Without any, the first output must be the loss" },
+    { "grad", 0, OPTION_LIST, "[NAME=]FILE.npy", offsetof(struct run_options, grad),
+      "the gradient by an input or weight to keep; without a name: by the next input" },
     { "entry", 'e', OPTION_TEXT, "NAME", offsetof(struct run_options, entry), "the entry to run; default: the first" },
     DEVICE_OPTIONS(struct run_options),
     PRECISION_OPTION(struct run_options),
