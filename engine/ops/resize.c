@@ -8,6 +8,11 @@ static weft_resize_axis axis_of(const weft_node *n, int d)
     return weft_resize_axis_of(n->attrs, d, !weft_has(n, 1), n->in_shape[0].dim[2 + d], n->out_shape[0].dim[2 + d]);
 }
 
+weft_result weft_resize_side(const weft_node *n, int64_t side)
+{
+    return side <= 1 << 20 ? WEFT_OK : weft_node_fail(n, "a side of %lld pixels is more than 2^20", (long long) side);
+}
+
 static weft_result resize_infer(weft_node *n)
 {
     const weft_resize_attrs *at = n->attrs;
@@ -19,6 +24,8 @@ static weft_result resize_infer(weft_node *n)
         else if (at->size[d]) *size = at->size[d];
         else if (at->scale[d] > 0) *size = (int64_t) floor((double) *size * at->scale[d]);
         else return weft_node_fail(n, "no size is given: set size or scale, or connect like");
+        WEFT_TRY(weft_resize_side(n, n->in_shape[0].dim[2 + d]));
+        WEFT_TRY(weft_resize_side(n, *size));
     }
     if (at->antialias && at->mode != BILINEAR && at->mode != BICUBIC) return weft_node_fail(n, "only bilinear and bicubic can antialias");
     return WEFT_OK;

@@ -39,3 +39,6 @@ int64_t weft_resize_pixel(const weft_resize_axis *a, const weft_resize_taps *t, 
 
 // All of them as a table; transposed: for what flows from the output pixels back to the input.
 weft_resample_axis weft_resize_resample(weft_graph *g, const weft_resize_axis *a, bool transposed);
+
+// Fails for a side of more than 2^20 pixels: weight tables have a line for each, and a file must not ask for billions.
+weft_result weft_resize_side(const weft_node *n, int64_t side);

@@ -20,6 +20,8 @@ static weft_result resize_grad_infer(weft_node *n)
         if (at->at.scale[d] > 0 && (int64_t) ((double) at->of[d] * at->at.scale[d]) != size)
             return weft_node_fail(n, "dy has %lld pixels along axis %d, which is not `of`, %d, times the scale", (long long) size, 2 + d, at->of[d]);
         n->out_shape[0].dim[2 + d] = at->of[d];
+        WEFT_TRY(weft_resize_side(n, size));
+        WEFT_TRY(weft_resize_side(n, at->of[d]));
     }
     if (at->at.size[0] || at->at.size[1]) return weft_node_fail(n, "the size is that of dy; give none");
     if (at->at.antialias && at->at.mode != BILINEAR && at->at.mode != BICUBIC) return weft_node_fail(n, "only bilinear and bicubic can antialias");
