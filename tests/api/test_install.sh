@@ -44,6 +44,6 @@ target_link_libraries(shared weft::weft)
 add_executable(static ../use.c)
 target_link_libraries(static weft::weft_static)
 C
-cmake -S "$dir/project" -B "$dir/project/build" -DCMAKE_PREFIX_PATH="$dir/usr" >"$dir/log" && cmake --build "$dir/project/build" >>"$dir/log" || { cat "$dir/log"; exit 1; }
+cmake -S "$dir/project" -B "$dir/project/build" -G Ninja -DCMAKE_PREFIX_PATH="$dir/usr" >"$dir/log" && cmake --build "$dir/project/build" >>"$dir/log" || { cat "$dir/log"; exit 1; }
 LD_LIBRARY_PATH=$lib "$dir/project/build/shared"
 "$dir/project/build/static"
