@@ -7,7 +7,6 @@ typedef struct walk {
     weft_graph *to;
     bool *live;           // per value of `to`: something wanted flows into it
     weft_value *gradient; // per value of `to`: d loss / d value so far, -1: none
-    int count;            // of values when the walk began: those of the forward graph
 } walk;
 
 static bool has_grad_or_no_expansion(const weft_op *op) { return op->grad || op->flags & WEFT_OP_STEP || !op->expand; }
@@ -120,11 +119,12 @@ static weft_result differentiate(const weft_graph *from, const weft_grad_request
     for (int i = 0; i < request->wrt_count; i++) weft_graph_map(from, to, map, wrt[i]); // a constant that nobody uses
     WEFT_TRY(weft_graph_copy_outputs(from, to, map));
 
-    walk w = { .to = to, .count = to->value_count };
-    w.live = weft_arena_new(to->arena, (size_t) w.count + 1);
-    w.gradient = weft_arena_new(to->arena, sizeof *w.gradient * (size_t) (w.count + 1));
+    const int values = to->value_count; // of the forward graph: only those receive gradients
+    walk w = { .to = to };
+    w.live = weft_arena_new(to->arena, (size_t) values + 1);
+    w.gradient = weft_arena_new(to->arena, sizeof *w.gradient * (size_t) (values + 1));
     if (!w.live || !w.gradient) return WEFT_ERR_MEMORY;
-    for (int v = 0; v < w.count; v++) w.gradient[v] = -1;
+    for (int v = 0; v < values; v++) w.gradient[v] = -1;
     for (int i = 0; i < request->wrt_count; i++) w.live[map[wrt[i]]] = true;
     const int forward = to->node_count;
     mark_live(&w);

@@ -37,6 +37,10 @@ static inline double weft_conv_finish(const weft_conv_attrs *at, double sum, dou
 
 // Bias and residual must fit the output; the gate needs an even number of channels. Halves y's channels for the gate.
 weft_result weft_conv_epilogue_infer(weft_node *n, weft_shape y);
+// The truth, by rows of the output: weft_conv_items of them. `sum` gives bias and products for one channel at one place.
+typedef double weft_conv_sum(const weft_node *node, const weft_cpu_args *arg, int64_t n, int64_t co, int64_t ho, int64_t wo);
+int64_t weft_conv_items(const weft_node *n);
+void weft_conv_truth(const weft_node *node, const weft_cpu_args *arg, weft_conv_sum *sum);
 double weft_conv_flops(const weft_node *n, int64_t taps); // 2 x taps per element of the ungated output
 
 // Gradient rules: conv_grad.c.

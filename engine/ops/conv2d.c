@@ -24,12 +24,6 @@ static weft_result conv2d_infer(weft_node *n)
     return weft_conv_epilogue_infer(n, y);
 }
 
-static int64_t conv2d_items(const weft_node *n)
-{
-    const int64_t *y = n->out_shape[0].dim;
-    return y[0] * y[1] * y[2];
-}
-
 // The sum for output channel `co` at one position.
 static double conv2d_sum(const weft_node *node, const weft_cpu_args *arg, int64_t n, int64_t co, int64_t ho, int64_t wo)
 {
@@ -49,19 +43,7 @@ static double conv2d_sum(const weft_node *node, const weft_cpu_args *arg, int64_
     return sum;
 }
 
-static void conv2d_cpu(const weft_node *node, const weft_cpu_args *arg)
-{
-    const weft_conv_attrs *at = node->attrs;
-    const int64_t *ys = node->out_shape[0].dim;
-    const weft_real *r = weft_has(node, 3) ? arg->in[3] : NULL;
-    for (int64_t row = arg->begin; row < arg->end; row++)
-        for (int64_t wo = 0; wo < ys[3]; wo++) {
-            const int64_t ho = row % ys[2], co = row / ys[2] % ys[1], n = row / ys[2] / ys[1], i = row * ys[3] + wo;
-            const double sum = conv2d_sum(node, arg, n, co, ho, wo);
-            const double gate = at->gate ? conv2d_sum(node, arg, n, ys[1] + co, ho, wo) : 0;
-            ((weft_real *) arg->out[0])[i] = (weft_real) weft_conv_finish(at, sum, gate, r ? r + i : NULL);
-        }
-}
+static void conv2d_cpu(const weft_node *n, const weft_cpu_args *arg) { weft_conv_truth(n, arg, conv2d_sum); }
 
 static double conv2d_flops(const weft_node *n)
 {
@@ -84,7 +66,7 @@ const weft_op weft_op_conv2d = {
         WEFT_CONV_EPILOGUE_ATTRS,
         { 0 }
     },
-    .infer = conv2d_infer, .items = conv2d_items, .cpu = conv2d_cpu, .emit = weft_conv_emit, .flops = conv2d_flops,
+    .infer = conv2d_infer, .items = weft_conv_items, .cpu = conv2d_cpu, .emit = weft_conv_emit, .flops = conv2d_flops,
     .unfuse = weft_conv_unfuse, .grad = weft_conv2d_grad,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(1, 1, 5, 5), WEFT_SHAPE(1, 1, 3, 3) }, .attrs = CONV(.pads = { 1, 1, 1, 1 }) },

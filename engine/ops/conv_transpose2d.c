@@ -17,12 +17,6 @@ static weft_result conv_transpose2d_infer(weft_node *n)
     return weft_conv_epilogue_infer(n, y);
 }
 
-static int64_t conv_transpose2d_items(const weft_node *n)
-{
-    const int64_t *y = n->out_shape[0].dim;
-    return y[0] * y[1] * y[2];
-}
-
 // Gathers: output (ho, wo) receives input hi through tap ky where ho + pad = hi stride + ky dilation.
 static double conv_transpose2d_sum(const weft_node *node, const weft_cpu_args *arg, int64_t n, int64_t co, int64_t ho, int64_t wo)
 {
@@ -45,19 +39,7 @@ static double conv_transpose2d_sum(const weft_node *node, const weft_cpu_args *a
     return sum;
 }
 
-static void conv_transpose2d_cpu(const weft_node *node, const weft_cpu_args *arg)
-{
-    const weft_conv_attrs *at = node->attrs;
-    const int64_t *ys = node->out_shape[0].dim;
-    const weft_real *r = weft_has(node, 3) ? arg->in[3] : NULL;
-    for (int64_t row = arg->begin; row < arg->end; row++)
-        for (int64_t wo = 0; wo < ys[3]; wo++) {
-            const int64_t ho = row % ys[2], co = row / ys[2] % ys[1], n = row / ys[2] / ys[1], i = row * ys[3] + wo;
-            const double sum = conv_transpose2d_sum(node, arg, n, co, ho, wo);
-            const double gate = at->gate ? conv_transpose2d_sum(node, arg, n, ys[1] + co, ho, wo) : 0;
-            ((weft_real *) arg->out[0])[i] = (weft_real) weft_conv_finish(at, sum, gate, r ? r + i : NULL);
-        }
-}
+static void conv_transpose2d_cpu(const weft_node *n, const weft_cpu_args *arg) { weft_conv_truth(n, arg, conv_transpose2d_sum); }
 
 // Every input element meets every tap.
 static double conv_transpose2d_flops(const weft_node *n)
@@ -80,7 +62,7 @@ const weft_op weft_op_conv_transpose2d = {
         WEFT_CONV_EPILOGUE_ATTRS,
         { 0 }
     },
-    .infer = conv_transpose2d_infer, .items = conv_transpose2d_items, .cpu = conv_transpose2d_cpu, .emit = weft_conv_emit,
+    .infer = conv_transpose2d_infer, .items = weft_conv_items, .cpu = conv_transpose2d_cpu, .emit = weft_conv_emit,
     .flops = conv_transpose2d_flops,
     .unfuse = weft_conv_unfuse, .grad = weft_conv_transpose2d_grad,
     .cases = (const weft_case[]) {
