@@ -1,16 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Bodies of <weft/build.h>: a builder is a model in the making.
-#include "graph/model.h"
+#include "api/builder.h"
 #include <stdio.h>
 #include <string.h>
-#include <weft/build.h>
-
-struct weft_builder {
-    weft_context *ctx;
-    weft_model *model;
-    weft_result failed;
-    char failure[1024];
-};
 
 weft_result weft_builder_create(weft_context *ctx, weft_builder **out)
 {
@@ -37,20 +29,6 @@ void weft_build_fail(weft_builder *b, weft_result r, const char *text)
     if (b->failed) return;
     b->failed = r;
     snprintf(b->failure, sizeof b->failure, "%s", text);
-}
-
-static bool broken(weft_builder *b, weft_result r) // keeps the first failure
-{
-    if (r != WEFT_OK) weft_build_fail(b, r, weft_error_text());
-    return b->failed != WEFT_OK;
-}
-
-// The entry being built; a builder that names none builds "main".
-static weft_graph *current(weft_builder *b)
-{
-    if (b->failed) return NULL;
-    if (!b->model->entry_count) weft_build_entry(b, "main");
-    return b->failed ? NULL : &b->model->entries[b->model->entry_count - 1].graph;
 }
 
 void weft_build_meta(weft_builder *b, const char *key, const char *value)

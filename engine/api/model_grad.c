@@ -107,9 +107,8 @@ weft_result weft_model_grad(const weft_model *m, const weft_model_grad_params *p
     if (!params->wrt || params->wrt_count < 1) return weft_fail(WEFT_ERR_ARGUMENT, "weft_model_grad: name an input or weight in `wrt`");
     if (!params->loss == !params->cotangent_count) return weft_fail(WEFT_ERR_ARGUMENT, "weft_model_grad: give either a loss or cotangents");
     WEFT_TRY(weft_model_new(m->ctx, &made));
-    made->base = (weft_model *) (uintptr_t) m;
-    weft_model_keep(made->base);
-    const weft_result r = differentiate(m, params, made);
+    weft_result r = weft_model_use(made, m);
+    if (r == WEFT_OK) r = differentiate(m, params, made);
     if (r != WEFT_OK) return weft_model_release(made), r;
     *out = made;
     return WEFT_OK;

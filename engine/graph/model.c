@@ -20,9 +20,21 @@ void weft_model_release(weft_model *m)
 {
     if (!m || atomic_fetch_sub(&m->references, 1) > 1) return;
     weft_file_unmap(&m->mapping);
+    for (int i = 0; i < m->base_count; i++) weft_model_release(m->bases[i]);
     weft_arena_free(&m->arena);
-    weft_model_release(m->base);
     weft_delete(m->ctx, m);
+}
+
+weft_result weft_model_use(weft_model *m, const weft_model *base)
+{
+    for (int i = 0; i < m->base_count; i++)
+        if (m->bases[i] == base) return WEFT_OK;
+    weft_model **bases = weft_arena_grow(&m->arena, m->bases, m->base_count, sizeof *bases);
+    if (!bases) return WEFT_ERR_MEMORY;
+    m->bases = bases;
+    m->bases[m->base_count++] = (weft_model *) (uintptr_t) base; // counted, otherwise as it was
+    weft_model_keep(m->bases[m->base_count - 1]);
+    return WEFT_OK;
 }
 
 static weft_port *public_ports(weft_arena *a, const weft_graph *g, const weft_port_def *defs, int count, const weft_graph *bound)

@@ -19,7 +19,7 @@ struct weft_model {
     _Atomic int references;
     weft_arena arena;      // everything below
     weft_mapping mapping;  // data {NULL, 0} when built or loaded from memory
-    weft_model *base;      // whose weights and metadata this one uses, kept as long; NULL: none
+    weft_model **bases; int base_count; // whose weights and metadata this one uses, kept as long
     weft_entry *entries; int entry_count;
     weft_weight **weights; int weight_count;
     weft_dim *dims; int dim_count;
@@ -29,6 +29,7 @@ struct weft_model {
 weft_result weft_model_new(weft_context *ctx, weft_model **out); // empty, one reference
 void weft_model_keep(weft_model *m);
 void weft_model_release(weft_model *m); // frees at the last one
+weft_result weft_model_use(weft_model *m, const weft_model *base); // keeps `base` as long as m
 
 // names.c: every name fit for a file, and there once where it must be.
 weft_result weft_model_check_names(const weft_model *m);

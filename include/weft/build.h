@@ -41,6 +41,30 @@ WEFT_API weft_value weft_build_op(weft_builder *b, const char *op, const weft_va
                                   const weft_attr_arg *attrs, int attr_count);
 WEFT_API void weft_build_name(weft_builder *b, const char *name); // prefix for the names of later nodes
 WEFT_API void weft_build_output(weft_builder *b, const char *name, weft_value v);
+
+// Calls an entry of a finished model: its nodes are copied into the entry being built, its weights are shared with it and not
+// copied - the new model keeps the other alive - so that weft_model_save still writes a file that is whole. Every input of the
+// callee must be given; its named dimensions become what the arguments have. Gives how many outputs the entry has and fills
+// `out` with them in order, as many as there is room for; -1 where the builder has failed.
+typedef struct weft_port_arg {
+    const char *port; // NULL: the next one in order
+    weft_value value;
+} weft_port_arg;
+typedef struct weft_call {
+    const weft_model *model;
+    int entry;
+    const weft_port_arg *in;
+    int in_count;
+    // Weights of the entry, by name, whose place these f32 values of the same shape take: to tune them, or to make them
+    // depend on something. They must be named.
+    const weft_port_arg *replace;
+    int replace_count;
+    // Node and weight names get "prefix/" in front; NULL: none. A weight that is here already, from this
+    // call or an earlier one, keeps the name it has; two that differ must not have one name.
+    const char *prefix;
+} weft_call;
+WEFT_API int weft_build_call(weft_builder *b, const weft_call *call, weft_value *out, int out_count);
+
 // Marks the builder failed with this text: for importers that find a tensor missing.
 WEFT_API void weft_build_fail(weft_builder *b, weft_result r, const char *text);
 

@@ -68,6 +68,32 @@ static weft_result vulkan_life(weft_context *ctx)
     return r;
 }
 
+// The net called by another, and that one's gradient.
+static weft_result calling_life(weft_context *ctx)
+{
+    weft_model *net = NULL, *caller = NULL, *gradient = NULL;
+    weft_builder *b = NULL;
+    weft_value y[2] = { -1, -1 };
+    weft_result r = small_net(ctx, &net);
+    if (r == WEFT_OK) r = weft_builder_create(ctx, &b);
+    if (r == WEFT_OK) {
+        const weft_value x = weft_build_input(b, "x", WEFT_F32, (weft_shape) WEFT_SHAPE(1, NET_C, NET_H, NET_W));
+        const weft_value m = weft_build_input(b, "m", WEFT_F32, (weft_shape) WEFT_SHAPE(1, 1, NET_H, NET_W));
+        const weft_value s = weft_build_input(b, "s", WEFT_F32, (weft_shape) WEFT_SHAPE(NET_C, 1, 1));
+        const weft_port_arg in[] = { { "x", x }, { "m", m } }, by = { "scale", s };
+        weft_build_call(b, &(weft_call) { net, 0, in, 2, &by, 1, "net" }, y, 2);
+        weft_build_output(b, "loss", weft_build_op(b, "sum_square", y, 1, NULL, 0));
+        r = weft_builder_finish(&b, &caller);
+    }
+    weft_model_destroy(&net);
+    const char *wrt[] = { "s", "net/grid" };
+    if (r == WEFT_OK) r = weft_model_grad(caller, &(weft_model_grad_params) { .loss = "loss", .wrt = wrt, .wrt_count = 2 }, &gradient);
+    if (r == WEFT_OK) r = weft_model_save(gradient, file);
+    weft_model_destroy(&caller);
+    weft_model_destroy(&gradient);
+    return r;
+}
+
 static weft_result live(fault *f, weft_result (*life)(weft_context *))
 {
     weft_context *ctx = NULL;
@@ -109,6 +135,7 @@ int main(void)
     weft_model_destroy(&model);
     weft_context_destroy(&ctx);
     int bad = test_life("model, reference and cpu", model_life);
+    bad += test_life("calls and gradients", calling_life);
     bad += test_life("vulkan", vulkan_life);
     remove(file);
     rmdir(folder);
