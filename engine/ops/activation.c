@@ -19,6 +19,16 @@ double weft_activate(int act, double x, double a, double b)
     return x;
 }
 
+double weft_activate_slope(int act, double x, double y, double a, double b)
+{
+    int line = 1;
+    (void) y, (void) a, (void) b;
+#define UNARY(label, attributes, values, doc, fwd, bwd) if (act == line++) return bwd;
+#include "params/unary.def"
+#undef UNARY
+    return 1;
+}
+
 bool weft_activation_of(const weft_node *n, weft_activation *out)
 {
     int line = 1;

@@ -11,6 +11,7 @@ typedef struct weft_activation {
 extern const char weft_activation_names[]; // "none|relu|...": the choices of an attribute `act`
 
 double weft_activate(int act, double x, double a, double b);
+double weft_activate_slope(int act, double x, double y, double a, double b); // its derivative; y is its value
 
 const char *weft_activation_row(int act); // the elementwise row that does the same; act > 0
 

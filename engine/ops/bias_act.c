@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+// Scale, noise, bias, activation, gain and limit in one pass, and its gradient. x: [n, c, ..], b: [c], noise: [n or 1, 1, ..],
+// strength: one number, d: [n, c].
+#include "ops/bias_act.h"
+#include "ops/grad.h"
+#include "ops/loop.h"
+#include "params/bias_act.h"
+#include <math.h>
+
+enum { X = WEFT_BIAS_X, B = WEFT_BIAS_B, NOISE = WEFT_BIAS_NOISE, STRENGTH = WEFT_BIAS_STRENGTH, D = WEFT_BIAS_D };
+
+// `first`: where x is among the inputs.
+static weft_result check(weft_node *n, int first)
+{
+    const weft_shape x = n->in_shape[first + X], *b = &n->in_shape[first + B], *noise = &n->in_shape[first + NOISE], *d = &n->in_shape[first + D];
+    char text[WEFT_SHAPE_TEXT], whole[WEFT_SHAPE_TEXT];
+    if (x.rank < 2) return weft_node_fail(n, "x has no channels (dimension 1)");
+    if (weft_has(n, first + B) && (b->rank != 1 || b->dim[0] != x.dim[1]))
+        return weft_node_fail(n, "b is %s, wants [%lld]", weft_shape_text(*b, text), (long long) x.dim[1]);
+    if (weft_has(n, first + D) && (d->rank != 2 || d->dim[0] != x.dim[0] || d->dim[1] != x.dim[1]))
+        return weft_node_fail(n, "d is %s, wants [%lld, %lld]", weft_shape_text(*d, text), (long long) x.dim[0], (long long) x.dim[1]);
+    if (weft_has(n, first + STRENGTH) && weft_shape_count(n->in_shape[first + STRENGTH]) != 1) return weft_node_fail(n, "strength must be one number");
+    if (weft_has(n, first + STRENGTH) && !weft_has(n, first + NOISE)) return weft_node_fail(n, "strength without noise");
+    if (weft_has(n, first + NOISE)) {
+        bool fits = noise->rank == x.rank && noise->dim[1] == 1 && (noise->dim[0] == 1 || noise->dim[0] == x.dim[0]);
+        for (int k = 2; fits && k < x.rank; k++) fits = noise->dim[k] == x.dim[k];
+        if (!fits) return weft_node_fail(n, "noise is %s, x %s: wants one channel of x's pixels", weft_shape_text(*noise, text), weft_shape_text(x, whole));
+    }
+    n->out_shape[0] = x;
+    return WEFT_OK;
+}
+
+static weft_result bias_act_infer(weft_node *n) { return check(n, 0); }
+
+static weft_result bias_act_grad_infer(weft_node *n)
+{
+    if (!weft_shape_equal(n->in_shape[0], n->in_shape[1])) return weft_node_fail(n, "x and dy must have one shape");
+    return check(n, 1);
+}
+
+static int64_t planes(const weft_node *n) { return n->out_shape[0].dim[0] * n->out_shape[0].dim[1]; }
+
+typedef struct plane { // what is the same for all pixels of one
+    const weft_real *x, *noise; // noise: NULL where there is none
+    double scale, strength, bias;
+} plane;
+
+static plane plane_of(const weft_node *n, const weft_cpu_args *arg, int first, int64_t at)
+{
+    const weft_real *const *in = (const weft_real *const *) arg->in + first;
+    const int64_t c = n->out_shape[0].dim[1], area = weft_shape_count(n->out_shape[0]) / planes(n);
+    plane p = { in[X] + at * area, NULL, 1, 1, 0 };
+    if (weft_has(n, first + B)) p.bias = in[B][at % c];
+    if (weft_has(n, first + NOISE)) p.noise = in[NOISE] + (n->in_shape[first + NOISE].dim[0] == 1 ? 0 : at / c) * area;
+    if (weft_has(n, first + STRENGTH)) p.strength = in[STRENGTH][0];
+    if (weft_has(n, first + D)) p.scale = in[D][at];
+    return p;
+}
+
+static double before(const plane *p, int64_t i) { return p->x[i] * p->scale + (p->noise ? p->noise[i] * p->strength : 0) + p->bias; }
+
+static void bias_act_cpu(const weft_node *n, const weft_cpu_args *arg)
+{
+    const weft_bias_act_attrs *at = n->attrs;
+    const int64_t area = weft_shape_count(n->out_shape[0]) / planes(n);
+    for (int64_t k = arg->begin; k < arg->end; k++) {
+        const plane p = plane_of(n, arg, 0, k);
+        for (int64_t i = 0; i < area; i++) {
+            double v = weft_activate(at->act, before(&p, i), at->a, at->b) * at->gain;
+            if (at->clamp > 0) v = v < -at->clamp ? -at->clamp : v > at->clamp ? at->clamp : v;
+            ((weft_real *) arg->out[0])[k * area + i] = (weft_real) v;
+        }
+    }
+}
+
+static void bias_act_grad_cpu(const weft_node *n, const weft_cpu_args *arg)
+{
+    const weft_bias_act_attrs *at = n->attrs;
+    const int64_t area = weft_shape_count(n->out_shape[0]) / planes(n);
+    for (int64_t k = arg->begin; k < arg->end; k++) {
+        const plane p = plane_of(n, arg, 1, k);
+        for (int64_t i = 0; i < area; i++) {
+            const double u = before(&p, i), v = weft_activate(at->act, u, at->a, at->b);
+            const bool inside = at->clamp <= 0 || fabs(v * at->gain) <= at->clamp;
+            const double dy = ((const weft_real *) arg->in[0])[k * area + i];
+            ((weft_real *) arg->out[0])[k * area + i] = (weft_real) (inside ? dy * at->gain * weft_activate_slope(at->act, u, v, at->a, at->b) : 0);
+        }
+    }
+}
+
+static double flops(const weft_node *n) { return 4.0 * (double) weft_shape_count(n->out_shape[0]); }
+
+static weft_result emit(const weft_node *n, weft_emit *e, int first)
+{
+    const weft_bias_act_attrs *at = n->attrs;
+    const weft_shape x = n->out_shape[0];
+    const uint32_t image = x.rank == 4 && n->out_layout[0] == WEFT_IMAGE;
+    WEFT_TRY(weft_loop_check(n));
+    const struct bias_act_params p = {
+        .count = (u32) weft_shape_count(x), .c = (u32) x.dim[1], .area = (u32) (weft_shape_count(x) / planes(n)), .a = at->a, .b = at->b,
+        .gain = at->gain, .clamp = at->clamp,
+    };
+    const bool noise = weft_has(n, first + NOISE), per_image = noise && n->in_shape[first + NOISE].dim[0] > 1;
+    weft_dispatch d = {
+        .kernel = first ? "bias_act_grad" : "bias_act",
+        .spec = { (uint32_t) at->act, image, weft_has(n, first + B), !noise ? 0 : per_image ? 2 : 1, weft_has(n, first + STRENGTH), weft_has(n, first + D) },
+        .spec_count = 6, .params = &p, .params_bytes = sizeof p, .grid = { p.count }, .flops = flops(n),
+    };
+    return weft_emit_dispatch(e, &d);
+}
+
+static weft_result bias_act_emit(const weft_node *n, weft_emit *e) { return emit(n, e, 0); }
+static weft_result bias_act_grad_emit(const weft_node *n, weft_emit *e) { return emit(n, e, 1); }
+
+// With u = d x + strength noise + b, everything follows from dy / du.
+static weft_result bias_act_grad_rule(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    const weft_shape x = n->in_shape[X];
+    weft_value in[1 + WEFT_BIAS_INPUTS] = { dy[0], -1, -1, -1, -1, -1 };
+    weft_shape channel = { x.rank, { 1, x.dim[1], 1, 1, 1, 1, 1, 1 } }, each = channel;
+    each.dim[0] = x.dim[0];
+    for (int i = 0; i < WEFT_BIAS_INPUTS; i++)
+        if (weft_has(n, i)) in[1 + i] = n->in[i];
+    const weft_value du = weft_graph_call(g, "bias_act_grad", in, 1 + WEFT_BIAS_INPUTS, n->attrs);
+    if (du < 0) return weft_graph_status(g);
+    if (want[X]) dx[X] = weft_has(n, D) ? weft_grad_mul(g, du, weft_grad_reshape(g, n->in[D], each)) : du;
+    if (weft_has(n, B) && want[B]) dx[B] = weft_grad_reshape(g, weft_grad_unstretch(g, du, channel), n->in_shape[B]);
+    if (weft_has(n, D) && want[D])
+        dx[D] = weft_grad_reshape(g, weft_grad_unstretch(g, weft_grad_mul(g, du, n->in[X]), each), n->in_shape[D]);
+    const bool noise = weft_has(n, NOISE) && want[NOISE], strength = weft_has(n, STRENGTH) && want[STRENGTH];
+    if (!noise && !strength) return WEFT_OK;
+    const weft_value sum = weft_grad_unstretch(g, du, n->in_shape[NOISE]); // over channels, and images where they share the noise
+    if (noise) dx[NOISE] = weft_has(n, STRENGTH) ? weft_grad_reshape(g, weft_grad_mul(g, sum, n->in[STRENGTH]), n->in_shape[NOISE]) : sum;
+    if (strength)
+        dx[STRENGTH] = weft_grad_reshape(g, weft_grad_reduce(g, "sum", weft_grad_mul(g, sum, n->in[NOISE]), (1u << x.rank) - 1), n->in_shape[STRENGTH]);
+    return WEFT_OK;
+}
+
+#define TABLE                                                                                                                        \
+    (const weft_attr[]) {                                                                                                            \
+        WEFT_ATTR(weft_bias_act_attrs, act, ENUM, .choices = weft_activation_names, .doc = "activation"),                            \
+        WEFT_ATTR(weft_bias_act_attrs, a, FLOAT, .doc = "first parameter of the activation: leaky_relu's slope has no default here"), \
+        WEFT_ATTR(weft_bias_act_attrs, b, FLOAT, .doc = "second parameter of the activation"),                                       \
+        WEFT_ATTR(weft_bias_act_attrs, gain, FLOAT, .def = 1, .doc = "factor after the activation"),                                 \
+        WEFT_ATTR(weft_bias_act_attrs, clamp, FLOAT, .min = 0, .max = 3e38, .doc = "largest absolute value; 0: any"),                 \
+        { 0 }                                                                                                                        \
+    }
+#define AT(...) &(const weft_bias_act_attrs) { .gain = 1, __VA_ARGS__ }
+
+static const weft_op bias_act = {
+    .name = "bias_act",
+    .doc = "y = gain act(d[n,c] x + strength noise + b[c]), limited to [-clamp, clamp]: what follows the convolution in Karras et al.\n"
+           "2020, Analyzing and Improving the Image Quality of StyleGAN, d being the demodulation. Noise without strength counts once.",
+    .out_names = "y", .in_names = "x b? noise? strength? d?", .flags = WEFT_OP_IMAGE,
+    .attr_bytes = sizeof(weft_bias_act_attrs), .attrs = TABLE,
+    .infer = bias_act_infer, .items = planes, .cpu = bias_act_cpu, .emit = bias_act_emit, .grad = bias_act_grad_rule, .flops = flops,
+    .cases = (const weft_case[]) {
+        { .in = { WEFT_SHAPE(3, 65), WEFT_SHAPE(65) }, .attrs = AT(.act = 2, .a = 0.2f, .gain = 1.41421356f) },
+        { .in = { WEFT_SHAPE(2, 5, 3, 7), WEFT_SHAPE(5), WEFT_SHAPE(1, 1, 3, 7), WEFT_SHAPE(1), WEFT_SHAPE(2, 5) },
+          .attrs = AT(.act = 2, .a = 0.2f, .gain = 1.41421356f, .clamp = 0.9f) },
+        { .in = { WEFT_SHAPE(2, 4, 5, 3), WEFT_SHAPE(4), WEFT_SHAPE(2, 1, 5, 3) }, .attrs = AT(.act = 1) },
+        { .in = { WEFT_SHAPE(1, 3, 9, 8), WEFT_SHAPE(3) }, .attrs = AT(.clamp = 0.5f) },
+        { .in = { WEFT_SHAPE(2, 6, 4), [4] = WEFT_SHAPE(2, 6) }, .attrs = AT(.act = 4, .gain = 2), .in_count = 5, .absent = 1 << 1 | 1 << 2 | 1 << 3 },
+        { .in = { WEFT_SHAPE(2, 3, 4, 5), [2] = WEFT_SHAPE(1, 1, 4, 5), WEFT_SHAPE(1) }, .attrs = AT(.act = 3, .a = 1, .gain = 0.5f), .in_count = 4,
+          .absent = 1 << 1 },
+        { .in = { WEFT_SHAPE(1, 8, 16, 17), WEFT_SHAPE(8), WEFT_SHAPE(1, 1, 16, 17), WEFT_SHAPE(1), WEFT_SHAPE(1, 8) },
+          .attrs = AT(.act = 2, .a = 0.2f, .gain = 1.41421356f) },
+        { 0 }
+    },
+};
+
+static const weft_op bias_act_grad = {
+    .name = "bias_act_grad",
+    .doc = "du = dy times the derivative of `bias_act` by u = d[n,c] x + strength noise + b[c]; 0 where the limit holds.",
+    .out_names = "du", .in_names = "dy x b? noise? strength? d?", .flags = WEFT_OP_IMAGE,
+    .attr_bytes = sizeof(weft_bias_act_attrs), .attrs = TABLE,
+    .infer = bias_act_grad_infer, .items = planes, .cpu = bias_act_grad_cpu, .emit = bias_act_grad_emit, .flops = flops,
+    .cases = (const weft_case[]) {
+        { .in = { WEFT_SHAPE(3, 65), WEFT_SHAPE(3, 65), WEFT_SHAPE(65) }, .attrs = AT(.act = 2, .a = 0.2f, .gain = 1.41421356f) },
+        { .in = { WEFT_SHAPE(2, 5, 3, 7), WEFT_SHAPE(2, 5, 3, 7), WEFT_SHAPE(5), WEFT_SHAPE(1, 1, 3, 7), WEFT_SHAPE(1), WEFT_SHAPE(2, 5) },
+          .attrs = AT(.act = 2, .a = 0.2f, .gain = 1.41421356f, .clamp = 0.9f) },
+        { .in = { WEFT_SHAPE(2, 4, 5, 3), WEFT_SHAPE(2, 4, 5, 3), WEFT_SHAPE(4), WEFT_SHAPE(2, 1, 5, 3) }, .attrs = AT(.act = 5) },
+        { .in = { WEFT_SHAPE(2, 6, 4), WEFT_SHAPE(2, 6, 4), [5] = WEFT_SHAPE(2, 6) }, .attrs = AT(.act = 4, .gain = 2), .in_count = 6,
+          .absent = 1 << 2 | 1 << 3 | 1 << 4 },
+        { 0 }
+    },
+};
+
+const weft_op *const weft_family_bias_act[] = { &bias_act, &bias_act_grad, NULL };

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+// Upsample, filter, downsample. x: [n, c, hi, wi], f: [fh, fw], y: [n, c, ho, wo].
+#include "ops/upfirdn2d.h"
+#include "ops/grad.h"
+#include "ops/loop.h"
+#include "params/upfirdn2d.h"
+
+static weft_result upfirdn_infer(weft_node *n)
+{
+    const weft_upfirdn_attrs *at = n->attrs;
+    const weft_shape x = n->in_shape[0], f = n->in_shape[1];
+    if (x.rank != 4) return weft_node_fail(n, "x has %d dimensions, not 4", x.rank);
+    if (f.rank != 2) return weft_node_fail(n, "f has %d dimensions, not 2; a separable filter is the outer product of its parts", f.rank);
+    n->out_shape[0] = x;
+    for (int d = 0; d < 2; d++) {
+        const int64_t padded = x.dim[2 + d] * at->up[d] + at->pads[d] + at->pads[2 + d];
+        if (padded < f.dim[d])
+            return weft_node_fail(n, "the filter of %lld is larger than the padded image of %lld", (long long) f.dim[d], (long long) padded);
+        n->out_shape[0].dim[2 + d] = (padded - f.dim[d]) / at->down[d] + 1;
+    }
+    return WEFT_OK;
+}
+
+static int64_t upfirdn_items(const weft_node *n)
+{
+    const int64_t *y = n->out_shape[0].dim;
+    return y[0] * y[1] * y[2];
+}
+
+static void upfirdn_cpu(const weft_node *n, const weft_cpu_args *arg)
+{
+    const weft_upfirdn_attrs *at = n->attrs;
+    const int64_t *xs = n->in_shape[0].dim, *fs = n->in_shape[1].dim, *ys = n->out_shape[0].dim;
+    const weft_real *f = arg->in[1];
+    for (int64_t row = arg->begin; row < arg->end; row++) {
+        const weft_real *x = (const weft_real *) arg->in[0] + row / ys[2] * xs[2] * xs[3];
+        weft_real *y = (weft_real *) arg->out[0] + row * ys[3];
+        for (int64_t wo = 0; wo < ys[3]; wo++) {
+            double sum = 0;
+            for (int64_t a = 0; a < fs[0]; a++) {
+                const int64_t h = row % ys[2] * at->down[0] + a - at->pads[0]; // in the image with zeros
+                if (h < 0 || h % at->up[0] || h / at->up[0] >= xs[2]) continue;
+                for (int64_t b = 0; b < fs[1]; b++) {
+                    const int64_t w = wo * at->down[1] + b - at->pads[1];
+                    if (w < 0 || w % at->up[1] || w / at->up[1] >= xs[3]) continue;
+                    const weft_real tap = at->flip ? f[a * fs[1] + b] : f[(fs[0] - 1 - a) * fs[1] + fs[1] - 1 - b];
+                    sum += (double) tap * x[h / at->up[0] * xs[3] + w / at->up[1]];
+                }
+            }
+            y[wo] = (weft_real) (sum * at->gain);
+        }
+    }
+}
+
+static double upfirdn_flops(const weft_node *n)
+{
+    const weft_upfirdn_attrs *at = n->attrs;
+    const int64_t *f = n->in_shape[1].dim, h = (f[0] + at->up[0] - 1) / at->up[0], w = (f[1] + at->up[1] - 1) / at->up[1];
+    return 2.0 * (double) weft_shape_count(n->out_shape[0]) * (double) (h * w);
+}
+
+static weft_result upfirdn_emit(const weft_node *n, weft_emit *e)
+{
+    const weft_upfirdn_attrs *at = n->attrs;
+    const int64_t *x = n->in_shape[0].dim, *f = n->in_shape[1].dim, *y = n->out_shape[0].dim;
+    const bool wide = x[1] % 4 == 0;
+    WEFT_TRY(weft_loop_check(n));
+    struct upfirdn2d_params p = {
+        .count = (u32) (weft_shape_count(n->out_shape[0]) / (wide ? 4 : 1)), .c = (u32) (x[1] / (wide ? 4 : 1)), .hi = (i32) x[2], .wi = (i32) x[3],
+        .ho = (u32) y[2], .wo = (u32) y[3], .gain = at->gain,
+    };
+    for (int d = 0; d < 2; d++) p.f[d] = (i32) f[d], p.up[d] = at->up[d], p.down[d] = at->down[d], p.pad[d] = at->pads[d];
+    return weft_emit_dispatch(e, &(weft_dispatch) {
+        .kernel = "upfirdn2d", .spec = { wide, at->flip != 0 }, .spec_count = 2, .params = &p, .params_bytes = sizeof p, .grid = { p.count },
+        .flops = upfirdn_flops(n),
+    });
+}
+
+// The adjoint: up and down change places, the filter is turned around.
+static weft_value by_image(const weft_node *n, weft_graph *g, weft_value dy)
+{
+    const weft_upfirdn_attrs *at = n->attrs;
+    const int64_t *x = n->in_shape[0].dim, *f = n->in_shape[1].dim, *y = n->out_shape[0].dim;
+    weft_upfirdn_attrs back = { .gain = at->gain, .flip = !at->flip };
+    for (int d = 0; d < 2; d++) {
+        back.up[d] = at->down[d], back.down[d] = at->up[d];
+        back.pads[d] = (int32_t) (f[d] - 1 - at->pads[d]);
+        back.pads[2 + d] = (int32_t) (x[2 + d] * at->up[d] - y[2 + d] * at->down[d] + at->pads[d] - at->up[d] + 1);
+    }
+    return weft_graph_call(g, "upfirdn2d", WEFT_V(dy, n->in[1]), &back);
+}
+
+// The filter as the unknown: what it runs over (a filter of one tap leaves zeros and pads), every channel's correlated with its dy.
+static weft_value by_filter(const weft_node *n, weft_graph *g, weft_value dy)
+{
+    const weft_upfirdn_attrs *at = n->attrs;
+    const int64_t *f = n->in_shape[1].dim, *y = n->out_shape[0].dim, planes = y[0] * y[1];
+    weft_upfirdn_attrs spread = *at;
+    spread.down[0] = spread.down[1] = 1;
+    const weft_value one = weft_graph_numbers(g, (weft_shape) WEFT_SHAPE(1, 1), (const float[]) { 1 });
+    weft_value x = weft_graph_call(g, "upfirdn2d", WEFT_V(n->in[0], one), &spread);
+    if (x < 0) return -1;
+    const weft_shape s = g->values[x].shape;
+    x = weft_grad_reshape(g, x, (weft_shape) WEFT_SHAPE(1, planes, s.dim[2], s.dim[3]));
+    const weft_value w = weft_grad_reshape(g, dy, (weft_shape) WEFT_SHAPE(1, planes, y[2], y[3]));
+    weft_value df = weft_grad_call(g, "conv2d", WEFT_V(x, w), WEFT_WITH({ "dilation", NULL, 2, { at->down[0], at->down[1] } }));
+    df = weft_grad_slice(g, weft_grad_slice(g, df, 2, 0, f[0]), 3, 0, f[1]);
+    df = weft_grad_reshape(g, df, n->in_shape[1]);
+    return at->flip ? df : weft_grad_call(g, "flip", WEFT_V(df), WEFT_WITH({ "axes", NULL, 2, { 0, 1 } }));
+}
+
+static weft_result upfirdn_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    if (want[0]) dx[0] = by_image(n, g, dy[0]);
+    if (want[1]) dx[1] = by_filter(n, g, dy[0]);
+    return WEFT_OK;
+}
+
+#define AT(...) &(const weft_upfirdn_attrs) { .up = { 1, 1 }, .down = { 1, 1 }, .gain = 1, __VA_ARGS__ }
+
+const weft_op weft_op_upfirdn2d = {
+    .name = "upfirdn2d",
+    .doc = "x with up - 1 zeros after every pixel, `pads` more around it (negative: taken away), convolved with f, every down-th pixel\n"
+           "of that times `gain`: y[i, j] = gain * sum over a, b of f[fh - 1 - a, fw - 1 - b] z[i down_y + a - top, j down_x + b - left],\n"
+           "z[k up] = x[k] and 0 elsewhere; with flip = 1 f[a, b]. Size (h up + top + bottom - fh) / down + 1. Karras et al. 2020,\n"
+           "Analyzing and Improving the Image Quality of StyleGAN, with the conventions of its PyTorch programs.",
+    .out_names = "y", .in_names = "x f", .flags = WEFT_OP_IMAGE,
+    .attr_bytes = sizeof(weft_upfirdn_attrs),
+    .attrs = (const weft_attr[]) {
+        WEFT_ATTR(weft_upfirdn_attrs, up, INT, .count = 2, .def = 1, .min = 1, .max = 64, .doc = "how many times larger, y and x"),
+        WEFT_ATTR(weft_upfirdn_attrs, down, INT, .count = 2, .def = 1, .min = 1, .max = 64, .doc = "of how many pixels one is kept, y and x"),
+        WEFT_ATTR(weft_upfirdn_attrs, pads, INT, .count = 4, .min = -16777216, .max = 16777216, .doc = "top, left, bottom, right, in pixels of the enlarged image"),
+        WEFT_ATTR(weft_upfirdn_attrs, gain, FLOAT, .def = 1, .doc = "factor"),
+        WEFT_ATTR(weft_upfirdn_attrs, flip, INT, .max = 1, .doc = "0: convolution, 1: correlation"),
+        { 0 }
+    },
+    .infer = upfirdn_infer, .items = upfirdn_items, .cpu = upfirdn_cpu, .emit = upfirdn_emit, .flops = upfirdn_flops, .grad = upfirdn_grad,
+    .cases = (const weft_case[]) {
+        { .in = { WEFT_SHAPE(1, 1, 5, 7), WEFT_SHAPE(1, 1) } },
+        { .in = { WEFT_SHAPE(2, 3, 6, 5), WEFT_SHAPE(4, 4) }, .attrs = AT(.up = { 2, 2 }, .pads = { 2, 2, 1, 1 }, .gain = 4) },
+        { .in = { WEFT_SHAPE(1, 8, 9, 8), WEFT_SHAPE(4, 4) }, .attrs = AT(.down = { 2, 2 }, .pads = { 1, 1, 1, 1 }) },
+        { .in = { WEFT_SHAPE(1, 4, 9, 7), WEFT_SHAPE(4, 4) }, .attrs = AT(.pads = { 1, 1, 1, 1 }, .gain = 4) },
+        { .in = { WEFT_SHAPE(2, 4, 8, 8), WEFT_SHAPE(4, 4) }, .attrs = AT(.pads = { 2, 2, 2, 2 }, .flip = 1) },
+        { .in = { WEFT_SHAPE(1, 5, 7, 9), WEFT_SHAPE(3, 5) }, .attrs = AT(.up = { 3, 2 }, .down = { 2, 3 }, .pads = { -1, 2, 3, -2 }, .gain = 0.5f) },
+        { .in = { WEFT_SHAPE(1, 12, 4, 3), WEFT_SHAPE(2, 1) }, .attrs = AT(.up = { 1, 3 }, .pads = { 0, -2, -1, 0 }, .flip = 1) },
+        { .in = { WEFT_SHAPE(1, 3, 11, 10), WEFT_SHAPE(12, 1) }, .attrs = AT(.up = { 2, 1 }, .pads = { 6, 0, 5, 0 }, .gain = 2) },
+        { .in = { WEFT_SHAPE(1, 2, 8, 8), WEFT_SHAPE(1, 6) }, .attrs = AT(.up = { 4, 1 }, .down = { 3, 4 }, .pads = { 1, 8, 2, 9 }) },
+        { .in = { WEFT_SHAPE(1, 3, 18, 16), WEFT_SHAPE(4, 4) }, .attrs = AT(.up = { 2, 2 }, .pads = { 2, 2, 1, 1 }, .gain = 4) },
+        { .in = { WEFT_SHAPE(1, 16, 20, 19), WEFT_SHAPE(4, 4) }, .attrs = AT(.pads = { 1, 1, 1, 1 }, .gain = 4) },
+        { 0 }
+    },
+};

@@ -1,0 +1,8 @@
+#include "base.h"
+WEFT_PARAMS(upfirdn2d) {
+    u32 count, c; // elements of y and channels, or quads of them
+    i32 hi, wi;
+    u32 ho, wo;
+    i32 f[2], up[2], down[2], pad[2]; // y, x; pad: before
+    f32 gain;
+} WEFT_PARAMS_END;
