@@ -246,3 +246,35 @@ for fuse in 0, 1:
     for norm, corners in ("max", 0), ("max", 1), ("add", 0):
         case("contextual_attention", "fuse=%d norm=%s nearest=%s softmax_scale=2" % (fuse, norm, "align_corners" if corners else "floor"),
              [f, b, mask], contextual(f, b, mask, fuse, norm, corners, 2))
+
+section("optimizers, against torch.optim: the step after some others")
+rng = np.random.default_rng(8)
+
+
+def one_step(make, buffers, step):
+    p, g = draw(3), draw(3)
+    p[0] = g[0] = 0
+    was = [np.abs(draw(3)) if name == "exp_avg_sq" else draw(3) for name in buffers]
+    value = torch.nn.Parameter(T(p.copy()))
+    value.grad = T(g.copy())
+    optimizer = make([value])
+    optimizer.state[value] = {name: T(w.copy()) for name, w in zip(buffers, was)}
+    if step:
+        optimizer.state[value]["step"] = torch.tensor(float(step - 1))
+    optimizer.step()
+    return [p, g] + was, [value] + [optimizer.state[value][name] for name in buffers]
+
+
+for attrs, step, make in [("", 1, lambda p: torch.optim.Adam(p, 0.125)),
+                          ("", 1000, lambda p: torch.optim.Adam(p, 0.125)),
+                          ("beta1=0.5 beta2=0.75 eps=0.5 weight_decay=0.25", 3, lambda p: torch.optim.Adam(p, 0.125, (0.5, 0.75), 0.5, 0.25)),
+                          ("beta1=0 weight_decay=0.25 decoupled=1", 20, lambda p: torch.optim.AdamW(p, 0.125, (0, 0.999), 1e-8, 0.25))]:
+    ins, outs = one_step(make, ["exp_avg", "exp_avg_sq"], step)
+    case("adam", attrs, ins + [np.float32([0.125]), np.float32(step)], outs)
+for attrs, make in [("momentum=0.75", lambda p: torch.optim.SGD(p, 0.125, 0.75)),
+                    ("weight_decay=0.5", lambda p: torch.optim.SGD(p, 0.125, 0, 0, 0.5)),
+                    ("momentum=0.5 weight_decay=0.25 nesterov=1", lambda p: torch.optim.SGD(p, 0.125, 0.5, 0, 0.25, True))]:
+    ins, outs = one_step(make, ["momentum_buffer"], 0)
+    if "momentum" not in attrs:
+        ins[2], outs[1] = np.zeros(3, np.float32), T(ins[1] + np.float32(0.5) * ins[0])
+    case("sgd", attrs, ins + [np.float32(0.125)], outs)
