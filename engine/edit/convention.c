@@ -22,7 +22,7 @@ static weft_result read_numbers(const weft_model *m, const char *key, double *to
     return *p ? bad_key(key, value, count > 1 ? "a list of three numbers" : "a number") : WEFT_OK;
 }
 
-static weft_result read_range(const weft_model *m, const char *key, double *low, double *high)
+weft_result weft_convention_range(const weft_model *m, const char *key, double *low, double *high)
 {
     const char *value = weft_model_meta(m, key), *p = value;
     if (!value) return WEFT_OK;
@@ -116,7 +116,7 @@ weft_result weft_convention_read(const weft_model *m, const char *entry, weft_co
     if (task && strcmp(task, "inpaint"))
         return weft_fail(WEFT_ERR_ARGUMENT, "not an inpainting model: its metadata says task=%s", task);
     WEFT_TRY(read_ports(m, &c));
-    WEFT_TRY(read_range(m, "image.range", &c.low, &c.high));
+    WEFT_TRY(weft_convention_range(m, "image.range", &c.low, &c.high));
     WEFT_TRY(read_numbers(m, "image.mean", c.mean, 3));
     WEFT_TRY(read_numbers(m, "image.std", c.std, 3));
     for (int k = 0; k < 3; k++)
@@ -127,7 +127,7 @@ weft_result weft_convention_read(const weft_model *m, const char *entry, weft_co
     if (c.mask_hole != 0 && c.mask_hole != 1) return bad_key("mask.hole", weft_model_meta(m, "mask.hole"), "0 or 1");
     c.output_normal = !weft_model_meta(m, "output.range");
     c.output_low = c.low, c.output_high = c.high;
-    WEFT_TRY(read_range(m, "output.range", &c.output_low, &c.output_high));
+    WEFT_TRY(weft_convention_range(m, "output.range", &c.output_low, &c.output_high));
     *out = c;
     return WEFT_OK;
 }

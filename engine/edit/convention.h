@@ -23,3 +23,5 @@ typedef struct weft_convention {
 } weft_convention;
 
 weft_result weft_convention_read(const weft_model *m, const char *entry, weft_convention *out);
+// Reads a range such as -1..1; leaves the numbers as they are where the model does not have the key.
+weft_result weft_convention_range(const weft_model *m, const char *key, double *low, double *high);
