@@ -37,6 +37,10 @@ foreach(name test_nets test_import)
     endif()
 endforeach()
 
+# So does the test of the command's array files.
+target_sources(test_npz PRIVATE tools/weft/npz.c tools/weft/npy.c tools/weft/report.c tools/weft/progress.c)
+target_link_libraries(test_npz PRIVATE PkgConfig::LIBZIP)
+
 # For benchmarks: how long a model takes.
 add_executable(time_model tests/bench/time_model.c)
 target_include_directories(time_model PRIVATE engine)

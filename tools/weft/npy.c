@@ -162,7 +162,7 @@ static int read_file(const call *c, const char *path, unsigned char **out, size_
     return CODE_OK;
 }
 
-static int read_array(const call *c, const char *path, unsigned char *file, size_t bytes, weft_dtype want, array *out)
+int npy_decode(const call *c, const char *path, unsigned char *file, size_t bytes, weft_dtype want, array *out)
 {
     header h;
     const char *bad = read_header(file, bytes, &h);
@@ -187,14 +187,14 @@ int npy_read(const call *c, const char *path, weft_dtype want, array *out)
     size_t bytes = 0;
     int code = read_file(c, path, &file, &bytes);
     if (code) return code;
-    code = read_array(c, path, file, bytes, want, out);
+    code = npy_decode(c, path, file, bytes, want, out);
     free(file);
     return code;
 }
 
 // --- Writing. --------------------------------------------------------------------------------------------------
 
-static bool put_all(FILE *f, weft_dtype dtype, weft_shape s, const void *data)
+bool npy_encode(FILE *f, weft_dtype dtype, weft_shape s, const void *data)
 {
     char text[512];
     size_t count = 1;
@@ -225,7 +225,7 @@ int npy_write(const call *c, const char *path, weft_dtype dtype, weft_shape shap
     if (!part) return fail(c, CODE_FAILED, "out of memory");
     sprintf(part, "%s.part-%ld", path, (long) getpid());
     FILE *f = fopen(part, "wb");
-    bool done = f && put_all(f, dtype, shape, data) && !fflush(f) && !fsync(fileno(f));
+    bool done = f && npy_encode(f, dtype, shape, data) && !fflush(f) && !fsync(fileno(f));
     if (f && fclose(f)) done = false;
     if (done && rename(part, path)) done = false;
     const int why = errno;

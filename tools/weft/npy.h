@@ -2,6 +2,7 @@
 // NumPy's .npy files, versions 1 to 3.
 #pragma once
 #include "command.h"
+#include <stdio.h>
 
 typedef struct array { // row-major, in the machine's byte order
     weft_dtype dtype;  // WEFT_F32 or WEFT_I32
@@ -16,3 +17,7 @@ int npy_read(const call *c, const char *path, weft_dtype want, array *out);
 
 // Writes version 1, little endian, C order; the file appears whole or not at all.
 int npy_write(const call *c, const char *path, weft_dtype dtype, weft_shape shape, const void *data);
+
+// The same from and to bytes: `path` stands for them in errors; reading changes `file`.
+int npy_decode(const call *c, const char *path, unsigned char *file, size_t bytes, weft_dtype want, array *out);
+bool npy_encode(FILE *f, weft_dtype dtype, weft_shape shape, const void *data);
