@@ -11,8 +11,10 @@
 enum { MADE_TENSORS = 256, MADE_INPUTS = 4, MADE_RANK = 4 };
 typedef struct made_shape { int rank; int64_t dim[MADE_RANK]; } made_shape;
 typedef struct made_case {
-    char name[64], arch[64], variant[64]; // variant "": none
+    char name[64], arch[64], variant[64], entry[64]; // variant "": none; entry "": the first
     double gain;
+    bool gradient; // by the first input, of the outputs times made_cotangent
+    bool half;     // weights of rank 2 and more lie in the file as f16
     struct { char kind[16]; made_shape shape; } in[MADE_INPUTS];
     int in_count;
     struct { char name[128]; made_shape shape; } tensor[MADE_TENSORS];
@@ -54,9 +56,14 @@ static inline void made_tensor(const made_case *c, int index, float *out)
     const made_shape s = c->tensor[index].shape;
     const uint32_t seed = made_seed(name);
     const int64_t count = made_count(s);
+    const bool lin = !strncmp(name, "lin", 3) && made_ends(name, "model.1.weight"), lpips = !strncmp(name, "lpips", 5); // no weight of a difference is negative
     const bool ones = made_ends(name, "mask_conv.weight"), positive = made_ends(name, "weight") || made_ends(name, "running_var") || made_ends(name, "gamma");
     const float scale = s.rank > 1 ? (float) (c->gain * sqrt(3.0 / (double) (count / s.dim[0]))) : positive ? 0.5f : 0.125f;
-    for (int64_t i = 0; i < count; i++) out[i] = ones ? 1.0f : made_uniform(seed, i) * scale + (s.rank == 1 && positive ? 1.0f : 0.0f);
+    for (int64_t i = 0; i < count; i++) {
+        const float u = made_uniform(seed, i);
+        if (lpips) out[i] = fabsf(u) * 0.5f;
+        else out[i] = ones ? 1.0f : (lin ? fabsf(u) : u) * scale + (s.rank == 1 && positive ? 1.0f : 0.0f);
+    }
 }
 
 // f32 or, for tokens, i32.
@@ -72,8 +79,17 @@ static inline void made_input(const made_case *c, int index, void *out)
         const bool hole = y >= h / 4 && y < h / 4 + h / 3 && x >= w / 3 && x < w / 3 + w / 2;
         if (!strcmp(kind, "tokens")) ((int32_t *) out)[i] = (int32_t) ((made_uniform(seed, i) + 1.0f) * 5000.0f);
         else if (!strcmp(kind, "uniform")) ((float *) out)[i] = made_uniform(seed, i);
+        else if (!strcmp(kind, "bytes")) ((float *) out)[i] = (made_uniform(seed, i) + 1.0f) * 127.5f;
         else ((float *) out)[i] = hole == !strcmp(kind, "hole") ? 1.0f : 0.0f;
     }
+}
+
+static inline void made_cotangent(int output, float *out, int64_t count)
+{
+    char name[32];
+    snprintf(name, sizeof name, "cotangent.%d", output);
+    const uint32_t seed = made_seed(name);
+    for (int64_t i = 0; i < count; i++) out[i] = made_uniform(seed, i);
 }
 
 static inline made_shape made_read_shape(char *text)
@@ -96,7 +112,12 @@ static inline bool made_read_case(const char *folder, const char *name, made_cas
     snprintf(c->name, sizeof c->name, "%s", name);
     while (fgets(line, sizeof line, f)) {
         int at = 0;
-        if (sscanf(line, "arch %63s", c->arch) == 1 || sscanf(line, "variant %63s", c->variant) == 1 || sscanf(line, "gain %lf", &c->gain) == 1) continue;
+        if (sscanf(line, "arch %63s", c->arch) == 1 || sscanf(line, "variant %63s", c->variant) == 1 || sscanf(line, "entry %63s", c->entry) == 1) continue;
+        if (sscanf(line, "gain %lf", &c->gain) == 1) continue;
+        if (!strcmp(line, "gradient\n") || !strcmp(line, "half\n")) {
+            *(*line == 'h' ? &c->half : &c->gradient) = true;
+            continue;
+        }
         if (c->in_count < MADE_INPUTS && sscanf(line, "in %15s%n", c->in[c->in_count].kind, &at) == 1) c->in[c->in_count++].shape = made_read_shape(line + at);
         else if (c->tensor_count < MADE_TENSORS && sscanf(line, "tensor %127s%n", c->tensor[c->tensor_count].name, &at) == 1)
             c->tensor[c->tensor_count++].shape = made_read_shape(line + at);
@@ -105,6 +126,21 @@ static inline bool made_read_case(const char *folder, const char *name, made_cas
     fclose(f);
     return c->tensor_count > 0;
 }
+
+// To the nearest f16, for normal numbers and 0.
+static inline uint16_t made_half(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, 4);
+    const uint32_t magnitude = bits & 0x7fffffff, rounded = magnitude + 0xfff + (magnitude >> 13 & 1);
+    if (magnitude < 0x38800000) { // below 2^-14: steps of 2^-24
+        const float steps = fabsf(x) * 0x1p24f;
+        return (uint16_t) ((bits >> 16 & 0x8000) | (uint32_t) nearbyintf(steps));
+    }
+    return (uint16_t) ((bits >> 16 & 0x8000) | (rounded - 0x38000000) >> 13);
+}
+
+static inline size_t made_element(const made_case *c, int i) { return !c->tensor[i].shape.rank ? 8 : c->half && c->tensor[i].shape.rank > 1 ? 2 : 4; }
 
 // Writes the checkpoint; `prefix` goes before every name. Rank 0 is an i64, as PyTorch's counters are.
 static inline bool made_write(const made_case *c, const char *prefix, const char *path)
@@ -115,8 +151,9 @@ static inline bool made_write(const made_case *c, const char *prefix, const char
     if (!f || !header) return free(header), f && fclose(f), false;
     for (int i = 0; i < c->tensor_count; i++) {
         const made_shape s = c->tensor[i].shape;
-        const size_t bytes = s.rank ? (size_t) made_count(s) * 4 : 8;
-        n += (size_t) sprintf(header + n, "%s\"%s%s\":{\"dtype\":\"%s\",\"shape\":[", i ? "," : "{", prefix, c->tensor[i].name, s.rank ? "F32" : "I64");
+        const size_t element = made_element(c, i), bytes = (size_t) made_count(s) * element;
+        n += (size_t) sprintf(header + n, "%s\"%s%s\":{\"dtype\":\"%s\",\"shape\":[", i ? "," : "{", prefix, c->tensor[i].name,
+                              element == 8 ? "I64" : element == 4 ? "F32" : "F16");
         for (int k = 0; k < s.rank; k++) n += (size_t) sprintf(header + n, k ? ",%lld" : "%lld", (long long) s.dim[k]);
         n += (size_t) sprintf(header + n, "],\"data_offsets\":[%zu,%zu]}", at, at + bytes);
         at += bytes;
@@ -128,7 +165,8 @@ static inline bool made_write(const made_case *c, const char *prefix, const char
         const int64_t count = made_count(c->tensor[i].shape);
         float *room = calloc((size_t) count + 1, 4);
         if (room && c->tensor[i].shape.rank) made_tensor(c, i, room);
-        const size_t bytes = c->tensor[i].shape.rank ? (size_t) count * 4 : 8;
+        for (int64_t k = 0; room && made_element(c, i) == 2 && k < count; k++) ((uint16_t *) room)[k] = made_half(room[k]);
+        const size_t bytes = (size_t) count * made_element(c, i);
         fine = room && fwrite(room, 1, bytes, f) == bytes;
         free(room);
     }

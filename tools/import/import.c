@@ -41,11 +41,10 @@ static weft_result find_variant(const arch *a, const char *word, int *index, cha
 }
 
 // What stands before the probe in the one tensor whose name ends with it: "module.", "G.", "netG.module.", nothing.
-static weft_result find_prefix(const arch *a, int variant, const safetensors *f, char prefix[NET_PATH], char *error)
+// WEFT_ERR_FORMAT without a text: there is none.
+static weft_result find_probe(const char *probe, size_t n, const safetensors *f, char prefix[NET_PATH], char *error)
 {
-    const char *found = NULL, *probe = a->probe;
-    while (variant-- > 0 && probe[strcspn(probe, "|")]) probe += strcspn(probe, "|") + 1;
-    const size_t n = strcspn(probe, "|");
+    const char *found = NULL;
     for (int i = 0; i < f->count; i++) {
         const char *name = f->tensors[i].name;
         const size_t len = strlen(name);
@@ -57,12 +56,27 @@ static weft_result find_prefix(const arch *a, int variant, const safetensors *f,
         }
         found = name;
     }
-    if (!found) {
-        snprintf(error, IMPORT_ERROR, "this is no checkpoint of %s: no tensor is called '%.*s'", a->name, (int) n, probe);
-        return WEFT_ERR_FORMAT;
-    }
+    if (!found) return WEFT_ERR_FORMAT;
     snprintf(prefix, NET_PATH, "%.*s", (int) (strlen(found) - n), found);
     return WEFT_OK;
+}
+
+static weft_result find_prefix(const arch *a, int variant, const safetensors *f, char prefix[NET_PATH], char *error)
+{
+    const char *probe = a->probe;
+    while (variant-- > 0 && probe[strcspn(probe, "|")]) probe += strcspn(probe, "|") + 1;
+    const size_t all = strcspn(probe, "|");
+    weft_result r = WEFT_ERR_FORMAT;
+    for (size_t at = 0; at < all && r == WEFT_ERR_FORMAT;) {
+        const size_t n = strcspn(probe + at, "| ");
+        r = find_probe(probe + at, n, f, prefix, error);
+        at += n + 1;
+    }
+    const int first = (int) strcspn(probe, "| ");
+    if (r == WEFT_ERR_FORMAT)
+        snprintf(error, IMPORT_ERROR, "this is no checkpoint of %s: no tensor is called '%.*s'%s", a->name, first, probe,
+                 (size_t) first < all ? ", nor as in another naming that is known" : "");
+    return r;
 }
 
 static void report_unused(const net *n)

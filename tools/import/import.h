@@ -7,7 +7,8 @@ typedef struct net net;
 typedef struct arch { // one architecture; its file is tools/import/arch/<symbol>.c
     const char *name, *doc;   // doc: what it is, in one line
     const char *variants;     // "tf|pt", the first is the default; NULL: there is one
-    const char *probe;        // a tensor that every checkpoint has ("a|b": by variant); what stands before it there is the prefix
+    const char *probe;        // a tensor that every checkpoint has; what stands before it there is the prefix. "a|b": by variant; "a b": in
+                              // one naming or the other, the first that is found
     const char *const *meta;  // key, value, ..., NULL: metadata of the model
     void (*build)(net *n);
 } arch;

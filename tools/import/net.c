@@ -31,6 +31,11 @@ const char *path(net *n, const char *format, ...)
 
 int64_t dim(net *n, const char *name, int64_t preset, int64_t multiple) { return weft_build_dim(n->b, name, preset, multiple); }
 
+void entry(net *n, const char *name)
+{
+    if (!n->failed) weft_build_entry(n->b, name);
+}
+
 weft_value input(net *n, const char *name, int64_t batch, int64_t c, int64_t height, int64_t width)
 {
     return weft_build_input(n->b, name, WEFT_F32, (weft_shape) { 4, { batch, c, height, width } });
@@ -48,6 +53,12 @@ static safetensors_tensor *find(const net *n, const char *name)
 }
 
 bool has(const net *n, const char *name) { return find(n, name) != NULL; }
+
+int rank_of(const net *n, const char *name)
+{
+    const safetensors_tensor *t = find(n, name);
+    return t ? t->rank : -1;
+}
 
 static const char *shape_text(int rank, const int64_t *d, char text[128])
 {
@@ -195,6 +206,17 @@ int64_t length(net *n, const char *name, int axis)
     return 1;
 }
 
+weft_value constant(net *n, const char *name, weft_shape shape, const float *data)
+{
+    int i = 0;
+    if (n->failed) return WEFT_NONE;
+    while (i < n->constant_count && strcmp(n->constants[i], name)) i++;
+    if (i == NET_CONSTANTS) return net_fail(n, WEFT_ERR_UNSUPPORTED, "more than %d constants", NET_CONSTANTS), WEFT_NONE;
+    if (i < n->constant_count) return weft_build_weight(n->b, name, WEFT_F32, shape, NULL);
+    n->constants[n->constant_count++] = name;
+    return weft_build_weight(n->b, name, WEFT_F32, shape, data);
+}
+
 // --- Operators. -------------------------------------------------------------------------------------------------
 
 weft_value op(net *n, const char *name, const weft_value *in, int in_count, const weft_attr_arg *attrs, int attr_count)
@@ -207,10 +229,13 @@ weft_value up2(net *n, weft_value x)
     return OPA(n, "resize", x, WEFT_NUM("scale", 2), WEFT_TEXT("mode", "nearest"), WEFT_TEXT("coordinates", "asymmetric"), WEFT_TEXT("rounding", "floor"));
 }
 
-weft_value channels(net *n, weft_value x, int64_t first, int64_t past)
+weft_value part(net *n, weft_value x, int axis, int64_t first, int64_t past)
 {
-    return OPA(n, "slice", x, WEFT_NUM("starts", (double) first), WEFT_NUM("ends", (double) past), WEFT_NUM("axes", 1));
+    return OPA(n, "slice", x, WEFT_NUM("starts", (double) first), WEFT_NUM("ends", (double) past), WEFT_NUM("axes", axis));
 }
+
+weft_value channels(net *n, weft_value x, int64_t first, int64_t past) { return part(n, x, 1, first, past); }
+weft_value scaled(net *n, weft_value x, double a) { return OPA(n, "affine", x, WEFT_NUM("a", a)); }
 
 weft_value blend(net *n, weft_value known, weft_value filled, weft_value hole)
 {

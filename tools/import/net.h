@@ -8,7 +8,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
-enum { NET_PATH = 256, NET_PATHS = 32 };
+enum { NET_PATH = 256, NET_PATHS = 32, NET_CONSTANTS = 8 };
 struct net {
     weft_builder *b;
     const safetensors *file;
@@ -16,6 +16,8 @@ struct net {
     int variant; // index into arch.variants
     bool half;
     bool failed;
+    const char *constants[NET_CONSTANTS]; // names that `constant` has given
+    int constant_count;
     char paths[NET_PATHS][NET_PATH]; // of `path`, in turn
     int path;
     void (*warn)(void *user, const char *line);
@@ -32,6 +34,7 @@ const char *path(net *n, const char *format, ...) NET_PRINTF(2, 3); // good for 
 
 // --- Ports. -----------------------------------------------------------------------------------------------------
 
+void entry(net *n, const char *name); // what follows belongs to it; weights are shared
 int64_t dim(net *n, const char *name, int64_t preset, int64_t multiple);
 weft_value input(net *n, const char *name, int64_t batch, int64_t channels, int64_t height, int64_t width);
 void output(net *n, const char *name, weft_value v);
@@ -39,12 +42,14 @@ void output(net *n, const char *name, weft_value v);
 // --- Weights. ---------------------------------------------------------------------------------------------------
 
 bool has(const net *n, const char *name);
+int rank_of(const net *n, const char *name); // -1: there is no such tensor
 weft_value weight(net *n, const char *name, weft_shape shape); // as it is stored: f32, f16, or i32 for integers
 // Several tensors of one shape, one behind the other, as one weight of the given shape.
 weft_value joined(net *n, const char *name, const char *const *parts, int count, weft_shape part, weft_shape shape);
 void ignore(net *n, const char *name);                         // known and not needed
 void expect_ones(net *n, const char *name, weft_shape shape);  // a constant of the method that the checkpoint happens to hold
 int64_t length(net *n, const char *name, int axis);            // of a tensor whose size is the user's choice; 1 on failure
+weft_value constant(net *n, const char *name, weft_shape shape, const float *data); // numbers of the method; `name` outlives the net
 
 // --- Operators without weights. -----------------------------------------------------------------------------------
 
@@ -63,6 +68,8 @@ weft_value op(net *n, const char *name, const weft_value *in, int in_count, cons
 #define cat(n, ...) op(n, "concat", (weft_value[]){ __VA_ARGS__ }, (int) (sizeof((weft_value[]){ __VA_ARGS__ }) / sizeof(weft_value)), NULL, 0)
 weft_value up2(net *n, weft_value x);                                                   // nearest neighbour, twice the size
 weft_value channels(net *n, weft_value x, int64_t first, int64_t past);                 // [first, past) of them
+weft_value part(net *n, weft_value x, int axis, int64_t first, int64_t past);           // [first, past) of an axis
+weft_value scaled(net *n, weft_value x, double a);                                      // a x
 weft_value blend(net *n, weft_value known, weft_value filled, weft_value hole);         // known (1 - hole) + filled hole
 
 // --- Layers. ----------------------------------------------------------------------------------------------------

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Makes tests/nets/expected/CASE.f32 for the cases named (default: all): the outputs of nets.py on seeded weights and inputs.
+"""Makes tests/nets/expected/CASE.f32 for the cases named (default: all): the outputs of nets.py and loss_nets.py on seeded weights and inputs.
 
-A case file has lines `arch A`, `variant V`, `gain G` (of the large weights; 1), `in KIND DIMS...` and `tensor NAME DIMS...`. Numbers come from a hash of name and
-position, the same here and in test_nets.c. An expected file holds SAMPLES elements of each output, evenly spaced."""
+A case file has lines `arch A`, `variant V`, `entry E`, `gain G` (of the large weights; 1), `gradient` (by the first input, of the outputs times seeded numbers),
+`half` (weights of rank 2 and more are f16), `in KIND DIMS...` and `tensor NAME DIMS...`. Numbers come from a hash of name and position, the same here and in
+test_nets.c. An expected file holds SAMPLES elements of each output, then of the gradient, evenly spaced."""
 import os
 import sys
 
 import numpy as np
 import torch
 
+import loss_nets
 import nets
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -31,10 +33,14 @@ def uniform(name, count):
 
 def tensor(name, shape, gain):
     u = uniform(name, int(np.prod(shape, dtype=np.int64)))
+    if name.startswith("lpips") or name.startswith("lin") and name.endswith("model.1.weight"):  # no weight of a difference is negative
+        u = np.abs(u)
     if not shape:
         return np.zeros((), np.int64)
     if name.endswith("mask_conv.weight"):
         u[:] = 1
+    elif name.startswith("lpips"):
+        u = u * np.float32(.5)
     elif len(shape) == 1:
         u = u * np.float32(.5) + np.float32(1) if name.endswith(("weight", "running_var", "gamma")) else u * np.float32(.125)
     else:
@@ -48,6 +54,8 @@ def value(kind, index, shape):
         return ((u + 1) * np.float32(5000)).astype(np.int64)
     if kind == "uniform":
         return u
+    if kind == "bytes":
+        return (u + np.float32(1)) * np.float32(127.5)
     hole = np.zeros(shape, np.float32)  # the middle, off centre
     h, w = shape[2:]
     hole[:, :, h // 4:h // 4 + h // 3, w // 3:w // 3 + w // 2] = 1
@@ -55,16 +63,19 @@ def value(kind, index, shape):
 
 
 def load(path):
-    case = {"in": [], "tensors": {}, "variant": None, "gain": 1.}
+    case = {"in": [], "tensors": {}, "variant": None, "entry": "main", "gain": 1., "gradient": False, "half": False}
     for words in map(str.split, open(path)):
-        if words[0] in ("arch", "variant"):
+        if words[0] in ("arch", "variant", "entry"):
             case[words[0]] = words[1]
+        elif words[0] in ("gradient", "half"):
+            case[words[0]] = True
         elif words[0] == "gain":
             case["gain"] = float(words[1])
         elif words[0] == "in":
             case["in"].append(value(words[1], len(case["in"]), [int(d) for d in words[2:]]))
         else:
-            case["tensors"][words[1]] = tensor(words[1], [int(d) for d in words[2:]], case["gain"])
+            t = tensor(words[1], [int(d) for d in words[2:]], case["gain"])
+            case["tensors"][words[1]] = t.astype(np.float16).astype(np.float32) if case["half"] and t.ndim > 1 else t
     return case
 
 
@@ -80,9 +91,11 @@ def bundled(case, x):
 def run(case):
     w = nets.Weights({k: torch.from_numpy(v) for k, v in case["tensors"].items()})
     x = [torch.from_numpy(v) for v in case["in"]]
+    x[0].requires_grad_(case["gradient"])
     variant = case["variant"]
+    entry = case["entry"]
     norm = dict(norm="instance" if variant == "instance" else "batch", batch_stats=variant == "batch-stats")
-    return {
+    out = {
         "weft-garment": lambda: bundled(case, x),
         "deepfillv2": lambda: nets.deepfillv2(w, *x, variant),
         "partialconv-unet": lambda: nets.partial_unet(w, *x),
@@ -92,14 +105,29 @@ def run(case):
         "dafii-text": lambda: nets.dafii_text(w, *x),
         "pix2pix-unet256": lambda: nets.pix2pix_unet(w, *x, **norm),
         "pix2pix-resnet9": lambda: nets.pix2pix_resnet(w, *x, **norm),
+        "vgg16": lambda: loss_nets.classifier(w, "vgg16", *x) if entry == "classifier" else loss_nets.activations(w, "vgg16", *x)[0],
+        "vgg19": lambda: loss_nets.activations(w, "vgg19", *x)[0],
+        "lpips-vgg": lambda: loss_nets.lpips_features(w, "vgg16", *x) if entry == "features" else loss_nets.lpips(w, "vgg16", *x),
+        "lpips-alex": lambda: loss_nets.lpips_features(w, "alex", *x) if entry == "features" else loss_nets.lpips(w, "alex", *x),
+        "vgg16-lpips": lambda: loss_nets.lpips_vector(w, *x),
+        "arcface-irse50": lambda: loss_nets.arcface(w, *x),
+        "e4e": lambda: loss_nets.style_encoder(w, *x, True, entry == "encode"),
+        "psp": lambda: loss_nets.style_encoder(w, *x, False, entry == "encode"),
+        "clip-vit-b32": lambda: (loss_nets.clip_text if entry == "text" else loss_nets.clip_vit_image)(w, *x),
+        "clip-rn50": lambda: (loss_nets.clip_text if entry == "text" else loss_nets.clip_resnet_image)(w, *x),
     }[case["arch"]]()
+    if case["gradient"]:
+        cotangents = [torch.from_numpy(uniform(f"cotangent.{k}", y.numel())).view(y.shape) for k, y in enumerate(out)]
+        out = [y.detach() for y in out] + list(torch.autograd.grad(out, x[0], cotangents))
+    return out
 
 
 def main():
     where = os.path.join(HERE, "..", "cases")
-    torch.set_grad_enabled(False)
     for name in sys.argv[1:] or sorted(f[:-4] for f in os.listdir(where)):
-        out = run(load(os.path.join(where, name + ".txt")))
+        case = load(os.path.join(where, name + ".txt"))
+        with torch.set_grad_enabled(case["gradient"]):
+            out = run(case)
         samples = []
         for y in out:
             flat = y.contiguous().numpy().astype("<f4").ravel()
