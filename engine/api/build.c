@@ -77,15 +77,19 @@ void weft_build_entry(weft_builder *b, const char *name)
     weft_graph_init(&m->entries[m->entry_count++].graph, &m->arena);
 }
 
+static weft_result check_port(const weft_builder *b, const char *kind, const char *name, weft_dtype dtype, weft_shape shape)
+{
+    if (dtype != WEFT_F32 && dtype != WEFT_I32) return weft_fail(WEFT_ERR_ARGUMENT, "%s '%s': its type must be WEFT_F32 or WEFT_I32", kind, name);
+    for (int i = 0; i < shape.rank; i++)
+        if (!shape.dim[i] || shape.dim[i] < -b->model->dim_count)
+            return weft_fail(WEFT_ERR_ARGUMENT, "%s '%s': dimension %d is neither a size nor a named dimension", kind, name, i);
+    return WEFT_OK;
+}
+
 weft_value weft_build_input(weft_builder *b, const char *name, weft_dtype dtype, weft_shape shape)
 {
     weft_graph *g = current(b);
-    if (!g) return -1;
-    if (dtype != WEFT_F32 && dtype != WEFT_I32)
-        return broken(b, weft_fail(WEFT_ERR_ARGUMENT, "input '%s': its type must be WEFT_F32 or WEFT_I32", name)), -1;
-    for (int i = 0; i < shape.rank; i++)
-        if (!shape.dim[i] || shape.dim[i] < -b->model->dim_count)
-            return broken(b, weft_fail(WEFT_ERR_ARGUMENT, "input '%s': dimension %d is neither a size nor a named dimension", name, i)), -1;
+    if (!g || broken(b, check_port(b, "input", name, dtype, shape))) return -1;
     return weft_graph_input(g, name, dtype, shape);
 }
 
@@ -98,6 +102,22 @@ static weft_weight *find_weight(weft_model *m, const char *name)
     return NULL;
 }
 
+static weft_weight *add_weight(weft_builder *b, const char *name, weft_dtype dtype, weft_shape shape, const void *data)
+{
+    weft_model *m = b->model;
+    if (broken(b, weft_shape_check(shape, name))) return NULL;
+    const size_t bytes = (size_t) weft_shape_count(shape) * element_bytes(dtype);
+    weft_weight **weights = weft_arena_grow(&m->arena, m->weights, m->weight_count, sizeof *weights);
+    weft_weight *w = weft_arena_new(&m->arena, sizeof *w);
+    const void *copy = weft_arena_copy(&m->arena, data, bytes);
+    const char *kept = weft_arena_text(&m->arena, name);
+    if (!weights || !w || !copy || !kept) return broken(b, WEFT_ERR_MEMORY), NULL;
+    *w = (weft_weight) { kept, dtype, shape, copy, bytes };
+    m->weights = weights;
+    m->weights[m->weight_count++] = w;
+    return w;
+}
+
 weft_value weft_build_weight(weft_builder *b, const char *name, weft_dtype dtype, weft_shape shape, const void *data)
 {
     weft_graph *g = current(b);
@@ -106,21 +126,37 @@ weft_value weft_build_weight(weft_builder *b, const char *name, weft_dtype dtype
     weft_weight *w = find_weight(m, name);
     if (!data && !w) return broken(b, weft_fail(WEFT_ERR_ARGUMENT, "there is no weight '%s'", name)), -1;
     if (data && w) return broken(b, weft_fail(WEFT_ERR_ARGUMENT, "there are two weights '%s'", name)), -1;
-    if (!w) {
-        if (broken(b, weft_shape_check(shape, name))) return -1;
-        const size_t bytes = (size_t) weft_shape_count(shape) * element_bytes(dtype);
-        weft_weight **weights = weft_arena_grow(&m->arena, m->weights, m->weight_count, sizeof *weights);
-        w = weft_arena_new(&m->arena, sizeof *w);
-        const void *copy = weft_arena_copy(&m->arena, data, bytes);
-        const char *kept = weft_arena_text(&m->arena, name);
-        if (!weights || !w || !copy || !kept) return broken(b, WEFT_ERR_MEMORY), -1;
-        *w = (weft_weight) { kept, dtype, shape, copy, bytes };
-        m->weights = weights;
-        m->weights[m->weight_count++] = w;
-    }
+    if (!w && !(w = add_weight(b, name, dtype, shape, data))) return -1;
     for (int v = 0; v < g->value_count; v++)
         if (g->values[v].weight == w) return v;
     return weft_graph_constant(g, w);
+}
+
+// What a state begins as is a weight, under a name that is still free.
+static weft_weight *add_init(weft_builder *b, const char *state, weft_dtype dtype, weft_shape shape, const void *init)
+{
+    const char *name = weft_arena_print(&b->model->arena, "init.%s", state);
+    for (int k = 2; name && find_weight(b->model, name); k++) name = weft_arena_print(&b->model->arena, "init.%s.%d", state, k);
+    if (!name) return broken(b, WEFT_ERR_MEMORY), NULL;
+    return add_weight(b, name, dtype, shape, init);
+}
+
+weft_value weft_build_state(weft_builder *b, const char *name, weft_dtype dtype, weft_shape shape, const void *init)
+{
+    weft_graph *g = current(b);
+    const weft_weight *w = NULL;
+    if (!g || broken(b, check_port(b, "state", name, dtype, shape))) return -1;
+    if (init && !(w = add_init(b, name, dtype, shape, init))) return -1;
+    const weft_value v = weft_graph_state(g, name, dtype, shape, w);
+    return broken(b, weft_graph_status(g)) ? -1 : v;
+}
+
+void weft_build_next(weft_builder *b, weft_value state, weft_value next)
+{
+    weft_graph *g = current(b);
+    if (!g) return;
+    weft_graph_next(g, state, next);
+    broken(b, weft_graph_status(g));
 }
 
 weft_value weft_build_scalar(weft_builder *b, double value)

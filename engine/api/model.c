@@ -63,6 +63,14 @@ int weft_model_outputs(const weft_model *m, int entry, const weft_port **ports)
     return e->graph.output_count;
 }
 
+int weft_model_states(const weft_model *m, int entry, const weft_port **ports)
+{
+    const weft_entry *e = entry_at(m, entry);
+    if (!e) return 0;
+    if (ports) *ports = e->states;
+    return e->graph.state_count;
+}
+
 int weft_model_dim_count(const weft_model *m) { return m->dim_count; }
 const weft_dim *weft_model_dim(const weft_model *m, int index) { return index >= 0 && index < m->dim_count ? &m->dims[index] : NULL; }
 

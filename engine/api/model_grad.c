@@ -12,11 +12,13 @@ static int find_output(const weft_graph *g, const char *name)
     return -1;
 }
 
-// An input or, if there is none of that name, a weight.
+// An input or a state or, if there is none of that name, a weight.
 static weft_value find_wrt(const weft_graph *g, const char *name)
 {
     for (int i = 0; i < g->input_count; i++)
         if (!strcmp(g->inputs[i].name, name)) return g->inputs[i].value;
+    for (int i = 0; i < g->state_count; i++)
+        if (!strcmp(g->states[i].name, name)) return g->states[i].value;
     for (int v = 0; v < g->value_count; v++)
         if (g->values[v].weight && g->values[v].weight->name && !strcmp(g->values[v].weight->name, name)) return v;
     return -1;
@@ -39,7 +41,7 @@ static weft_result make_request(const weft_model_grad_params *p, const weft_grap
     for (int i = 0; i < p->wrt_count; i++) {
         wrt[i] = find_wrt(g, p->wrt[i]);
         if (wrt[i] < 0 || g->values[wrt[i]].dtype != WEFT_F32)
-            return weft_fail(WEFT_ERR_ARGUMENT, "gradient by '%s': the entry has no such f32 input or weight", p->wrt[i]);
+            return weft_fail(WEFT_ERR_ARGUMENT, "gradient by '%s': the entry has no such f32 input, state or weight", p->wrt[i]);
         for (int k = 0; k < i; k++)
             if (wrt[k] == wrt[i]) return weft_fail(WEFT_ERR_ARGUMENT, "gradient by '%s' is asked for twice", p->wrt[i]);
     }
@@ -54,23 +56,28 @@ static bool is_taken(const weft_model *m, const char *name)
 }
 
 // Every constant of the graph becomes a weight of the model; those that passes made get a name that no weight of `from` has.
+static weft_result list_weight(const weft_model *from, weft_model *m, const weft_weight *weight, int *made)
+{
+    weft_weight *w = (weft_weight *) (uintptr_t) weight; // nameless ones are this model's own
+    bool listed = !w;
+    for (int k = m->weight_count - 1; k >= 0 && !listed; k--) listed = m->weights[k] == w;
+    if (listed) return WEFT_OK;
+    while (!w->name) {
+        const char *name = weft_arena_print(&m->arena, "const.%d", (*made)++);
+        if (!name) return WEFT_ERR_MEMORY;
+        if (!is_taken(from, name)) w->name = name;
+    }
+    m->weights[m->weight_count++] = w;
+    return WEFT_OK;
+}
+
 static weft_result list_weights(const weft_model *from, weft_model *m, const weft_graph *g)
 {
     int made = 0;
-    m->weights = weft_arena_new(&m->arena, sizeof *m->weights * (size_t) (g->value_count + 1));
+    m->weights = weft_arena_new(&m->arena, sizeof *m->weights * (size_t) (g->value_count + g->state_count + 1));
     if (!m->weights) return WEFT_ERR_MEMORY;
-    for (int v = 0; v < g->value_count; v++) {
-        weft_weight *w = (weft_weight *) (uintptr_t) g->values[v].weight; // nameless ones are this model's own
-        bool listed = !w;
-        for (int k = m->weight_count - 1; k >= 0 && !listed; k--) listed = m->weights[k] == w;
-        if (listed) continue;
-        while (!w->name) {
-            const char *name = weft_arena_print(&m->arena, "const.%d", made++);
-            if (!name) return WEFT_ERR_MEMORY;
-            if (!is_taken(from, name)) w->name = name;
-        }
-        m->weights[m->weight_count++] = w;
-    }
+    for (int v = 0; v < g->value_count; v++) WEFT_TRY(list_weight(from, m, g->values[v].weight, &made));
+    for (int i = 0; i < g->state_count; i++) WEFT_TRY(list_weight(from, m, g->states[i].init, &made));
     return WEFT_OK;
 }
 

@@ -17,13 +17,13 @@ struct weft_session {
     weft_model *model;
     weft_arena arena;
     weft_graph bound;
-    weft_port *inputs, *outputs;
+    weft_port *inputs, *outputs, *states;
     const void **in; // packed data per port, for one run
     void **out;
     weft_cpu_run *cpu; // one of the two
     weft_vk_run *vk;
     int entry;
-    bool keep_values, ran;
+    bool keep_values, ran, fed; // fed: inputs have been given
 };
 
 static const weft_device_info reference_info = { .kind = WEFT_DEVICE_REFERENCE, .index = -2, .name = "reference", .driver = "plain C", .type = "cpu" };
@@ -95,6 +95,11 @@ static weft_result bind(weft_session *s, const weft_session_params *p)
     WEFT_TRY(weft_pass_bind(&m->entries[p->entry].graph, dims, &s->bound));
     s->inputs = bound_ports(s, s->bound.inputs, s->bound.input_count);
     s->outputs = bound_ports(s, s->bound.outputs, s->bound.output_count);
+    s->states = weft_arena_new(&s->arena, sizeof *s->states * (size_t) (s->bound.state_count + 1));
+    for (int i = 0; s->states && i < s->bound.state_count; i++) {
+        const weft_value_def *v = &s->bound.values[s->bound.states[i].value];
+        s->states[i] = (weft_port) { s->bound.states[i].name, (weft_dtype) v->dtype, v->shape };
+    }
     s->in = weft_arena_new(&s->arena, sizeof *s->in * (size_t) (s->bound.input_count + 1));
     s->out = weft_arena_new(&s->arena, sizeof *s->out * (size_t) (s->bound.output_count + 1));
     return s->arena.failed ? WEFT_ERR_MEMORY : WEFT_OK;
@@ -147,8 +152,14 @@ int weft_session_outputs(const weft_session *s, const weft_port **ports)
     return s->bound.output_count;
 }
 
-// Sorts `io` into port order; every port exactly once, every size right.
-static weft_result sort_ports(const char *what, const weft_port *ports, int port_count, const weft_io *io, int io_count, void **data)
+int weft_session_states(const weft_session *s, const weft_port **ports)
+{
+    if (ports) *ports = s->states;
+    return s->bound.state_count;
+}
+
+// Sorts `io` into port order; no port twice, with `all` none missing, every size right.
+static weft_result sort_ports(const char *what, bool all, const weft_port *ports, int port_count, const weft_io *io, int io_count, void **data)
 {
     for (int i = 0; i < port_count; i++) data[i] = NULL;
     for (int i = 0; i < io_count; i++) {
@@ -161,7 +172,7 @@ static weft_result sort_ports(const char *what, const weft_port *ports, int port
             return weft_fail(WEFT_ERR_ARGUMENT, "%s '%s' has %zu bytes, wants %zu", what, ports[k].name, io[i].bytes, want);
         data[k] = io[i].data;
     }
-    for (int i = 0; i < port_count; i++)
+    for (int i = 0; i < port_count && all; i++)
         if (!data[i]) return weft_fail(WEFT_ERR_ARGUMENT, "%s '%s' is not given", what, ports[i].name);
     return WEFT_OK;
 }
@@ -169,10 +180,60 @@ static weft_result sort_ports(const char *what, const weft_port *ports, int port
 weft_result weft_session_run(weft_session *s, const weft_io *in, int in_count, const weft_io *out, int out_count)
 {
     if (!s || (!in && in_count) || (!out && out_count)) return weft_fail(WEFT_ERR_ARGUMENT, "weft_session_run: an argument is NULL");
-    WEFT_TRY(sort_ports("input", s->inputs, s->bound.input_count, in, in_count, (void **) s->in));
-    WEFT_TRY(sort_ports("output", s->outputs, s->bound.output_count, out, out_count, s->out));
-    WEFT_TRY(s->vk ? weft_vk_run_go(s->vk, s->in, s->out) : weft_cpu_run_go(s->cpu, s->in, s->out));
+    WEFT_TRY(sort_ports("input", true, s->inputs, s->bound.input_count, in, in_count, (void **) s->in));
+    WEFT_TRY(sort_ports("output", false, s->outputs, s->bound.output_count, out, out_count, s->out));
+    const weft_result r = s->vk ? weft_vk_run_go(s->vk, s->in, s->out) : weft_cpu_run_go(s->cpu, s->in, s->out);
+    s->fed |= r == WEFT_OK || r == WEFT_ERR_CANCELLED;
+    s->ran |= r == WEFT_OK;
+    return r;
+}
+
+weft_result weft_session_repeat(weft_session *s, int64_t count)
+{
+    if (!s || count < 0) return weft_fail(WEFT_ERR_ARGUMENT, "weft_session_repeat: %s", s ? "a count below 0" : "the session is NULL");
+    if (!s->fed && s->bound.input_count)
+        return weft_fail(WEFT_ERR_ARGUMENT, "weft_session_repeat: input '%s' was never given; weft_session_run comes first", s->inputs[0].name);
+    if (!count) return WEFT_OK;
+    WEFT_TRY(s->vk ? weft_vk_run_repeat(s->vk, count) : weft_cpu_run_repeat(s->cpu, count));
     s->ran = true;
+    return WEFT_OK;
+}
+
+static weft_result find_state(const weft_session *s, const char *name, size_t bytes, int *out)
+{
+    for (int i = 0; i < s->bound.state_count; i++) {
+        const size_t want = (size_t) weft_shape_count(s->states[i].shape) * 4;
+        if (strcmp(s->states[i].name, name)) continue;
+        if (bytes != want && bytes) return weft_fail(WEFT_ERR_ARGUMENT, "state '%s' has %zu bytes, wants %zu", name, bytes, want);
+        return *out = i, WEFT_OK;
+    }
+    return weft_fail(WEFT_ERR_ARGUMENT, "there is no state '%s'", name);
+}
+
+static weft_result set_state(weft_session *s, int index, const void *data)
+{
+    if (s->vk) return weft_vk_run_set_state(s->vk, index, data);
+    weft_cpu_run_set_state(s->cpu, index, data);
+    return WEFT_OK;
+}
+
+weft_result weft_session_set_state(weft_session *s, const char *name, const void *data, size_t bytes)
+{
+    int k;
+    if (!s || !data != !bytes || (!name && data)) return weft_fail(WEFT_ERR_ARGUMENT, "weft_session_set_state: arguments that do not belong together");
+    for (int i = 0; !name && i < s->bound.state_count; i++) WEFT_TRY(set_state(s, i, NULL));
+    if (!name) return WEFT_OK;
+    WEFT_TRY(find_state(s, name, bytes, &k));
+    return set_state(s, k, data);
+}
+
+weft_result weft_session_get_state(weft_session *s, const char *name, void *data, size_t bytes)
+{
+    int k;
+    if (!s || !name || !data || !bytes) return weft_fail(WEFT_ERR_ARGUMENT, "weft_session_get_state: an argument is NULL or 0");
+    WEFT_TRY(find_state(s, name, bytes, &k));
+    if (s->vk) return weft_vk_run_get_state(s->vk, k, data);
+    weft_cpu_run_get_state(s->cpu, k, data);
     return WEFT_OK;
 }
 
@@ -203,7 +264,7 @@ weft_result weft_session_value(weft_session *s, int index, weft_value_info *info
     if (index < 0 || index >= g->value_count) return weft_fail(WEFT_ERR_ARGUMENT, "weft_session_value: value %d of %d", index, g->value_count);
     if (!s->keep_values || !s->ran)
         return weft_fail(WEFT_ERR_ARGUMENT, "weft_session_value: the session %s", s->keep_values ? "has not run" : "was made without keep_values");
-    if (g->values[index].node < 0) return weft_fail(WEFT_ERR_UNSUPPORTED, "value %d is an input or a weight", index);
+    if (g->values[index].node < 0) return weft_fail(WEFT_ERR_UNSUPPORTED, "value %d is an input, a state or a weight", index);
     const weft_node *n = &g->nodes[g->values[index].node];
     weft_value_info found = { .node = n->name, .op = n->op->name };
     if (s->vk) WEFT_TRY(weft_vk_run_value(s->vk, index, &found.shape, data, count));

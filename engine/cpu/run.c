@@ -10,10 +10,14 @@ struct weft_cpu_run {
     weft_arena arena;
     weft_graph graph;
     const void **data; // of every value
-    unsigned char *block;
+    unsigned char *block, *state_block;
+    weft_state_update *updates; // per state
+    unsigned char **aside;      // per state: where what is copied to it waits, where it must
+    int commits;                // the first node that writes a state in place; beyond the last: none does
     const weft_cpu_fast **fast; // per node, NULL: the truth
-    void **state;
-    bool keep_values;
+    void **prepared;            // for it
+    double *done;               // per node: how much of the run is over after it
+    const void **ins;           // room for the inputs of any node
     unsigned char *scratch; // for the fast versions, one node at a time
     int (*progress)(void *user, double done);
     void *progress_user;
@@ -22,20 +26,55 @@ struct weft_cpu_run {
 
 static size_t value_bytes(const weft_value_def *v) { return (size_t) weft_shape_count(v->shape) * 4; }
 
+static unsigned char *aligned(unsigned char *block) { return block + (64 - (uintptr_t) block % 64); }
+
+// States one after another, each with room beside it where its next value must wait; what is made in place lies there too.
+static weft_result place_states(weft_cpu_run *run)
+{
+    const weft_graph *g = &run->graph;
+    size_t bytes = 0;
+    run->commits = g->node_count;
+    for (int i = 0; i < g->state_count; i++) {
+        const size_t each = (value_bytes(&g->values[g->states[i].value]) + 63) / 64 * 64;
+        bytes += run->updates[i].way == WEFT_STATE_VIA ? 2 * each : each;
+    }
+    if (!g->state_count) return WEFT_OK;
+    if (!(run->state_block = weft_new(run->ctx, bytes + 64))) return WEFT_ERR_MEMORY;
+    unsigned char *at = aligned(run->state_block);
+    for (int i = 0; i < g->state_count; i++) {
+        const weft_state_update *u = &run->updates[i];
+        const size_t each = (value_bytes(&g->values[g->states[i].value]) + 63) / 64 * 64;
+        run->data[g->states[i].value] = at;
+        if (u->way == WEFT_STATE_IN_PLACE) run->data[u->from] = at;
+        if (u->way == WEFT_STATE_IN_PLACE && u->maker < run->commits) run->commits = u->maker;
+        at += each;
+        if (u->way != WEFT_STATE_VIA) continue;
+        run->aside[i] = at;
+        at += each;
+    }
+    run->facts.state_bytes = bytes;
+    return WEFT_OK;
+}
+
 static weft_result place_values(weft_cpu_run *run, const weft_session_params *p)
 {
     const weft_graph *g = &run->graph;
     weft_life *lives = weft_arena_new(&run->arena, sizeof *lives * (size_t) (g->value_count + 1));
     run->data = weft_arena_new(&run->arena, sizeof *run->data * (size_t) (g->value_count + 1));
-    if (!lives || !run->data) return WEFT_ERR_MEMORY;
+    run->updates = weft_arena_new(&run->arena, sizeof *run->updates * (size_t) (g->state_count + 1));
+    run->aside = weft_arena_new(&run->arena, sizeof *run->aside * (size_t) (g->state_count + 1));
+    if (!lives || !run->data || !run->updates || !run->aside) return WEFT_ERR_MEMORY;
     weft_plan plan;
-    WEFT_TRY(weft_lower_plan(g, 64, p->keep_values, lives, &plan));
+    WEFT_TRY(weft_state_plan(g, !p->keep_values, &run->arena, run->updates));
+    WEFT_TRY(weft_lower_plan(g, run->updates, 64, p->keep_values, lives, &plan));
     run->facts.workspace_bytes = plan.bytes, run->facts.workspace_least_bytes = plan.least;
-    if (p->max_bytes && plan.bytes > p->max_bytes)
-        return weft_fail(WEFT_ERR_VRAM, "the session needs %zu bytes of workspace, more than the %zu allowed", plan.bytes, p->max_bytes);
+    const size_t all = plan.bytes + weft_state_bytes(g);
+    if (p->max_bytes && all > p->max_bytes)
+        return weft_fail(WEFT_ERR_VRAM, "the session needs %zu bytes of workspace and states, more than the %zu allowed", all, p->max_bytes);
     run->block = weft_new(run->ctx, plan.bytes + 64);
     if (!run->block) return WEFT_ERR_MEMORY;
-    unsigned char *start = run->block + (64 - (uintptr_t) run->block % 64);
+    unsigned char *start = aligned(run->block);
+    WEFT_TRY(place_states(run));
     for (int v = 0; v < g->value_count; v++) {
         if (lives[v].bytes) run->data[v] = start + lives[v].offset;
         if (!g->values[v].weight) continue;
@@ -43,9 +82,8 @@ static weft_result place_values(weft_cpu_run *run, const weft_session_params *p)
         if (!run->data[v]) return WEFT_ERR_MEMORY;
         run->facts.weight_bytes += g->values[v].weight->bytes;
     }
-    // A caller's input may be gone when kept values are asked for, and values that are it in other clothes with it.
-    run->keep_values = p->keep_values;
-    for (int i = 0; run->keep_values && i < g->input_count; i++) {
+    // A caller's input may be gone when runs are repeated or kept values asked for.
+    for (int i = 0; i < g->input_count; i++) {
         const weft_value v = g->inputs[i].value;
         if (!(run->data[v] = weft_arena_new(&run->arena, value_bytes(&g->values[v])))) return WEFT_ERR_MEMORY;
     }
@@ -58,8 +96,8 @@ static weft_result prepare_fast(weft_cpu_run *run)
     const weft_graph *g = &run->graph;
     size_t most = 0;
     run->fast = weft_arena_new(&run->arena, sizeof *run->fast * (size_t) (g->node_count + 1));
-    run->state = weft_arena_new(&run->arena, sizeof *run->state * (size_t) (g->node_count + 1));
-    if (!run->fast || !run->state) return WEFT_ERR_MEMORY;
+    run->prepared = weft_arena_new(&run->arena, sizeof *run->prepared * (size_t) (g->node_count + 1));
+    if (!run->fast || !run->prepared) return WEFT_ERR_MEMORY;
     for (int i = 0; i < g->node_count; i++) {
         const weft_node *n = &g->nodes[i];
         const weft_cpu_fast *f = weft_cpu_fast_find(n->op->name);
@@ -68,13 +106,29 @@ static weft_result prepare_fast(weft_cpu_run *run)
         if (!constant) return WEFT_ERR_MEMORY;
         for (int k = 0; k < n->in_count; k++) constant[k] = n->in[k] >= 0 && n->in_constant[k] ? run->data[n->in[k]] : NULL;
         size_t scratch = 0;
-        WEFT_TRY(f->prepare(run->ctx, n, constant, &run->state[i], &scratch));
-        if (run->state[i]) run->fast[i] = f;
+        WEFT_TRY(f->prepare(run->ctx, n, constant, &run->prepared[i], &scratch));
+        if (run->prepared[i]) run->fast[i] = f;
         if (scratch > most) most = scratch;
     }
     run->scratch = weft_new(run->ctx, most + 64);
     run->facts.workspace_bytes += most;
     return run->scratch ? WEFT_OK : WEFT_ERR_MEMORY;
+}
+
+static weft_result prepare_nodes(weft_cpu_run *run)
+{
+    const weft_graph *g = &run->graph;
+    int most = 0;
+    double all = 1, done = 0;
+    run->done = weft_arena_new(&run->arena, sizeof *run->done * (size_t) (g->node_count + 1));
+    if (!run->done) return WEFT_ERR_MEMORY;
+    for (int i = 0; i < g->node_count; i++) {
+        all += weft_node_flops(&g->nodes[i]);
+        if (g->nodes[i].in_count > most) most = g->nodes[i].in_count;
+    }
+    for (int i = 0; i < g->node_count; i++) run->done[i] = (done += weft_node_flops(&g->nodes[i])) / all;
+    run->ins = weft_arena_new(&run->arena, sizeof *run->ins * (size_t) (most + 1));
+    return run->ins ? WEFT_OK : WEFT_ERR_MEMORY;
 }
 
 weft_result weft_cpu_run_create(weft_context *ctx, const weft_graph *bound, const weft_session_params *p, bool fast, weft_cpu_run **out)
@@ -87,10 +141,12 @@ weft_result weft_cpu_run_create(weft_context *ctx, const weft_graph *bound, cons
     weft_graph_init(&run->graph, &run->arena);
     weft_result r = fast ? weft_lower(bound, ctx->pool, !p->no_fuse, &run->graph) : weft_pass_prune(bound, &run->graph);
     if (r == WEFT_OK) r = place_values(run, p);
+    if (r == WEFT_OK) r = prepare_nodes(run);
     if (r == WEFT_OK && fast) r = prepare_fast(run);
     weft_pool_restore(before);
     if (r != WEFT_OK) return weft_cpu_run_destroy(run), r;
     run->facts.dispatches = run->graph.node_count;
+    for (int i = 0; i < run->graph.state_count; i++) weft_cpu_run_set_state(run, i, NULL);
     *out = run;
     return WEFT_OK;
 }
@@ -98,54 +154,96 @@ weft_result weft_cpu_run_create(weft_context *ctx, const weft_graph *bound, cons
 void weft_cpu_run_destroy(weft_cpu_run *run)
 {
     if (!run) return;
-    for (int i = 0; run->fast && run->state && i < run->graph.node_count; i++)
-        if (run->fast[i]) run->fast[i]->destroy(run->ctx, run->state[i]);
+    for (int i = 0; run->fast && run->prepared && i < run->graph.node_count; i++)
+        if (run->fast[i]) run->fast[i]->destroy(run->ctx, run->prepared[i]);
     weft_delete(run->ctx, run->scratch);
     weft_delete(run->ctx, run->block);
+    weft_delete(run->ctx, run->state_block);
     weft_arena_free(&run->arena);
     weft_delete(run->ctx, run);
 }
 
-static weft_result go(weft_cpu_run *run, const void *const *in, void *const *out)
+static weft_result compute(weft_cpu_run *run, int index)
+{
+    const weft_node *n = &run->graph.nodes[index];
+    void *to[WEFT_MAX_OUT];
+    if (n->op->flags & WEFT_OP_ALIAS) return WEFT_OK;
+    for (int k = 0; k < n->in_count; k++) run->ins[k] = n->in[k] < 0 ? NULL : run->data[n->in[k]];
+    for (int k = 0; k < n->out_count; k++) to[k] = (void *) (uintptr_t) run->data[n->out[k]];
+    if (run->fast && run->fast[index]) return run->fast[index]->run(run->prepared[index], run->ctx, n, to, run->ins, aligned(run->scratch));
+    weft_node_compute(run->ctx->pool, n, to, run->ins);
+    return WEFT_OK;
+}
+
+// The states become what follows them.
+static void commit(weft_cpu_run *run)
 {
     const weft_graph *g = &run->graph;
-    double total = 1, done = 0;
-    for (int i = 0; i < g->input_count; i++) {
-        const weft_value v = g->inputs[i].value;
-        if (run->keep_values) memcpy((void *) (uintptr_t) run->data[v], in[i], value_bytes(&g->values[v]));
-        else run->data[v] = in[i];
+    for (int i = 0; i < g->state_count; i++)
+        if (run->aside[i]) memcpy(run->aside[i], run->data[run->updates[i].from], value_bytes(&g->values[g->states[i].value]));
+    for (int i = 0; i < g->state_count; i++) {
+        const weft_state_update *u = &run->updates[i];
+        const weft_value_def *v = &g->values[g->states[i].value];
+        if (u->way == WEFT_STATE_COPY || u->way == WEFT_STATE_VIA)
+            memcpy((void *) (uintptr_t) run->data[g->states[i].value], run->aside[i] ? run->aside[i] : run->data[u->from], value_bytes(v));
     }
-    for (int v = 0; v < g->value_count; v++) run->data[v] = run->data[weft_lower_root(g, v)];
-    for (int i = 0; i < g->node_count; i++) total += weft_node_flops(&g->nodes[i]);
+    run->facts.runs++;
+}
+
+// One run of `count`. A stop between the first state that is written and the last would leave half a step: it has to wait.
+static weft_result step(weft_cpu_run *run, void *const *out, int64_t index, int64_t count)
+{
+    const weft_graph *g = &run->graph;
+    bool stop = false;
     for (int i = 0; i < g->node_count; i++) {
-        const weft_node *n = &g->nodes[i];
-        const void *from[64], **ins = from;
-        void *to[WEFT_MAX_OUT];
-        if (n->op->flags & WEFT_OP_ALIAS) continue;
-        if (n->in_count > 64 && !(ins = weft_new(run->ctx, sizeof *ins * (size_t) n->in_count))) return WEFT_ERR_MEMORY;
-        for (int k = 0; k < n->in_count; k++) ins[k] = n->in[k] < 0 ? NULL : run->data[n->in[k]];
-        for (int k = 0; k < n->out_count; k++) to[k] = (void *) (uintptr_t) run->data[n->out[k]];
-        weft_result r = WEFT_OK;
-        if (run->fast && run->fast[i]) r = run->fast[i]->run(run->state[i], run->ctx, n, to, ins, run->scratch + (64 - (uintptr_t) run->scratch % 64));
-        else weft_node_compute(run->ctx->pool, n, to, ins);
-        if (ins != from) weft_delete(run->ctx, ins);
-        WEFT_TRY(r);
-        done += weft_node_flops(n);
-        if (run->progress && run->progress(run->progress_user, done / total)) return weft_fail(WEFT_ERR_CANCELLED, "stopped after '%s'", n->name);
+        WEFT_TRY(compute(run, i));
+        if (run->progress && !stop) stop = run->progress(run->progress_user, ((double) index + run->done[i]) / (double) count) != 0;
+        if (stop && i < run->commits) return weft_fail(WEFT_ERR_CANCELLED, "stopped after '%s'", g->nodes[i].name);
     }
-    for (int i = 0; i < g->output_count; i++) {
+    for (int i = 0; i < g->output_count && out && !stop; i++) {
         const weft_value v = g->outputs[i].value;
-        memcpy(out[i], run->data[v], value_bytes(&g->values[v]));
+        if (out[i]) memcpy(out[i], run->data[v], value_bytes(&g->values[v]));
     }
-    return WEFT_OK;
+    commit(run);
+    return stop ? weft_fail(WEFT_ERR_CANCELLED, "stopped after a whole run") : WEFT_OK;
 }
 
 weft_result weft_cpu_run_go(weft_cpu_run *run, const void *const *in, void *const *out)
 {
+    const weft_graph *g = &run->graph;
     const int before = weft_pool_adopt(run->ctx->pool);
-    const weft_result r = go(run, in, out);
+    for (int i = 0; i < g->input_count; i++) {
+        const weft_value v = g->inputs[i].value;
+        memcpy((void *) (uintptr_t) run->data[v], in[i], value_bytes(&g->values[v]));
+    }
+    const weft_result r = step(run, out, 0, 1);
     weft_pool_restore(before);
     return r;
+}
+
+weft_result weft_cpu_run_repeat(weft_cpu_run *run, int64_t count)
+{
+    const int before = weft_pool_adopt(run->ctx->pool);
+    weft_result r = WEFT_OK;
+    for (int64_t i = 0; i < count && r == WEFT_OK; i++) r = step(run, NULL, i, count);
+    weft_pool_restore(before);
+    return r;
+}
+
+void weft_cpu_run_set_state(weft_cpu_run *run, int index, const void *data)
+{
+    const weft_state_def *s = &run->graph.states[index];
+    const size_t bytes = value_bytes(&run->graph.values[s->value]);
+    void *to = (void *) (uintptr_t) run->data[s->value];
+    if (data) memcpy(to, data, bytes);
+    else if (s->init) weft_weight_unpack(s->init, 0, weft_shape_count(s->init->shape), to);
+    else memset(to, 0, bytes);
+}
+
+void weft_cpu_run_get_state(const weft_cpu_run *run, int index, void *data)
+{
+    const weft_value v = run->graph.states[index].value;
+    memcpy(data, run->data[v], value_bytes(&run->graph.values[v]));
 }
 
 void weft_cpu_run_measure(const weft_cpu_run *run, weft_session_facts *facts) { *facts = run->facts; }

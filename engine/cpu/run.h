@@ -12,8 +12,14 @@ weft_result weft_cpu_run_create(weft_context *ctx, const weft_graph *bound, cons
                                 weft_cpu_run **out);
 void weft_cpu_run_destroy(weft_cpu_run *run);
 
-// in and out: packed data in port order, f32 or i32.
+// in and out: packed data in port order, f32 or i32; out[i] NULL: not wanted. Allocates nothing.
 weft_result weft_cpu_run_go(weft_cpu_run *run, const void *const *in, void *const *out);
+// `count` runs with the inputs of the last.
+weft_result weft_cpu_run_repeat(weft_cpu_run *run, int64_t count);
+
+// State `index`: packed f32 or i32. Setting it to NULL: what it begins as.
+void weft_cpu_run_set_state(weft_cpu_run *run, int index, const void *data);
+void weft_cpu_run_get_state(const weft_cpu_run *run, int index, void *data);
 
 void weft_cpu_run_measure(const weft_cpu_run *run, weft_session_facts *facts);
 // Value `origin` of the entry, NULL when no such value was kept; with `node` set to who made it.

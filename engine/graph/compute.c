@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "graph/compute.h"
 #include "base/half.h"
+#include <string.h>
 
 typedef struct job { const weft_node *node; void *const *out; const void *const *in; } job;
 
@@ -18,15 +19,19 @@ void weft_node_compute(weft_pool *pool, const weft_node *n, void *const *out, co
     weft_parallel(pool, items, least, piece, &(job) { n, out, in });
 }
 
+void weft_weight_unpack(const weft_weight *w, int64_t begin, int64_t end, void *out)
+{
+    if (w->dtype == WEFT_F32 || w->dtype == WEFT_I32) memcpy(out, (const char *) w->data + begin * 4, (size_t) (end - begin) * 4);
+    else if (w->dtype == WEFT_F16)
+        for (int64_t i = begin; i < end; i++) ((float *) out)[i - begin] = weft_half_to_float(((const uint16_t *) w->data)[i]);
+    else
+        for (int64_t i = begin; i < end; i++) ((int32_t *) out)[i - begin] = ((const uint8_t *) w->data)[i];
+}
+
 const void *weft_weight_numbers(weft_arena *arena, const weft_weight *w)
 {
-    const int64_t count = weft_shape_count(w->shape);
     if (w->dtype == WEFT_F32 || w->dtype == WEFT_I32) return w->data;
-    float *f = weft_arena_new(arena, (size_t) count * 4);
-    int32_t *k = (int32_t *) f;
-    for (int64_t i = 0; f && i < count; i++) {
-        if (w->dtype == WEFT_F16) f[i] = weft_half_to_float(((const uint16_t *) w->data)[i]);
-        else k[i] = ((const uint8_t *) w->data)[i];
-    }
-    return f;
+    void *numbers = weft_arena_new(arena, (size_t) weft_shape_count(w->shape) * 4);
+    if (numbers) weft_weight_unpack(w, 0, weft_shape_count(w->shape), numbers);
+    return numbers;
 }

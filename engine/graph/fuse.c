@@ -11,6 +11,8 @@ static int *count_uses(const weft_graph *g, weft_arena *arena)
         for (int k = 0; k < g->nodes[i].in_count; k++)
             if (g->nodes[i].in[k] >= 0) uses[g->nodes[i].in[k]]++;
     for (int i = 0; uses && i < g->output_count; i++) uses[g->outputs[i].value]++;
+    for (int i = 0; uses && i < g->state_count; i++)
+        if (g->states[i].next >= 0) uses[g->states[i].next]++;
     return uses;
 }
 

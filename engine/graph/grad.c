@@ -96,6 +96,8 @@ static weft_result name_results(walk *w, const weft_graph *from, const weft_grad
         const char *name = g->values[v].weight ? g->values[v].weight->name : NULL;
         for (int k = 0; k < from->input_count; k++)
             if (from->inputs[k].value == request->wrt[i]) name = from->inputs[k].name;
+        for (int k = 0; k < from->state_count; k++)
+            if (from->states[k].value == request->wrt[i]) name = from->states[k].name;
         const char *whole = weft_arena_print(g->arena, "d.%s", name ? name : "weight");
         if (!whole) return WEFT_ERR_MEMORY;
         weft_graph_output(g, whole, w->gradient[v] >= 0 ? w->gradient[v] : weft_graph_numbers(g, g->values[v].shape, NULL));
@@ -148,10 +150,12 @@ weft_result weft_pass_grad(const weft_graph *from, const weft_grad_request *requ
         wrt[i] = -1;
         for (int k = 0; k < from->input_count; k++) // inputs keep their order
             if (from->inputs[k].value == request->wrt[i]) wrt[i] = plain.inputs[k].value;
+        for (int k = 0; k < from->state_count; k++)
+            if (from->states[k].value == request->wrt[i]) wrt[i] = plain.states[k].value;
         for (int v = 0; v < plain.value_count && wrt[i] < 0; v++)
             if (plain.values[v].weight && plain.values[v].weight == from->values[request->wrt[i]].weight) wrt[i] = v;
         if (wrt[i] < 0 || plain.values[wrt[i]].dtype != WEFT_F32)
-            return weft_fail(WEFT_ERR_ARGUMENT, "gradient %d: not an f32 input or weight that the outputs depend on", i);
+            return weft_fail(WEFT_ERR_ARGUMENT, "gradient %d: not an f32 input, state or weight that the outputs depend on", i);
     }
     return differentiate(&plain, request, wrt, to);
 }

@@ -8,11 +8,11 @@ typedef struct weft_grad_request {
     // loss >= 0 instead: that output is the loss, of one element, and its cotangent is 1.
     const bool *cotangents;
     int loss;
-    const weft_value *wrt; // inputs or constants of `from` to differentiate by
+    const weft_value *wrt; // inputs, states or constants of `from` to differentiate by
     int wrt_count;
 } weft_grad_request;
 
-// `from` is bound. `to` has from's inputs and the cotangents, from's outputs, and one output per `wrt`, called "d.<input>" or
+// `from` is bound. `to` has from's inputs and the cotangents, from's outputs, and one output per `wrt`, called "d.<input>", "d.<state>" or
 // "d.<weight>", of its shape (zeros where nothing flows). Rows are asked for their `grad`; one without it is expanded first.
 // Errors: WEFT_ERR_UNSUPPORTED names the node whose operator has no gradient; WEFT_ERR_ARGUMENT.
 weft_result weft_pass_grad(const weft_graph *from, const weft_grad_request *request, weft_graph *to);

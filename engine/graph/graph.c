@@ -64,6 +64,28 @@ weft_value weft_graph_input(weft_graph *g, const char *name, weft_dtype dtype, w
     return v;
 }
 
+weft_value weft_graph_state(weft_graph *g, const char *name, weft_dtype dtype, weft_shape shape, const weft_weight *init)
+{
+    weft_value v = add_value(g, (weft_value_def) { shape, (int8_t) dtype, WEFT_ROW, (int8_t) dtype, -1, 0, g->value_count, NULL });
+    weft_state_def *states = weft_arena_grow(g->arena, g->states, g->state_count, sizeof *states);
+    if (v < 0 || !states) return -1;
+    g->states = states;
+    g->states[g->state_count++] = (weft_state_def) { weft_arena_text(g->arena, name), v, -1, init };
+    return v;
+}
+
+void weft_graph_next(weft_graph *g, weft_value state, weft_value next)
+{
+    int k = 0;
+    if (g->failed || g->arena->failed) return;
+    while (k < g->state_count && g->states[k].value != state) k++;
+    if (k == g->state_count) weft_graph_fail(g, weft_fail(WEFT_ERR_ARGUMENT, "value %d is no state, so nothing can follow it", (int) state));
+    else if (next < 0 || next >= g->value_count)
+        weft_graph_fail(g, weft_fail(WEFT_ERR_ARGUMENT, "state '%s': what follows it is no value of this graph", g->states[k].name));
+    else if (g->states[k].next >= 0) weft_graph_fail(g, weft_fail(WEFT_ERR_ARGUMENT, "state '%s': what follows it is said twice", g->states[k].name));
+    else g->states[k].next = next;
+}
+
 weft_value weft_graph_constant(weft_graph *g, const weft_weight *w)
 {
     const int8_t dtype = w->dtype == WEFT_I32 || w->dtype == WEFT_U8 ? WEFT_I32 : WEFT_F32;
@@ -244,6 +266,11 @@ weft_result weft_graph_copy_inputs(const weft_graph *from, weft_graph *to, weft_
         map[v] = weft_graph_input(to, from->inputs[i].name, (weft_dtype) from->values[v].dtype, from->values[v].shape);
         copy_facts(from, v, to, map[v]);
     }
+    for (int i = 0; i < from->state_count; i++) {
+        const weft_value v = from->states[i].value;
+        map[v] = weft_graph_state(to, from->states[i].name, (weft_dtype) from->values[v].dtype, from->values[v].shape, from->states[i].init);
+        copy_facts(from, v, to, map[v]);
+    }
     return weft_graph_status(to);
 }
 
@@ -278,5 +305,7 @@ weft_result weft_graph_copy_outputs(const weft_graph *from, weft_graph *to, weft
 {
     for (int i = 0; i < from->output_count; i++)
         weft_graph_output(to, from->outputs[i].name, weft_graph_map(from, to, map, from->outputs[i].value));
+    for (int i = 0; i < from->state_count; i++)
+        if (from->states[i].next >= 0) weft_graph_next(to, map[from->states[i].value], weft_graph_map(from, to, map, from->states[i].next));
     return weft_graph_status(to);
 }

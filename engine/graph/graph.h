@@ -18,7 +18,7 @@ typedef struct weft_value_def {
     int8_t dtype;     // WEFT_F32 or WEFT_I32
     int8_t layout;    // weft_layout; ROW until the physical pass
     int8_t storage;   // on a device: WEFT_F32, WEFT_F16 or WEFT_I32
-    int32_t node, slot; // who makes it; node -1: an input or a constant
+    int32_t node, slot; // who makes it; node -1: an input, a state or a constant
     int32_t origin;     // the value of the entry it came from, -1: made by a pass
     const weft_weight *weight; // a constant; NULL otherwise
 } weft_value_def;
@@ -28,6 +28,14 @@ typedef struct weft_port_def {
     weft_value value;
 } weft_port_def;
 
+// A tensor that lives between runs. During a run its value is what it was before; after the run it is `next`.
+typedef struct weft_state_def {
+    const char *name;
+    weft_value value;       // like an input's: no node makes it
+    weft_value next;        // of the same dtype and shape; -1: the state stays as it is
+    const weft_weight *init; // what it begins as; NULL: zeros
+} weft_state_def;
+
 struct weft_graph {
     weft_arena *arena;
     weft_value_def *values;
@@ -36,6 +44,8 @@ struct weft_graph {
     int node_count;
     weft_port_def *inputs, *outputs;
     int input_count, output_count;
+    weft_state_def *states;
+    int state_count;
     const char *name_prefix; // for nodes made from now on
     bool bound;              // shapes are numbers: nodes are inferred as they are added
     weft_result failed;      // the first failure; later calls do nothing. The error text is kept here:
@@ -44,6 +54,9 @@ struct weft_graph {
 
 void weft_graph_init(weft_graph *g, weft_arena *arena);
 weft_value weft_graph_input(weft_graph *g, const char *name, weft_dtype dtype, weft_shape shape);
+// F32 or I32; `init` is kept.
+weft_value weft_graph_state(weft_graph *g, const char *name, weft_dtype dtype, weft_shape shape, const weft_weight *init);
+void weft_graph_next(weft_graph *g, weft_value state, weft_value next); // once per state
 weft_value weft_graph_constant(weft_graph *g, const weft_weight *weight);
 // A constant made by a pass: data is copied into the arena (NULL: room is made and left zero).
 weft_value weft_graph_numbers(weft_graph *g, weft_shape shape, const float *data);
@@ -72,7 +85,7 @@ bool weft_attr_is_default(const weft_op *op, const weft_attr *a, const void *att
 
 // bind.c: named dimensions become numbers (dims[k] for -k-1), every shape is inferred.
 weft_result weft_pass_bind(const weft_graph *from, const int64_t *dims, weft_graph *to);
-// prune.c: nodes that no output needs are dropped.
+// prune.c: nodes that no output and no state's next value needs are dropped.
 weft_result weft_pass_prune(const weft_graph *from, weft_graph *to);
 // expand.c: rows with `expand` are replaced by their expansion, unless keep(op) says the device runs them itself.
 weft_result weft_pass_expand(const weft_graph *from, bool (*keep)(const weft_op *op), weft_graph *to);
@@ -102,7 +115,8 @@ struct weft_fuse_rule {
 
 // --- Helpers for passes. -------------------------------------------------------------------------------------
 
-// Copies the inputs / one node / the outputs of `from`, where map[old value] is the new value.
+// Copies the inputs / one node / the outputs of `from`, where map[old value] is the new value. States come with the inputs,
+// and what they become with the outputs.
 weft_result weft_graph_copy_inputs(const weft_graph *from, weft_graph *to, weft_value *map);
 weft_value weft_graph_map(const weft_graph *from, weft_graph *to, weft_value *map, weft_value v); // constants come along
 weft_result weft_graph_copy_node(const weft_graph *from, const weft_node *n, weft_graph *to, weft_value *map);

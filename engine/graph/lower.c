@@ -23,7 +23,7 @@ weft_value weft_lower_root(const weft_graph *g, weft_value v)
     return v;
 }
 
-weft_result weft_lower_plan(const weft_graph *g, size_t align, bool keep, weft_life *lives, weft_plan *out)
+weft_result weft_lower_plan(const weft_graph *g, const weft_state_update *updates, size_t align, bool keep, weft_life *lives, weft_plan *out)
 {
     for (int v = 0; v < g->value_count; v++) {
         const int maker = g->values[v].node;
@@ -37,5 +37,10 @@ weft_result weft_lower_plan(const weft_graph *g, size_t align, bool keep, weft_l
             if (l->last < i) l->last = i;
         }
     for (int i = 0; i < g->output_count; i++) lives[weft_lower_root(g, g->outputs[i].value)].last = g->node_count;
+    for (int i = 0; i < g->state_count; i++) {
+        if (updates[i].way == WEFT_STATE_STAYS) continue;
+        lives[updates[i].from].last = g->node_count;
+        if (updates[i].way == WEFT_STATE_IN_PLACE) lives[updates[i].from].bytes = 0;
+    }
     return weft_plan_memory(g->arena->ctx, lives, g->value_count, align, out);
 }

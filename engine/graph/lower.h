@@ -3,6 +3,7 @@
 #pragma once
 #include "graph/graph.h"
 #include "graph/plan.h"
+#include "graph/state.h"
 
 // prune, expand, fold, and with `fuse` also fuse and fold again. All graphs in between lie in to->arena.
 weft_result weft_lower(const weft_graph *bound, weft_pool *pool, bool fuse, weft_graph *to);
@@ -11,5 +12,6 @@ weft_result weft_lower(const weft_graph *bound, weft_pool *pool, bool fuse, weft
 weft_value weft_lower_root(const weft_graph *g, weft_value v);
 
 // Plans the values that nodes make, 4 bytes an element, each from its maker to its last use (`keep`: to the end).
-// lives[v] of every value; those that take no room (inputs, constants, aliases) have 0 bytes.
-weft_result weft_lower_plan(const weft_graph *g, size_t align, bool keep, weft_life *lives, weft_plan *out);
+// lives[v] of every value; those that take no room (inputs, constants, aliases, states, what is made in a state) have 0 bytes.
+// updates: of every state, as weft_state_plan gave them.
+weft_result weft_lower_plan(const weft_graph *g, const weft_state_update *updates, size_t align, bool keep, weft_life *lives, weft_plan *out);

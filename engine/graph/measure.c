@@ -11,8 +11,10 @@ static weft_result measure_workspace(const weft_model *m, const weft_graph *need
     weft_graph_init(&lowered, needed->arena);
     WEFT_TRY(weft_lower(needed, m->ctx->pool, true, &lowered));
     weft_life *lives = weft_arena_new(needed->arena, sizeof *lives * (size_t) (lowered.value_count + 1));
-    if (!lives) return WEFT_ERR_MEMORY;
-    WEFT_TRY(weft_lower_plan(&lowered, 64, false, lives, &plan));
+    weft_state_update *updates = weft_arena_new(needed->arena, sizeof *updates * (size_t) (lowered.state_count + 1));
+    if (!lives || !updates) return WEFT_ERR_MEMORY;
+    WEFT_TRY(weft_state_plan(&lowered, true, needed->arena, updates));
+    WEFT_TRY(weft_lower_plan(&lowered, updates, 64, false, lives, &plan));
     out->workspace_bytes = plan.bytes, out->workspace_least_bytes = plan.least;
     return WEFT_OK;
 }
@@ -28,6 +30,7 @@ static weft_result measure(const weft_model *m, int entry, const weft_port_shape
     WEFT_TRY(weft_pass_bind(&m->entries[entry].graph, dims, &bound));
     WEFT_TRY(weft_pass_prune(&bound, &needed));
     out->node_count = bound.node_count;
+    out->state_bytes = weft_state_bytes(&bound);
     for (int v = 0; v < needed.value_count; v++)
         if (needed.values[v].weight) {
             out->parameters += weft_shape_count(needed.values[v].shape);

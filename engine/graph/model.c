@@ -49,6 +49,16 @@ static weft_port *public_ports(weft_arena *a, const weft_graph *g, const weft_po
     return ports;
 }
 
+static weft_port *public_states(weft_arena *a, const weft_graph *g)
+{
+    weft_port *ports = weft_arena_new(a, sizeof *ports * (size_t) (g->state_count + 1));
+    for (int i = 0; ports && i < g->state_count; i++) {
+        const weft_value_def *v = &g->values[g->states[i].value];
+        ports[i] = (weft_port) { g->states[i].name, (weft_dtype) v->dtype, v->shape };
+    }
+    return ports;
+}
+
 static weft_result seal_entry(weft_model *m, weft_entry *e)
 {
     weft_arena scratch = { .ctx = m->ctx };
@@ -60,7 +70,8 @@ static weft_result seal_entry(weft_model *m, weft_entry *e)
     if (r == WEFT_OK) {
         e->inputs = public_ports(&m->arena, &e->graph, e->graph.inputs, e->graph.input_count, NULL);
         e->outputs = public_ports(&m->arena, &e->graph, e->graph.outputs, e->graph.output_count, &bound);
-        if (!e->inputs || !e->outputs) r = WEFT_ERR_MEMORY;
+        e->states = public_states(&m->arena, &e->graph);
+        if (!e->inputs || !e->outputs || !e->states) r = WEFT_ERR_MEMORY;
     }
     weft_arena_free(&scratch);
     return r;

@@ -9,7 +9,7 @@
 typedef struct weft_entry {
     const char *name;
     weft_graph graph; // unbound
-    weft_port *inputs, *outputs; // as the public API shows them
+    weft_port *inputs, *outputs, *states; // as the public API shows them
 } weft_entry;
 
 typedef struct weft_meta { const char *key, *value; } weft_meta;

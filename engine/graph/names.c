@@ -36,11 +36,17 @@ static const char *meta_name(const void *list, int i) { return ((const weft_meta
 static const char *entry_name(const void *list, int i) { return ((const weft_entry *) list)[i].name; }
 static const char *port_name(const void *list, int i) { return ((const weft_port_def *) list)[i].name; }
 
+static const char *state_name(const void *list, int i) { return ((const weft_state_def *) list)[i].name; }
+
 static weft_result check_entry(const weft_entry *e)
 {
     const weft_graph *g = &e->graph;
     WEFT_TRY(check_list("inputs", g->input_count, WEFT_MAX_PORTS, port_name, g->inputs));
     WEFT_TRY(check_list("outputs", g->output_count, WEFT_MAX_PORTS, port_name, g->outputs));
+    WEFT_TRY(check_list("states", g->state_count, WEFT_MAX_PORTS, state_name, g->states));
+    for (int i = 0; i < g->state_count; i++) // a gradient may be asked for by either's name
+        for (int k = 0; k < g->input_count; k++)
+            if (!strcmp(g->states[i].name, g->inputs[k].name)) return weft_fail(WEFT_ERR_ARGUMENT, "'%s' is both an input and a state", g->states[i].name);
     WEFT_TRY(check_count("nodes", g->node_count, WEFT_MAX_RECORDS));
     for (int i = 0; i < g->node_count; i++) WEFT_TRY(check("node", g->nodes[i].name));
     return WEFT_OK;

@@ -140,6 +140,10 @@ enum weft_op_flags {
     WEFT_OP_INTERNAL = 16, // made by passes, never found in files
     WEFT_OP_INTEGERS = 128, // inputs may be I32, and the row says which; without it every input must be F32
     WEFT_OP_STEP = 64,     // piecewise constant (floor, comparisons, argmax): its derivative is zero
+    // An output may lie where an input of its shape lies: element i of the outputs depends on element i of such inputs and no other,
+    // and what belongs to i is read before any of it is written, by one thread. On devices that is one dispatch, whose kernel
+    // declares neither `restrict`: it defines IN_PLACE before glsl/tensor.glsl.
+    WEFT_OP_INPLACE = 256,
     WEFT_OP_CONVERT = 32,  // the one row that moves a tensor to another layout and storage: its output is its input
 };
 

@@ -123,13 +123,20 @@ weft_result weft_pass_physical(const weft_graph *from, bool f16, weft_graph *to)
     for (int i = 0; (p.convert = weft_op_at(i)) && !(p.convert->flags & WEFT_OP_CONVERT); i++) {}
     if (!p.convert) return weft_fail(WEFT_ERR_UNSUPPORTED, "there is no operator that converts layouts");
 
-    WEFT_TRY(weft_graph_copy_inputs(from, to, p.map)); // ports lie as the host has them: row order, f32
+    WEFT_TRY(weft_graph_copy_inputs(from, to, p.map)); // ports and states lie as the host has them: row order, f32
     for (int i = 0; i < from->node_count; i++) WEFT_TRY(place_node(&p, &from->nodes[i]));
     for (int i = 0; i < from->output_count; i++) {
         const weft_value v = from->outputs[i].value;
         const weft_value out = obtain(&p, v, (form) { WEFT_ROW, (weft_dtype) from->values[v].dtype });
         if (out < 0) return weft_graph_fail(to, WEFT_ERR_MEMORY), weft_graph_status(to);
         weft_graph_output(to, from->outputs[i].name, out);
+    }
+    for (int i = 0; i < from->state_count; i++) {
+        const weft_value v = from->states[i].next;
+        if (v < 0) continue;
+        const weft_value next = obtain(&p, v, (form) { WEFT_ROW, (weft_dtype) from->values[v].dtype });
+        if (next < 0) return weft_graph_fail(to, WEFT_ERR_MEMORY), weft_graph_status(to);
+        weft_graph_next(to, p.map[from->states[i].value], next);
     }
     return weft_graph_status(to);
 }

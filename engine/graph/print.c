@@ -92,6 +92,22 @@ static void put_input(weft_text *t, const printer *p, int index)
     put_type(t, &p->g->values[port->value]);
 }
 
+static void put_state(weft_text *t, const printer *p, int index)
+{
+    const weft_state_def *s = &p->g->states[index];
+    put_value(t, p->g, s->value);
+    weft_text_add(t, " = state '%s'  ", s->name);
+    put_type(t, &p->g->values[s->value]);
+    if (s->init) weft_text_add(t, "  # begins as %s", s->init->name);
+}
+
+static void put_next(weft_text *t, const printer *p, int index)
+{
+    const weft_state_def *s = &p->g->states[index];
+    weft_text_add(t, "next '%s' = ", s->name);
+    put_value(t, p->g, s->next < 0 ? s->value : s->next);
+}
+
 static void put_output(weft_text *t, const printer *p, int index)
 {
     const weft_port_def *port = &p->g->outputs[index];
@@ -125,8 +141,10 @@ static weft_result print_bound(const weft_model *m, int entry, weft_graph *bound
     WEFT_TRY(weft_model_bind_dims(m, entry, NULL, 0, dims));
     WEFT_TRY(weft_pass_bind(&m->entries[entry].graph, dims, bound));
     WEFT_TRY(print(p, bound->input_count, put_input));
+    WEFT_TRY(print(p, bound->state_count, put_state));
     WEFT_TRY(print(p, bound->node_count, put_node));
-    return print(p, bound->output_count, put_output);
+    WEFT_TRY(print(p, bound->output_count, put_output));
+    return print(p, bound->state_count, put_next);
 }
 
 weft_result weft_entry_print(const weft_model *m, int entry, void (*line)(void *, const char *), void *user)

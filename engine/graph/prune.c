@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Pass: nodes that no output needs are dropped.
+// Pass: nodes that no output and no state's next value needs are dropped.
 #include "graph/graph.h"
 
 weft_result weft_pass_prune(const weft_graph *from, weft_graph *to)
@@ -8,6 +8,8 @@ weft_result weft_pass_prune(const weft_graph *from, weft_graph *to)
     bool *needed = weft_arena_new(to->arena, (size_t) from->value_count + 1);
     if (!map || !needed) return WEFT_ERR_MEMORY;
     for (int i = 0; i < from->output_count; i++) needed[from->outputs[i].value] = true;
+    for (int i = 0; i < from->state_count; i++)
+        if (from->states[i].next >= 0) needed[from->states[i].next] = true;
     for (int i = from->node_count - 1; i >= 0; i--) {
         const weft_node *n = &from->nodes[i];
         bool keep = false;

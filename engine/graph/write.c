@@ -305,6 +305,9 @@ weft_result weft_model_write(const weft_model *m, const char *path)
     const uint16_t one = 1;
     if (!*(const unsigned char *) &one) // weights are written as they lie in memory
         return weft_fail(WEFT_ERR_UNSUPPORTED, "%s: .weft files are little-endian, and this machine is not", path);
+    for (int i = 0; i < m->entry_count; i++)
+        if (m->entries[i].graph.state_count)
+            return weft_fail(WEFT_ERR_UNSUPPORTED, "%s: entry '%s' has states, which the format has no place for", path, m->entries[i].name);
     job j = { { .ctx = m->ctx }, weft_new(m->ctx, sizeof *j.w * (size_t) (m->weight_count + 1)), m->weight_count };
     const weft_result r = write_job(m, path, &j);
     weft_delete(m->ctx, j.head.data);

@@ -102,44 +102,95 @@ static void barrier(recorder *c, VkPipelineStageFlags from, VkAccessFlags wrote,
     c->vk->vkCmdPipelineBarrier(c->cmd, from, to, 0, 1, &b, 0, NULL, 0, NULL);
 }
 
-static void begin_run(recorder *c) // inputs and, in the first run, weights come by copies
+static const VkPipelineStageFlags ALL_STAGES = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
+static const VkAccessFlags ALL_WRITES = VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT;
+
+// Inputs and, in the first run, weights come by copies; states from the run before, which may just be over.
+static void begin_program(recorder *c)
 {
-    copy(c, c->job->in, c->job->in_count);
-    barrier(c, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
-            VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
+    barrier(c, ALL_STAGES, ALL_WRITES, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
 }
 
-static void end_run(recorder *c)
+static void record_in(recorder *c) { copy(c, c->job->in, c->job->in_count); } // what ran before was waited for
+
+static void record_out(recorder *c, int index)
 {
-    barrier(c, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT,
-            VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_READ_BIT);
-    copy(c, c->job->out, c->job->out_count);
+    barrier(c, ALL_STAGES, ALL_WRITES, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_READ_BIT);
+    copy(c, &c->job->out[index], 1);
     barrier(c, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT);
 }
 
-static weft_result record_chunks(recorder *c, weft_vk_queue *q, const weft_vk_slices *slices, weft_arena *arena)
+static void record_commit(recorder *c)
 {
-    const VkCommandBufferBeginInfo begin = { VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO, NULL, 0, NULL };
-    const int count = slices->chunk_count ? slices->chunk_count : 1; // a program without steps still copies ports
-    VkCommandBuffer *cmds = weft_arena_new(arena, sizeof *cmds * (size_t) count);
-    c->out->chunks = weft_arena_new(arena, sizeof *c->out->chunks * (size_t) count);
-    if (!cmds || !c->out->chunks) return WEFT_ERR_MEMORY;
-    WEFT_TRY(weft_vk_queue_commands(q, count, cmds));
-    c->out->chunk_count = count;
-    for (int k = 0, i = 0; k < count; k++) {
-        c->cmd = c->out->chunks[k].cmd = cmds[k];
-        VK_TRY(c->vk, vkBeginCommandBuffer, c->cmd, &begin);
-        if (k == 0) begin_run(c);
+    const VkAccessFlags copies = VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT;
+    barrier(c, ALL_STAGES, ALL_WRITES, VK_PIPELINE_STAGE_TRANSFER_BIT, copies);
+    copy(c, c->job->aside, c->job->aside_count);
+    if (c->job->aside_count) barrier(c, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_TRANSFER_BIT, copies);
+    copy(c, c->job->on, c->job->on_count);
+}
+
+static bool changes_state(const recorder *c, const weft_step *s)
+{
+    for (int k = 0; k < s->dispatch.bind_count; k++)
+        if (s->dispatch.bind[k].writes && c->job->places[s->dispatch.bind[k].index].block >= c->job->state_block) return true;
+    return false;
+}
+
+static const VkCommandBufferBeginInfo again = { VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO, NULL, VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT, NULL };
+
+static weft_result record_chunks(recorder *c, const weft_vk_slices *slices)
+{
+    for (int k = 0, i = 0; k < c->out->chunk_count; k++) {
+        weft_vk_chunk *chunk = &c->out->chunks[k];
+        c->cmd = chunk->cmd;
+        VK_TRY(c->vk, vkBeginCommandBuffer, c->cmd, &again);
+        if (k == 0) begin_program(c);
         for (bool first = true; i < slices->piece_count && (first || !slices->pieces[i].starts_chunk); i++, first = false) {
             const weft_vk_piece *p = &slices->pieces[i];
+            const weft_step *step = &c->job->program->steps[p->step];
             const bool first_of_step = i == 0 || slices->pieces[i - 1].step != p->step;
-            if (first_of_step) WEFT_TRY(separate(c, &c->job->program->steps[p->step]));
+            if (first_of_step) WEFT_TRY(separate(c, step));
             dispatch(c, p);
-            c->out->chunks[k].cost += p->cost;
+            chunk->cost += p->cost;
+            chunk->changes |= changes_state(c, step);
         }
-        if (k == count - 1) end_run(c);
         VK_TRY(c->vk, vkEndCommandBuffer, c->cmd);
     }
+    return WEFT_OK;
+}
+
+static weft_result record_copies(recorder *c)
+{
+    c->cmd = c->out->in.cmd;
+    VK_TRY(c->vk, vkBeginCommandBuffer, c->cmd, &again);
+    record_in(c);
+    VK_TRY(c->vk, vkEndCommandBuffer, c->cmd);
+    for (int i = 0; i < c->job->out_count; i++) {
+        c->cmd = c->out->out[i].cmd;
+        VK_TRY(c->vk, vkBeginCommandBuffer, c->cmd, &again);
+        record_out(c, i);
+        VK_TRY(c->vk, vkEndCommandBuffer, c->cmd);
+    }
+    if (!(c->cmd = c->out->commit.cmd)) return WEFT_OK;
+    VK_TRY(c->vk, vkBeginCommandBuffer, c->cmd, &again);
+    record_commit(c);
+    VK_TRY(c->vk, vkEndCommandBuffer, c->cmd);
+    return WEFT_OK;
+}
+
+static weft_result make_commands(recorder *c, weft_vk_queue *q, int chunks, weft_arena *arena)
+{
+    const int outs = c->job->out_count, all = 1 + chunks + outs + (c->job->on_count > 0);
+    VkCommandBuffer *cmds = weft_arena_new(arena, sizeof *cmds * (size_t) all);
+    c->out->chunks = weft_arena_new(arena, sizeof *c->out->chunks * (size_t) (chunks + 1));
+    c->out->out = weft_arena_new(arena, sizeof *c->out->out * (size_t) (outs + 1));
+    if (!cmds || !c->out->chunks || !c->out->out) return WEFT_ERR_MEMORY;
+    WEFT_TRY(weft_vk_queue_commands(q, all, cmds));
+    c->out->chunk_count = chunks;
+    c->out->in.cmd = *cmds++;
+    for (int k = 0; k < chunks; k++) c->out->chunks[k].cmd = *cmds++;
+    for (int i = 0; i < outs; i++) c->out->out[i].cmd = *cmds++;
+    if (c->job->on_count > 0) c->out->commit = (weft_vk_chunk) { *cmds, 0, true };
     return WEFT_OK;
 }
 
@@ -151,7 +202,9 @@ weft_result weft_vk_record(weft_vk_queue *q, const weft_vk_job *job, double chun
     WEFT_TRY(weft_vk_slice(job->program, chunk_cost, c.dev->limits.maxComputeWorkGroupCount, arena, &slices));
     WEFT_TRY(make_pipelines(&c, &slices, arena));
     WEFT_TRY(make_sets(&c, arena));
-    const weft_result r = record_chunks(&c, q, &slices, arena);
+    WEFT_TRY(make_commands(&c, q, slices.chunk_count, arena));
+    weft_result r = record_chunks(&c, &slices);
+    if (r == WEFT_OK) r = record_copies(&c);
     weft_vk_hazard_free(c.dev->ctx, &c.hazards);
     return r;
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "vk/run.h"
+#include "graph/compute.h"
 #include "graph/lower.h"
 #include "graph/program.h"
 #include "vk/record.h"
+#include <math.h>
 #include <string.h>
 
-enum { STAGING_BYTES = 16 << 20, MAX_BLOCKS = 64 };
+enum { STAGING_BYTES = 16 << 20, STATE_PIECE = 4 << 20, MAX_BLOCKS = 64, LIST_LEAST = 256 };
 static const double CHUNK_SECONDS = 0.006; // an eighth of what a submission may take, see submit.c
 
 struct weft_vk_run {
@@ -17,6 +19,12 @@ struct weft_vk_run {
     weft_vk_place *places; // of every buffer
     weft_vk_block blocks[MAX_BLOCKS];
     int block_count;
+    weft_state_update *updates; // per state
+    weft_vk_place *aside;       // per state: where what is copied to it waits, where it must
+    int workspace_blocks;       // places in blocks from this number on belong to states
+    VkCommandBuffer moves;      // for states on their way in and out
+    weft_vk_line line;          // room for the chunks of a run
+    weft_vk_chunk *chunks;      // of it
     weft_vk_block staging_in, staging_out;
     size_t *in_offset, *out_offset, *in_bytes, *out_bytes; // of every port, in staging memory
     weft_vk_queue queue;
@@ -50,7 +58,7 @@ static weft_result too_large(const weft_vk_run *run, int b, uint64_t limit, cons
     char text[WEFT_SHAPE_TEXT];
     const int node = buffer->value >= 0 ? g->values[buffer->value].node : -1;
     const char *name = node >= 0 ? g->nodes[node].name : buffer->value < 0 ? run->program.steps[buffer->first].node->name
-                     : g->values[buffer->value].weight && g->values[buffer->value].weight->name ? g->values[buffer->value].weight->name : "an input";
+                     : g->values[buffer->value].weight && g->values[buffer->value].weight->name ? g->values[buffer->value].weight->name : "an input or a state";
     return weft_fail(WEFT_ERR_UNSUPPORTED, "'%s': %s of %zu bytes is more than the device's %s of %llu; use a smaller size, `fast` precision or the cpu device",
                      name, buffer->value >= 0 ? weft_shape_text(g->values[buffer->value].shape, text) : "scratch memory", buffer->bytes, limit_name,
                      (unsigned long long) limit);
@@ -74,6 +82,19 @@ static weft_result add_block(weft_vk_run *run, size_t bytes)
     return WEFT_OK;
 }
 
+// States have memory of their own, and inputs must last to the end where runs are repeated without them.
+static void plan_states(weft_vk_run *run, weft_life *lives)
+{
+    const weft_graph *g = &run->graph;
+    for (int i = 0; i < g->state_count; i++) {
+        const weft_state_update *u = &run->updates[i];
+        lives[g->states[i].value].bytes = 0;
+        if (u->way == WEFT_STATE_IN_PLACE) lives[u->from].bytes = 0;
+        else if (u->way != WEFT_STATE_STAYS) lives[u->from].last = run->program.step_count;
+    }
+    for (int i = 0; i < g->input_count && g->state_count; i++) lives[g->inputs[i].value].last = run->program.step_count;
+}
+
 static weft_result place_tensors(weft_vk_run *run)
 {
     weft_program *p = &run->program;
@@ -85,21 +106,53 @@ static weft_result place_tensors(weft_vk_run *run)
         const bool here = f->same_as < 0 && !f->constant && f->first <= f->last;
         lives[b] = (weft_life) { here ? f->bytes : 0, f->first, run->keep_values && f->value >= 0 ? p->step_count : f->last, 0 };
     }
+    plan_states(run, lives);
     weft_plan plan;
     WEFT_TRY(weft_plan_blocks(run->ctx, lives, p->buffer_count, weft_vk_alignment(run->dev), most, &plan));
     run->facts.workspace_bytes = plan.bytes, run->facts.workspace_least_bytes = plan.least;
     for (int b = 0; b < p->buffer_count; b++)
         if (lives[b].bytes)
             run->places[b] = (weft_vk_place) { .block = (int) (lives[b].offset / most), .offset = lives[b].offset % most, .bytes = p->buffers[b].bytes };
+    run->workspace_blocks = (int) ((plan.bytes + most - 1) / most);
     return WEFT_OK;
 }
 
-// Gives the places of activations their memory: blocks 0.. of the plan.
+// The next `bytes` of the memory of states, none across the end of a block. facts.state_bytes is where it ends so far.
+static weft_vk_place next_state_place(weft_vk_run *run, size_t bytes)
+{
+    const size_t align = weft_vk_alignment(run->dev), most = weft_vk_largest_block(run->dev), room = (bytes + align - 1) / align * align;
+    size_t at = run->facts.state_bytes;
+    if (at / most != (at + room - 1) / most) at = (at / most + 1) * most;
+    run->facts.state_bytes = at + room;
+    return (weft_vk_place) { .block = run->workspace_blocks + (int) (at / most), .offset = at % most, .bytes = bytes };
+}
+
+static void place_states(weft_vk_run *run)
+{
+    const weft_graph *g = &run->graph;
+    for (int i = 0; i < g->state_count; i++) {
+        const weft_value v = g->states[i].value;
+        run->places[v] = next_state_place(run, run->program.buffers[v].bytes);
+        if (run->updates[i].way == WEFT_STATE_IN_PLACE) run->places[run->updates[i].from] = run->places[v];
+        if (run->updates[i].way == WEFT_STATE_VIA) run->aside[i] = next_state_place(run, run->program.buffers[v].bytes);
+    }
+}
+
+static weft_result add_blocks(weft_vk_run *run, size_t all)
+{
+    const size_t most = weft_vk_largest_block(run->dev);
+    for (size_t at = 0; at < all; at += most) WEFT_TRY(add_block(run, all - at < most ? all - at : most));
+    return WEFT_OK;
+}
+
+// Gives the places of activations their memory, blocks 0.. of the plan, and those of states, the blocks after them.
 static weft_result make_workspace(weft_vk_run *run)
 {
-    const size_t most = weft_vk_largest_block(run->dev), all = run->facts.workspace_bytes;
     const int first = run->block_count;
-    for (size_t at = 0; at < all; at += most) WEFT_TRY(add_block(run, all - at < most ? all - at : most));
+    WEFT_TRY(add_blocks(run, run->facts.workspace_bytes));
+    WEFT_TRY(add_blocks(run, run->facts.state_bytes));
+    for (int i = 0; i < run->graph.state_count; i++)
+        if (run->aside[i].bytes) run->aside[i].buffer = run->blocks[first + run->aside[i].block].buffer;
     for (int b = 0; b < run->program.buffer_count; b++) {
         weft_vk_place *place = &run->places[b];
         if (place->bytes && place->block >= 0) place->buffer = run->blocks[first + place->block].buffer;
@@ -125,9 +178,9 @@ static void place_weights(weft_vk_run *run)
 
 static weft_result make_weights(weft_vk_run *run)
 {
-    const size_t most = weft_vk_largest_block(run->dev), all = run->facts.weight_bytes;
+    const size_t most = weft_vk_largest_block(run->dev);
     const int first = run->block_count;
-    for (size_t at = 0; at < all; at += most) WEFT_TRY(add_block(run, all - at < most ? all - at : most));
+    WEFT_TRY(add_blocks(run, run->facts.weight_bytes));
     for (int b = 0; b < run->program.buffer_count; b++) {
         weft_vk_place *place = &run->places[b];
         if (!place->bytes || place->block >= 0) continue;
@@ -139,7 +192,7 @@ static weft_result make_weights(weft_vk_run *run)
 
 static weft_result check_budget(const weft_vk_run *run, size_t max_bytes)
 {
-    const size_t need = run->facts.workspace_bytes + run->facts.weight_bytes;
+    const size_t need = run->facts.workspace_bytes + run->facts.weight_bytes + run->facts.state_bytes;
     if (!max_bytes || need <= max_bytes) return WEFT_OK;
     return weft_fail(WEFT_ERR_VRAM, "the session needs %zu bytes of device memory (%zu of them weights), more than the %zu allowed", need,
                      run->facts.weight_bytes, max_bytes);
@@ -150,7 +203,8 @@ static weft_result make_memory(weft_vk_run *run)
     weft_result r = make_weights(run);
     if (r == WEFT_OK) r = make_workspace(run);
     if (r != WEFT_ERR_VRAM) return r;
-    return weft_fail_prefix(r, "the session needs %zu bytes for weights and %zu for tensors in between: ", run->facts.weight_bytes, run->facts.workspace_bytes);
+    return weft_fail_prefix(r, "the session needs %zu bytes for weights and %zu for tensors in between and states: ", run->facts.weight_bytes,
+                            run->facts.workspace_bytes + run->facts.state_bytes);
 }
 
 static weft_result upload_weights(weft_vk_run *run)
@@ -164,7 +218,7 @@ static weft_result upload_weights(weft_vk_run *run)
     return weft_vk_upload_end(&upload, r);
 }
 
-// Room for all ports in one staging buffer; `copies` lead from there, or (out) to there.
+// Room for all ports in one staging buffer, and for states piece by piece; `copies` lead from there, or (out) to there.
 static weft_result stage(weft_vk_run *run, const weft_port_def *ports, int count, bool out, weft_vk_block *staging, size_t **offset, size_t **bytes,
                          weft_vk_copy **copies)
 {
@@ -178,6 +232,10 @@ static weft_result stage(weft_vk_run *run, const weft_port_def *ports, int count
         (*bytes)[i] = run->places[ports[i].value].bytes;
         used += ((*bytes)[i] + 63) / 64 * 64;
     }
+    for (int i = 0; i < run->graph.state_count; i++) {
+        const size_t state = run->places[run->graph.states[i].value].bytes, piece = state < STATE_PIECE ? state : STATE_PIECE;
+        if (used < piece) used = piece;
+    }
     WEFT_TRY(weft_vk_block_create(run->dev, out ? WEFT_VK_DOWNLOAD : WEFT_VK_UPLOAD, used, staging));
     for (int i = 0; i < count; i++) {
         const weft_vk_place *at = &run->places[ports[i].value];
@@ -187,15 +245,67 @@ static weft_result stage(weft_vk_run *run, const weft_port_def *ports, int count
     return WEFT_OK;
 }
 
+static weft_vk_copy copy_between(const weft_vk_place *from, const weft_vk_place *to)
+{
+    return (weft_vk_copy) { from->buffer, to->buffer, from->offset, to->offset, to->bytes };
+}
+
+static weft_result list_commit(weft_vk_run *run, weft_vk_job *job)
+{
+    const weft_graph *g = &run->graph;
+    weft_vk_copy *aside = weft_arena_new(&run->arena, sizeof *aside * (size_t) (g->state_count + 1));
+    weft_vk_copy *on = weft_arena_new(&run->arena, sizeof *on * (size_t) (g->state_count + 1));
+    if (!aside || !on) return WEFT_ERR_MEMORY;
+    job->aside = aside, job->on = on;
+    for (int i = 0; i < g->state_count; i++) {
+        const weft_state_update *u = &run->updates[i];
+        const weft_vk_place *state = &run->places[g->states[i].value];
+        if (u->way == WEFT_STATE_VIA) aside[job->aside_count++] = copy_between(&run->places[u->from], &run->aside[i]);
+        if (u->way == WEFT_STATE_VIA) on[job->on_count++] = copy_between(&run->aside[i], state);
+        if (u->way == WEFT_STATE_COPY) on[job->on_count++] = copy_between(&run->places[u->from], state);
+    }
+    return WEFT_OK;
+}
+
+// Without a watchdog there is nothing to cut steps for; where there are no states, chunks let a long run be watched and stopped.
+static bool runs_whole(const weft_vk_run *run)
+{
+    return run->graph.state_count && run->dev->caps.is_software && !run->dev->rate_fixed;
+}
+
+static weft_result record(weft_vk_run *run, const weft_vk_copy *in, const weft_vk_copy *out)
+{
+    const weft_graph *g = &run->graph;
+    weft_vk_job job = { .program = &run->program, .places = run->places, .in = in, .out = out, .in_count = g->input_count, .out_count = g->output_count,
+                        .state_block = run->workspace_blocks };
+    WEFT_TRY(list_commit(run, &job));
+    const double cost = runs_whole(run) ? INFINITY : CHUNK_SECONDS * atomic_load(&run->dev->rate);
+    WEFT_TRY(weft_vk_record(&run->queue, &job, cost, &run->arena, &run->recording));
+    const int most = 2 + run->recording.chunk_count + g->output_count;
+    run->line.whole = runs_whole(run);
+    run->line.most = most > LIST_LEAST ? most : LIST_LEAST;
+    run->line.list = weft_arena_new(&run->arena, sizeof *run->line.list * (size_t) run->line.most);
+    run->line.chunks = run->chunks = weft_arena_new(&run->arena, sizeof *run->chunks * (size_t) most);
+    if (!run->line.list || !run->chunks) return WEFT_ERR_MEMORY;
+    if (!g->state_count) return WEFT_OK;
+    WEFT_TRY(weft_vk_queue_commands(&run->queue, 1, &run->moves));
+    for (int i = 0; i < g->state_count; i++) WEFT_TRY(weft_vk_run_set_state(run, i, NULL));
+    return WEFT_OK;
+}
+
 static weft_result prepare(weft_vk_run *run, const weft_graph *bound, const weft_session_params *p)
 {
     WEFT_TRY(prepare_graph(run, bound, p));
     WEFT_TRY(weft_program_build(&run->graph, &run->dev->caps, &run->arena, &run->program));
     WEFT_TRY(check_sizes(run));
     run->places = weft_arena_new(&run->arena, sizeof *run->places * (size_t) (run->program.buffer_count + 1));
-    if (!run->places) return WEFT_ERR_MEMORY;
+    run->updates = weft_arena_new(&run->arena, sizeof *run->updates * (size_t) (run->graph.state_count + 1));
+    run->aside = weft_arena_new(&run->arena, sizeof *run->aside * (size_t) (run->graph.state_count + 1));
+    if (!run->places || !run->updates || !run->aside) return WEFT_ERR_MEMORY;
+    WEFT_TRY(weft_state_plan(&run->graph, !p->keep_values, &run->arena, run->updates));
     place_weights(run);
     WEFT_TRY(place_tensors(run));
+    place_states(run);
     WEFT_TRY(check_budget(run, p->max_bytes));
     WEFT_TRY(make_memory(run));
     for (int b = 0; b < run->program.buffer_count; b++) {
@@ -208,8 +318,7 @@ static weft_result prepare(weft_vk_run *run, const weft_graph *bound, const weft
     weft_vk_copy *in, *out;
     WEFT_TRY(stage(run, run->graph.inputs, run->graph.input_count, false, &run->staging_in, &run->in_offset, &run->in_bytes, &in));
     WEFT_TRY(stage(run, run->graph.outputs, run->graph.output_count, true, &run->staging_out, &run->out_offset, &run->out_bytes, &out));
-    const weft_vk_job job = { &run->program, run->places, in, out, run->graph.input_count, run->graph.output_count };
-    return weft_vk_record(&run->queue, &job, CHUNK_SECONDS * atomic_load(&run->dev->rate), &run->arena, &run->recording);
+    return record(run, in, out);
 }
 
 weft_result weft_vk_run_create(weft_vk_device *dev, const weft_graph *bound, const weft_session_params *params, weft_vk_run **out)
@@ -239,14 +348,86 @@ void weft_vk_run_destroy(weft_vk_run *run)
     weft_delete(run->ctx, run);
 }
 
+// Submits `times` runs and waits: [inputs] program [outputs] commit.
+static weft_result go(weft_vk_run *run, bool in, void *const *out, int64_t times)
+{
+    const weft_vk_recording *r = &run->recording;
+    int count = 0;
+    if (in) run->chunks[count++] = r->in;
+    for (int k = 0; k < r->chunk_count; k++) run->chunks[count++] = r->chunks[k];
+    for (int i = 0; i < run->graph.output_count && out; i++)
+        if (out[i]) run->chunks[count++] = r->out[i];
+    if (r->commit.cmd) run->chunks[count++] = r->commit;
+    if (!count) return run->facts.runs += times, WEFT_OK;
+    run->line.count = count, run->line.times = times;
+    const weft_result result = weft_vk_queue_run(&run->queue, &run->line, run->progress, run->progress_user);
+    run->facts.submissions = run->queue.submissions;
+    run->facts.runs += run->queue.times_done;
+    return result;
+}
+
 weft_result weft_vk_run_go(weft_vk_run *run, const void *const *in, void *const *out)
 {
     for (int i = 0; i < run->graph.input_count; i++) memcpy((char *) run->staging_in.mapped + run->in_offset[i], in[i], run->in_bytes[i]);
     WEFT_TRY(weft_vk_block_flush(run->dev, &run->staging_in));
-    WEFT_TRY(weft_vk_queue_run(&run->queue, run->recording.chunks, run->recording.chunk_count, run->progress, run->progress_user));
-    run->facts.submissions = run->queue.submissions;
+    WEFT_TRY(go(run, true, out, 1));
     WEFT_TRY(weft_vk_block_invalidate(run->dev, &run->staging_out));
-    for (int i = 0; i < run->graph.output_count; i++) memcpy(out[i], (char *) run->staging_out.mapped + run->out_offset[i], run->out_bytes[i]);
+    for (int i = 0; i < run->graph.output_count; i++)
+        if (out[i]) memcpy(out[i], (char *) run->staging_out.mapped + run->out_offset[i], run->out_bytes[i]);
+    return WEFT_OK;
+}
+
+// Where there are no states, the memory of inputs is used for other things in a run.
+weft_result weft_vk_run_repeat(weft_vk_run *run, int64_t count) { return go(run, !run->graph.state_count, NULL, count); }
+
+static weft_result submit_moves(weft_vk_run *run)
+{
+    VK_TRY(&run->dev->vk, vkEndCommandBuffer, run->moves);
+    return weft_vk_queue_once(&run->queue, run->moves);
+}
+
+static const VkCommandBufferBeginInfo once = { VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO, NULL, VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT, NULL };
+
+weft_result weft_vk_run_set_state(weft_vk_run *run, int index, const void *data)
+{
+    const weft_vk_calls *vk = &run->dev->vk;
+    const weft_weight *init = run->graph.states[index].init;
+    const weft_vk_place *to = &run->places[run->graph.states[index].value];
+    if (!data && !init) {
+        VK_TRY(vk, vkBeginCommandBuffer, run->moves, &once);
+        vk->vkCmdFillBuffer(run->moves, to->buffer, to->offset, to->bytes, 0);
+        return submit_moves(run);
+    }
+    for (size_t at = 0, bytes; at < to->bytes; at += bytes) {
+        bytes = to->bytes - at < STATE_PIECE ? to->bytes - at : STATE_PIECE;
+        if (data) memcpy(run->staging_in.mapped, (const char *) data + at, bytes);
+        else weft_weight_unpack(init, (int64_t) at / 4, (int64_t) (at + bytes) / 4, run->staging_in.mapped);
+        WEFT_TRY(weft_vk_block_flush(run->dev, &run->staging_in));
+        VK_TRY(vk, vkBeginCommandBuffer, run->moves, &once);
+        vk->vkCmdCopyBuffer(run->moves, run->staging_in.buffer, to->buffer, 1, &(VkBufferCopy) { 0, to->offset + at, bytes });
+        WEFT_TRY(submit_moves(run));
+    }
+    return WEFT_OK;
+}
+
+weft_result weft_vk_run_get_state(weft_vk_run *run, int index, void *data)
+{
+    const weft_vk_calls *vk = &run->dev->vk;
+    const weft_vk_place *from = &run->places[run->graph.states[index].value];
+    const VkMemoryBarrier written = { VK_STRUCTURE_TYPE_MEMORY_BARRIER, NULL, VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT,
+                                      VK_ACCESS_TRANSFER_READ_BIT };
+    const VkMemoryBarrier host = { VK_STRUCTURE_TYPE_MEMORY_BARRIER, NULL, VK_ACCESS_TRANSFER_WRITE_BIT, VK_ACCESS_HOST_READ_BIT };
+    for (size_t at = 0, bytes; at < from->bytes; at += bytes) {
+        bytes = from->bytes - at < STATE_PIECE ? from->bytes - at : STATE_PIECE;
+        VK_TRY(vk, vkBeginCommandBuffer, run->moves, &once);
+        vk->vkCmdPipelineBarrier(run->moves, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_TRANSFER_BIT, 0, 1,
+                                 &written, 0, NULL, 0, NULL);
+        vk->vkCmdCopyBuffer(run->moves, from->buffer, run->staging_out.buffer, 1, &(VkBufferCopy) { from->offset + at, 0, bytes });
+        vk->vkCmdPipelineBarrier(run->moves, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &host, 0, NULL, 0, NULL);
+        WEFT_TRY(submit_moves(run));
+        WEFT_TRY(weft_vk_block_invalidate(run->dev, &run->staging_out));
+        memcpy((char *) data + at, run->staging_out.mapped, bytes);
+    }
     return WEFT_OK;
 }
 

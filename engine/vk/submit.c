@@ -39,12 +39,11 @@ static double now(void)
     return (double) t.tv_sec + (double) t.tv_nsec * 1e-9;
 }
 
-static weft_result submit(weft_vk_queue *q, const weft_vk_chunk *chunks, int count, VkFence fence)
+static weft_result submit(weft_vk_queue *q, const weft_vk_line *line, int64_t first, int count, VkFence fence)
 {
     weft_vk_device *dev = q->dev;
-    VkCommandBuffer list[64];
-    for (int i = 0; i < count; i++) list[i] = chunks[i].cmd;
-    const VkSubmitInfo info = { VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = (uint32_t) count, .pCommandBuffers = list };
+    for (int i = 0; i < count; i++) line->list[i] = line->chunks[(first + i) % line->count].cmd;
+    const VkSubmitInfo info = { VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = (uint32_t) count, .pCommandBuffers = line->list };
     VkResult r;
     pthread_mutex_lock(&dev->queue_lock);
     VK_SET(r, &dev->vk, vkQueueSubmit, dev->queue, 1, &info, fence);
@@ -80,18 +79,40 @@ typedef struct flight { // a submission under way
     int chunks;
 } flight;
 
-static weft_result run(weft_vk_queue *q, const weft_vk_chunk *chunks, int count, int (*progress)(void *, double), void *user)
+// Whether the chunk after the first `count` of a submission may join them. What costs nothing always may.
+static bool joins(const weft_vk_queue *q, const weft_vk_line *line, int64_t next, int count, double cost)
+{
+    const double most = HOLD_SECONDS * atomic_load(&q->dev->rate);
+    const int at = (int) ((next + count) % line->count);
+    double more = line->chunks[at].cost;
+    if (count == line->most) return false;
+    if (!line->whole) return !(cost > 0) || !(more > 0) || cost + more <= most;
+    if (at) return true;
+    for (int i = 1; i < line->count; i++) more += line->chunks[i].cost;
+    return count + line->count <= line->most && cost + more <= most;
+}
+
+// Whether states have begun to change in the time of which only the chunks before `next` were submitted.
+static bool half_done(const weft_vk_line *line, int64_t next)
+{
+    for (int i = 0; i < next % line->count; i++)
+        if (line->chunks[i].changes) return true;
+    return false;
+}
+
+static weft_result run(weft_vk_queue *q, const weft_vk_line *line, int (*progress)(void *, double), void *user)
 {
     double total = 0, done = 0, before = now();
     flight air[2];
-    int next = 0, submitted = 0, landed = 0;
-    for (int i = 0; i < count; i++) total += chunks[i].cost;
-    while (next < count || landed < submitted) {
-        while (next < count && submitted - landed < 2) { // the second waits behind the first, so that the device does not
-            const double most = HOLD_SECONDS * atomic_load(&q->dev->rate);
-            flight f = { chunks[next].cost, 1 };
-            while (next + f.chunks < count && f.chunks < 64 && f.cost + chunks[next + f.chunks].cost <= most) f.cost += chunks[next + f.chunks++].cost;
-            WEFT_TRY(submit(q, chunks + next, f.chunks, q->fence[submitted % 2]));
+    int64_t next = 0, end = line->count * line->times;
+    int submitted = 0, landed = 0;
+    bool stop = false;
+    for (int i = 0; i < line->count; i++) total += line->chunks[i].cost * (double) line->times;
+    while (next < end || landed < submitted) {
+        while (next < end && submitted - landed < 2) { // the second waits behind the first, so that the device does not
+            flight f = { line->chunks[next % line->count].cost, 1 };
+            while (next + f.chunks < end && joins(q, line, next, f.chunks, f.cost)) f.cost += line->chunks[(next + f.chunks++) % line->count].cost;
+            WEFT_TRY(submit(q, line, next, f.chunks, q->fence[submitted % 2]));
             air[submitted++ % 2] = f;
             next += f.chunks;
         }
@@ -101,17 +122,28 @@ static weft_result run(weft_vk_queue *q, const weft_vk_chunk *chunks, int count,
         before = at;
         done += air[landed++ % 2].cost;
         q->submissions = submitted;
-        if (progress && progress(user, total > 0 ? done / total : 1)) return weft_fail(WEFT_ERR_CANCELLED, "stopped by the progress callback");
+        q->times_done = next / line->count;
+        if (stop || !progress || !progress(user, total > 0 && done < total ? done / total : 1)) continue;
+        stop = true;
+        if (!half_done(line, next)) break;
+        end = (next / line->count + 1) * line->count;
     }
-    return WEFT_OK;
+    return stop ? weft_fail(WEFT_ERR_CANCELLED, "stopped by the progress callback") : WEFT_OK;
 }
 
-weft_result weft_vk_queue_run(weft_vk_queue *q, const weft_vk_chunk *chunks, int count, int (*progress)(void *, double), void *user)
+weft_result weft_vk_queue_run(weft_vk_queue *q, const weft_vk_line *line, int (*progress)(void *, double), void *user)
 {
     q->submissions = 0;
-    const weft_result r = run(q, chunks, count, progress, user);
+    q->times_done = 0;
+    const weft_result r = run(q, line, progress, user);
     if (r == WEFT_OK) return r;
     drain(q);
     q->dev->vk.vkResetFences(q->dev->device, 2, q->fence); // some may have signalled unseen
     return r;
+}
+
+weft_result weft_vk_queue_once(weft_vk_queue *q, VkCommandBuffer cmd)
+{
+    VkCommandBuffer list[1];
+    return weft_vk_queue_run(q, &(weft_vk_line) { &(weft_vk_chunk) { cmd, 0, false }, 1, 1, true, list, 1 }, NULL, NULL);
 }

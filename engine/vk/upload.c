@@ -75,7 +75,7 @@ static weft_result submit_copies(weft_vk_upload *u)
     u->used = 0;
     VK_TRY(&u->queue->dev->vk, vkEndCommandBuffer, u->cmd);
     WEFT_TRY(weft_vk_block_flush(u->queue->dev, &u->staging));
-    return weft_vk_queue_run(u->queue, &(weft_vk_chunk) { u->cmd, 0 }, 1, NULL, NULL);
+    return weft_vk_queue_once(u->queue, u->cmd);
 }
 
 weft_result weft_vk_upload_weight(weft_vk_upload *u, const weft_value_def *v, const weft_vk_place *to)
@@ -125,7 +125,7 @@ static weft_result fetch_piece(weft_vk_queue *q, VkCommandBuffer cmd, const weft
     vk->vkCmdCopyBuffer(cmd, from->buffer, staging->buffer, 1, &region);
     vk->vkCmdPipelineBarrier(cmd, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &host, 0, NULL, 0, NULL);
     VK_TRY(vk, vkEndCommandBuffer, cmd);
-    WEFT_TRY(weft_vk_queue_run(q, &(weft_vk_chunk) { cmd, 0 }, 1, NULL, NULL));
+    WEFT_TRY(weft_vk_queue_once(q, cmd));
     return weft_vk_block_invalidate(q->dev, staging);
 }
 

@@ -36,6 +36,12 @@ WEFT_API weft_value weft_build_input(weft_builder *b, const char *name, weft_dty
 // A weight: copied; shared by name between entries (data NULL: the one of that name already there).
 WEFT_API weft_value weft_build_weight(weft_builder *b, const char *name, weft_dtype dtype, weft_shape shape, const void *data);
 WEFT_API weft_value weft_build_scalar(weft_builder *b, double value); // an f32 constant of rank 0
+// A state: a tensor that a session keeps between its runs, F32 or I32. In a run its value is what it was before; weft_build_next says
+// what it is after. `init`, copied, is what it begins as; NULL: zeros, and then the shape may have named dimensions. States have names
+// of their own, which no input of the entry has. A state whose next value is never said stays as it was set.
+WEFT_API weft_value weft_build_state(weft_builder *b, const char *name, weft_dtype dtype, weft_shape shape, const void *init);
+// `next` may be any value of the state's dtype and shape: of a node, an input, a weight, another state (as it was before the run).
+WEFT_API void weft_build_next(weft_builder *b, weft_value state, weft_value next);
 // The first output of a new node; the others follow it (value + 1, ...).
 WEFT_API weft_value weft_build_op(weft_builder *b, const char *op, const weft_value *in, int in_count,
                                   const weft_attr_arg *attrs, int attr_count);

@@ -43,6 +43,8 @@ WEFT_API const char *weft_model_entry_name(const weft_model *m, int entry);    /
 WEFT_API int weft_model_find_entry(const weft_model *m, const char *name);     // -1: none; NULL: entry 0
 WEFT_API int weft_model_inputs(const weft_model *m, int entry, const weft_port **ports);  // gives the count
 WEFT_API int weft_model_outputs(const weft_model *m, int entry, const weft_port **ports); // gives the count
+// Tensors that a session of the entry keeps between its runs: see weft_build_state. Gives the count.
+WEFT_API int weft_model_states(const weft_model *m, int entry, const weft_port **ports);
 WEFT_API int weft_model_dim_count(const weft_model *m);
 WEFT_API const weft_dim *weft_model_dim(const weft_model *m, int index); // NULL past the end
 
@@ -58,6 +60,7 @@ typedef struct weft_model_facts {
     double flops;            // 2 x multiply-accumulates plus elementwise work
     size_t workspace_bytes;  // activations, planned, in f32
     size_t workspace_least_bytes; // the largest live set: no plan can need less
+    size_t state_bytes;      // of the states that a session keeps
 } weft_model_facts;
 typedef struct weft_port_shape {
     const char *port;
@@ -68,7 +71,7 @@ WEFT_API weft_result weft_model_measure(const weft_model *m, int entry, const we
 
 // The gradient of an entry, as a model of its own with one entry, "main", for these input shapes. It has the entry's inputs, then an
 // input "d.<output>" for each cotangent (d loss / d output; other outputs do not count); the entry's outputs, then an output
-// "d.<name>" for each name in `wrt`. It can be saved, and runs on any device; its weights are those of `m`, which may be destroyed.
+// "d.<name>" for each name in `wrt`, and the entry's states. It can be saved, and runs on any device; its weights are those of `m`, which may be destroyed.
 // Errors: WEFT_ERR_ARGUMENT, WEFT_ERR_UNSUPPORTED (the text names the node that has no gradient), WEFT_ERR_MEMORY.
 typedef struct weft_model_grad_params {
     int entry;
@@ -77,12 +80,12 @@ typedef struct weft_model_grad_params {
     const char *loss;              // an output of one element, which is differentiated; or NULL and
     const char *const *cotangents; // outputs
     int cotangent_count;
-    const char *const *wrt;        // inputs, or weights, that hold f32
+    const char *const *wrt;        // inputs or states, or weights, that hold f32
     int wrt_count;
 } weft_model_grad_params;
 WEFT_API weft_result weft_model_grad(const weft_model *m, const weft_model_grad_params *params, weft_model **out);
 
-// Calls `line` with one line of text per input, node and output, at the preset dimensions: what a node reads, the
+// Calls `line` with one line of text per input, state, node and output, at the preset dimensions: what a node reads, the
 // attributes that are not the default, the shape it makes and, after '#', its name. %5 is weft_session_value 5.
 WEFT_API weft_result weft_model_print(const weft_model *m, int entry, void (*line)(void *user, const char *text), void *user);
 

@@ -57,7 +57,7 @@ typedef struct weft_session_params {
     const weft_port_shape *shapes; // input shapes; ports left out take the preset dimensions
     int shape_count;
     weft_precision precision;
-    size_t max_bytes;  // refuse a plan that needs more memory than this; 0: no limit
+    size_t max_bytes;  // refuse a plan that needs more memory than this, states included; 0: no limit
     int keep_values;   // keep every value for weft_session_value: costs memory, for checking
     int no_fuse;       // one kernel per node: for checking and profiling
     // Called now and then during a run, on the calling thread, with 0 <= done <= 1. Non-zero: stop.
@@ -78,19 +78,38 @@ typedef struct weft_io { // tightly packed host data of the port's dtype and sha
     size_t bytes;
 } weft_io;
 
-// Uploads `in`, runs, downloads `out`. Blocks. `in[i].data` is only read. Every input must be given.
+// Uploads `in`, runs, downloads `out`. Blocks. `in[i].data` is only read. Every input must be given; outputs that are not listed
+// are computed but not downloaded, and out_count may be 0.
+// States (weft_build_state) are as before the run while it goes on and change when it is over. WEFT_ERR_CANCELLED: they are as they
+// were after a whole number of runs, which weft_session_facts.runs counts. That may mean that a run in which states had begun to
+// change went on to its end after `progress` asked to stop; its outputs are not downloaded. After any other error of a run the
+// states hold nothing that can be relied on until they are set.
 WEFT_API weft_result weft_session_run(weft_session *s, const weft_io *in, int in_count, const weft_io *out, int out_count);
+
+// `count` runs one after another with the inputs of the last weft_session_run (an entry without inputs needs none), and nothing up- or
+// downloaded: training, or any recurrence through states. Neither allocates nor records; short runs go to a device several at a time,
+// and the same calls give the same bits again. `progress` is told how much of all runs is done. Errors: as weft_session_run.
+WEFT_API weft_result weft_session_repeat(weft_session *s, int64_t count);
+
+// The states of the entry with their bound shapes, in the order of the model. Gives the count.
+WEFT_API int weft_session_states(const weft_session *s, const weft_port **ports);
+// A state as tightly packed host data of its dtype and shape, between runs. Setting it to NULL (bytes 0) makes it what it was when the
+// session was made; name NULL, and data NULL: all of them. Errors: WEFT_ERR_ARGUMENT names the state and the bytes it wants.
+WEFT_API weft_result weft_session_set_state(weft_session *s, const char *name, const void *data, size_t bytes);
+WEFT_API weft_result weft_session_get_state(weft_session *s, const char *name, void *data, size_t bytes);
 
 typedef struct weft_session_facts {
     size_t weight_bytes, workspace_bytes, workspace_least_bytes;
     int dispatches;  // kernels per run (nodes, on the CPU)
-    int submissions; // per run; 0 on the CPU
+    int submissions; // of the last weft_session_run or weft_session_repeat; 0 on the CPU
     int precision;   // what was granted
+    size_t state_bytes; // of states, with what their updates need
+    int64_t runs;    // that went to their end, repeated ones too, since the session was made
 } weft_session_facts;
 WEFT_API void weft_session_measure(const weft_session *s, weft_session_facts *out);
 
 // With keep_values: value `index` of the entry as it was after the last run, converted to f32. Values that
-// fusion removed, inputs and weights give WEFT_ERR_UNSUPPORTED; past the end gives WEFT_ERR_ARGUMENT. data NULL: its facts alone.
+// fusion removed, inputs, states and weights give WEFT_ERR_UNSUPPORTED; past the end gives WEFT_ERR_ARGUMENT. data NULL: its facts alone.
 typedef struct weft_value_info {
     const char *node, *op;
     weft_shape shape;

@@ -14,11 +14,16 @@
 
 // TENSOR_IN(1, x) declares x(i); TENSOR_OUT(0, y) declares y_put(i, v); _I32 forms hold integers whatever the storage;
 // TENSOR_IN4 / OUT4 count in groups of four elements. F32 forms are float whatever the storage.
+#if defined(IN_PLACE) // outputs may lie where inputs lie: WEFT_OP_INPLACE
+#define alone
+#else
+#define alone restrict
+#endif
 #define TENSOR_IN_AS(binding_, name, stored, computed) \
-    layout(set = 0, binding = binding_, std430) readonly restrict buffer name##_t { stored name##_data[]; }; \
+    layout(set = 0, binding = binding_, std430) readonly alone buffer name##_t { stored name##_data[]; }; \
     computed name(uint i) { return computed(name##_data[i]); }
 #define TENSOR_OUT_AS(binding_, name, stored, computed) \
-    layout(set = 0, binding = binding_, std430) writeonly restrict buffer name##_t { stored name##_data[]; }; \
+    layout(set = 0, binding = binding_, std430) writeonly alone buffer name##_t { stored name##_data[]; }; \
     void name##_put(uint i, computed v) { name##_data[i] = stored(v); }
 #define TENSOR_IN(binding_, name) TENSOR_IN_AS(binding_, name, sfloat, afloat)
 #define TENSOR_OUT(binding_, name) TENSOR_OUT_AS(binding_, name, sfloat, afloat)
