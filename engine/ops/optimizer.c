@@ -74,7 +74,7 @@ static const weft_op adam = {
            "rate and step hold one number each, and step is 1 the first time. The decay is added to the gradient, g + weight_decay p, or, if it\n"
            "is decoupled, shrinks p by the factor 1 - rate weight_decay first. Kingma and Ba 2015, Adam: A Method for Stochastic Optimization,\n"
            "algorithm 1; Loshchilov and Hutter 2019, Decoupled Weight Decay Regularization. As torch.optim.Adam and AdamW. It has no gradient.",
-    .out_names = "p m v", .in_names = "p g m v rate step", .flags = WEFT_OP_F32,
+    .out_names = "p m v", .in_names = "p g m v rate step", .flags = WEFT_OP_F32 | WEFT_OP_INPLACE,
     .attr_bytes = sizeof(adam_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_ATTR(adam_attrs, beta1, FLOAT, .def = 0.9f, .max = 0.9999999, .doc = "how much of the mean gradient stays"),
@@ -135,7 +135,7 @@ static const weft_op sgd = {
     .doc = "g' = g + weight_decay p, m' = momentum m + g', p' = p - rate m', or, with nesterov, p - rate (g' + momentum m'); rate holds one number.\n"
            "Sutskever et al. 2013, On the importance of initialization and momentum in deep learning, in the form of torch.optim.SGD\n"
            "(the rate stands outside the momentum; no dampening). It has no gradient.",
-    .out_names = "p m", .in_names = "p g m rate", .flags = WEFT_OP_F32,
+    .out_names = "p m", .in_names = "p g m rate", .flags = WEFT_OP_F32 | WEFT_OP_INPLACE,
     .attr_bytes = sizeof(sgd_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_ATTR(sgd_attrs, momentum, FLOAT, .max = 1, .doc = "how much of the last direction stays"),
