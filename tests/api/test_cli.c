@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "cli.h"
 #include <cjson/cJSON.h>
 #include <math.h>
 #include <signal.h>
@@ -18,49 +19,6 @@
 #include <unistd.h>
 #include <weft/build.h>
 #include <weft/edit.h>
-
-static weft_context *ctx;
-static char folder[] = "/tmp/weft cli-XXXXXX"; // with a blank: names are passed on whole
-static char program[1024];
-static char text[1 << 16]; // what the last command printed, stdout and stderr
-
-// Runs "weft ..." in the folder with a shell; gives the exit code.
-static int weft(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static int weft(const char *format, ...)
-{
-    char line[4096];
-    int n = snprintf(line, sizeof line, "cd '%s' && XDG_CACHE_HOME=\"$PWD/cache\" '%s' ", folder, program);
-    va_list args;
-    va_start(args, format);
-    n += vsnprintf(line + n, sizeof line - (size_t) n, format, args);
-    va_end(args);
-    snprintf(line + n, sizeof line - (size_t) n, " 2>&1");
-    FILE *p = popen(line, "r");
-    assert_non_null(p);
-    text[fread(text, 1, sizeof text - 1, p)] = 0;
-    const int status = pclose(p);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
-}
-
-#define assert_code(want, ...)                                                          \
-    do {                                                                                \
-        const int code_ = weft(__VA_ARGS__);                                            \
-        if (code_ != (want)) fail_msg("exit code %d, not %d; it said:\n%s", code_, want, text); \
-    } while (0)
-static void assert_says(const char *words)
-{
-    if (!strstr(text, words)) fail_msg("wanted '%s' in:\n%s", words, text);
-}
-
-static const char *in_folder(const char *name)
-{
-    static char path[4][256];
-    static int turn;
-    turn = (turn + 1) % 4;
-    snprintf(path[turn], sizeof path[0], "%s/%s", folder, name);
-    return path[turn];
-}
-static bool exists(const char *name) { return !access(in_folder(name), F_OK); }
 
 // --- Models and pictures to work on. ---------------------------------------------------------------------------
 
@@ -138,10 +96,7 @@ static void write_bytes(const char *name, const void *data, size_t bytes)
 static int set_up(void **state)
 {
     (void) state;
-    const ssize_t n = readlink("/proc/self/exe", program, sizeof program - 16);
-    if (n <= 0 || weft_context_create(NULL, &ctx) || !mkdtemp(folder)) return 1;
-    program[n] = 0;
-    strcpy(strrchr(program, '/'), "/../weft");
+    if (make_folder()) return 1;
     make_filler('b', "fill.weft");
     make_filler('n', "nan.weft");
     make_arithmetic();
@@ -156,16 +111,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void) state;
-    char line[128];
-    snprintf(line, sizeof line, "ls -A '%s' | grep -c part-", folder); // nothing half written is left anywhere
-    FILE *p = popen(line, "r");
-    int parts = -1;
-    if (!p || fscanf(p, "%d", &parts) != 1) parts = -1;
-    if (p) pclose(p);
-    snprintf(line, sizeof line, "rm -rf '%s'", folder);
-    const int removed = system(line);
-    weft_context_destroy(&ctx);
-    return parts != 0 || removed;
+    return drop_folder();
 }
 
 // --- Help and usage. -------------------------------------------------------------------------------------------
@@ -173,7 +119,7 @@ static int tear_down(void **state)
 static void help_lists_commands_codes_options_and_examples(void **state)
 {
     (void) state;
-    static const char *const names[] = { "inpaint", "metrics", "devices", "info", "ops", "run", "check", "import", "help" };
+    static const char *const names[] = { "inpaint", "generate", "metrics", "devices", "info", "ops", "run", "check", "import", "help" };
     assert_code(0, "help");
     assert_says("Exit codes: 0 ok, 1 failed, 2 usage, 3 device lost or unavailable, 4 unsupported, 5 bad input file.");
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // weft inpaint: one picture, several, or a folder of them.
 #include "batch.h"
-#include "dims.h"
+#include "bundled.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,23 +36,6 @@ static const option inpaint_options[] = {
 
 // --- The model. ------------------------------------------------------------------------------------------------
 
-// Looks for a bundled model beside the program: as installed, then as built in the source tree.
-static bool find_bundled(const char *name, char *path, size_t room)
-{
-    static const char *const places[] = { "/../share/weft/models/", "/share/weft/models/", "/../../samples/data/", "/../samples/data/" };
-    char self[2048];
-    const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0) return false;
-    self[n] = 0;
-    char *slash = strrchr(self, '/');
-    if (slash) *slash = 0;
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        const int length = snprintf(path, room, "%s%s%s.weft", self, places[i], name);
-        if (length > 0 && (size_t) length < room && !access(path, R_OK)) return true;
-    }
-    return false;
-}
-
 // CODE_OK and *m NULL: without a model.
 static int choose_model(const call *c, const char *name, weft_model **m)
 {
@@ -62,10 +45,7 @@ static int choose_model(const call *c, const char *name, weft_model **m)
         note(c, "no bundled model is installed: filling by fast marching (--model telea)");
         return CODE_OK;
     }
-    const bool is_word = name && !strchr(name, '/') && !strchr(name, '.') && access(name, F_OK);
-    if (is_word && !find_bundled(name, path, sizeof path))
-        return fail(c, CODE_INPUT, "there is no file and no bundled model '%s'", name);
-    return load_model(c, name && !is_word ? name : path, m);
+    return load_named_model(c, name ? name : path, m);
 }
 
 // --- One picture. ----------------------------------------------------------------------------------------------
