@@ -6,7 +6,7 @@
 #define WEFT_FILE_MAGIC "\x89WEFT\r\n\x1a" // a first byte no text has, and line ends that a careless copy changes
 enum {
     WEFT_FILE_MAJOR = 1,
-    WEFT_FILE_MINOR = 0,
+    WEFT_FILE_MINOR = 1,        // of files with states; others are written as 1.0, which they are
 
     // Where the fields of the header lie.
     WEFT_AT_MAGIC = 0,
@@ -40,6 +40,7 @@ enum {
 #define WEFT_TAG_META WEFT_TAG('M', 'E', 'T', 'A')
 #define WEFT_TAG_DIMS WEFT_TAG('D', 'I', 'M', 'S')
 #define WEFT_TAG_WEIGHTS WEFT_TAG('W', 'G', 'T', 'S')
+#define WEFT_TAG_STATES WEFT_TAG('S', 'T', 'A', 'T')
 #define WEFT_TAG_ENTRY WEFT_TAG('E', 'N', 'T', 'R')
 
 // dtype and attribute type as they stand in a file. The C enums have the same values; the reader's table says so once.

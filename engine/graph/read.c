@@ -78,8 +78,17 @@ static weft_result get_shape(cursor *c, const char *what, weft_shape *s)
     return check_past(c, what);
 }
 
+typedef struct state_record { // of a state, until its entry is read
+    const char *name;
+    weft_dtype dtype;
+    weft_shape shape;
+    uint32_t init, next;
+} state_record;
+
 typedef struct reader {
     weft_model *m;
+    state_record *states; // of the entry that comes next
+    int state_count;
     const unsigned char *weights; // where the weights begin
     uint64_t weight_bytes;
     uint32_t seen; // bit per section that may come once
@@ -170,6 +179,62 @@ static weft_result read_weights(reader *r, cursor *c)
 
 // --- Entries. ------------------------------------------------------------------------------------------------
 
+static weft_result read_port(const reader *r, cursor *c, const char *kind, char name[WEFT_MAX_NAME + 1], weft_dtype *dtype, weft_shape *shape)
+{
+    WEFT_TRY(get_name(c, kind, name));
+    WEFT_TRY(get_dtype(c, name, dtype));
+    WEFT_TRY(get_shape(c, name, shape));
+    if (*dtype != WEFT_F32 && *dtype != WEFT_I32) return weft_fail(WEFT_ERR_FORMAT, "%s '%s': its type is neither f32 nor i32", kind, name);
+    for (int k = 0; k < shape->rank; k++)
+        if (!shape->dim[k] || shape->dim[k] < -r->m->dim_count)
+            return weft_fail(WEFT_ERR_FORMAT, "%s '%s': dimension %d is neither a size nor a named dimension", kind, name, k);
+    return WEFT_OK;
+}
+
+static weft_result read_states(reader *r, cursor *c)
+{
+    weft_arena *a = &r->m->arena;
+    int count;
+    WEFT_TRY(get_count(c, "states", 12, WEFT_MAX_PORTS, &count));
+    if (!count || r->state_count) return bad("states", count ? "two sections of them come before one entry" : "a section of none");
+    if (!(r->states = weft_arena_new(a, sizeof *r->states * (size_t) count))) return WEFT_ERR_MEMORY;
+    for (int i = 0; i < count; i++) {
+        state_record *s = &r->states[i];
+        char name[WEFT_MAX_NAME + 1];
+        WEFT_TRY(read_port(r, c, "state", name, &s->dtype, &s->shape));
+        s->init = (uint32_t) get(c, 4), s->next = (uint32_t) get(c, 4);
+        WEFT_TRY(check_past(c, name));
+        if (s->init != UINT32_MAX && s->init >= (uint32_t) r->m->weight_count) return weft_fail(WEFT_ERR_FORMAT, "state '%s' begins as no weight", name);
+        if (!(s->name = weft_arena_text(a, name))) return WEFT_ERR_MEMORY;
+    }
+    r->state_count = count;
+    return WEFT_OK;
+}
+
+static weft_result add_states(const reader *r, weft_graph *g)
+{
+    for (int i = 0; i < r->state_count; i++) {
+        const state_record *s = &r->states[i];
+        weft_graph_state(g, s->name, s->dtype, s->shape, s->init == UINT32_MAX ? NULL : r->m->weights[s->init]);
+        WEFT_TRY(weft_graph_status(g));
+    }
+    return WEFT_OK;
+}
+
+// Once every value is there.
+static weft_result link_states(reader *r, weft_graph *g)
+{
+    for (int i = 0; i < r->state_count; i++) {
+        const uint32_t next = r->states[i].next;
+        if (next == UINT32_MAX) continue;
+        if (next >= (uint32_t) g->value_count) return weft_fail(WEFT_ERR_FORMAT, "state '%s' becomes no value of the entry", r->states[i].name);
+        weft_graph_next(g, g->states[i].value, (weft_value) next);
+        WEFT_TRY(weft_graph_status(g));
+    }
+    r->state_count = 0;
+    return WEFT_OK;
+}
+
 static weft_result read_inputs(reader *r, cursor *c, weft_graph *g)
 {
     int count;
@@ -178,13 +243,7 @@ static weft_result read_inputs(reader *r, cursor *c, weft_graph *g)
         char name[WEFT_MAX_NAME + 1];
         weft_dtype dtype = WEFT_F32;
         weft_shape shape;
-        WEFT_TRY(get_name(c, "input", name));
-        WEFT_TRY(get_dtype(c, name, &dtype));
-        WEFT_TRY(get_shape(c, name, &shape));
-        if (dtype != WEFT_F32 && dtype != WEFT_I32) return weft_fail(WEFT_ERR_FORMAT, "input '%s': its type is neither f32 nor i32", name);
-        for (int k = 0; k < shape.rank; k++)
-            if (!shape.dim[k] || shape.dim[k] < -r->m->dim_count)
-                return weft_fail(WEFT_ERR_FORMAT, "input '%s': dimension %d is neither a size nor a named dimension", name, k);
+        WEFT_TRY(read_port(r, c, "input", name, &dtype, &shape));
         weft_graph_input(g, name, dtype, shape);
         WEFT_TRY(weft_graph_status(g));
     }
@@ -336,9 +395,11 @@ static weft_result read_entry(reader *r, cursor *c)
     weft_graph_init(&e->graph, &m->arena);
     m->entry_count++;
     weft_result x = read_inputs(r, c, &e->graph);
+    if (x == WEFT_OK) x = add_states(r, &e->graph);
     if (x == WEFT_OK) x = read_constants(r, c, &e->graph);
     if (x == WEFT_OK) x = read_nodes(c, &e->graph);
     if (x == WEFT_OK) x = read_outputs(c, &e->graph);
+    if (x == WEFT_OK) x = link_states(r, &e->graph);
     return x == WEFT_OK ? x : weft_fail_prefix(x, "entry '%s': ", name);
 }
 
@@ -348,6 +409,7 @@ static const struct section { uint32_t tag; bool many; weft_result (*read)(reade
     { WEFT_TAG_META, false, read_metas },
     { WEFT_TAG_DIMS, false, read_dims },
     { WEFT_TAG_WEIGHTS, false, read_weights },
+    { WEFT_TAG_STATES, true, read_states },
     { WEFT_TAG_ENTRY, true, read_entry },
 };
 enum { KNOWN = sizeof known / sizeof *known };
@@ -369,7 +431,8 @@ static weft_result read_section(reader *r, cursor *head, int index)
     if (k == KNOWN && flags & WEFT_SECTION_REQUIRED) return weft_fail(WEFT_ERR_UNSUPPORTED, "%s is of a kind (0x%08x) that this version must know and does not", what, (unsigned) tag);
     if (k == KNOWN) return WEFT_OK;
     if (!known[k].many && r->seen >> k & 1) return bad(what, "it is there twice");
-    if (!known[k].many && r->m->entry_count) return bad(what, "it comes after an entry");
+    if (!known[k].many && (r->m->entry_count || r->state_count)) return bad(what, "it comes after an entry");
+    if (r->state_count && tag != WEFT_TAG_ENTRY) return bad(what, "between states and their entry");
     r->seen |= (uint32_t) 1 << k;
     cursor c = { body, body + bytes, false };
     WEFT_TRY(known[k].read(r, &c));
@@ -412,6 +475,7 @@ static weft_result read_file(reader *r, const unsigned char *d, size_t bytes)
     if (c.end - c.at >= WEFT_FILE_ALIGN) return bad("header", "bytes are left over after the last section");
     for (; c.at < c.end; c.at++)
         if (*c.at) return bad("header", "the bytes after the last section are not zero");
+    if (r->state_count) return bad("states", "no entry follows them");
     return weft_model_seal(r->m);
 }
 

@@ -165,11 +165,12 @@ static void put_node(head *h, const weft_node *n, const weft_value *map)
     put(h, (uint64_t) n->out_count, 4);
 }
 
-// Values are numbered anew: inputs, weights in the table's order, outputs of nodes.
+// Values are numbered anew: inputs, states, weights in the table's order, outputs of nodes.
 static int number_values(const weft_graph *g, const weft_weight *const *w, int weight_count, int32_t *use, weft_value *map)
 {
     int next = 0, uses = 0;
     for (int i = 0; i < g->input_count; i++) map[g->inputs[i].value] = next++;
+    for (int i = 0; i < g->state_count; i++) map[g->states[i].value] = next++;
     for (int i = 0; i < weight_count; i++) use[i] = -1;
     for (int v = 0; v < g->value_count; v++)
         if (g->values[v].weight) use[find_by_name(w, weight_count, g->values[v].weight->name)] = v;
@@ -178,6 +179,22 @@ static int number_values(const weft_graph *g, const weft_weight *const *w, int w
     for (int i = 0; i < g->node_count; i++)
         for (int k = 0; k < g->nodes[i].out_count; k++) map[g->nodes[i].out[k]] = next++;
     return uses;
+}
+
+static void put_states(head *h, const weft_graph *g, const weft_weight *const *w, int weight_count, const weft_value *map)
+{
+    if (!g->state_count) return;
+    const size_t begin = begin_section(h, WEFT_TAG_STATES);
+    put(h, (uint64_t) g->state_count, 4);
+    for (int i = 0; i < g->state_count; i++) {
+        const weft_state_def *s = &g->states[i];
+        put_name(h, s->name);
+        put(h, g->values[s->value].dtype == WEFT_I32 ? WEFT_FILE_I32 : WEFT_FILE_F32, 1);
+        put_shape(h, g->values[s->value].shape);
+        put(h, s->init ? (uint32_t) find_by_name(w, weight_count, s->init->name) : UINT32_MAX, 4);
+        put(h, s->next < 0 ? UINT32_MAX : (uint32_t) map[s->next], 4);
+    }
+    end_section(h, begin);
 }
 
 static void put_graph(head *h, const weft_entry *e, const int32_t *use, int uses, const weft_value *map)
@@ -209,7 +226,9 @@ static void put_entry(head *h, const weft_entry *e, const weft_weight *const *w,
     weft_value *map = weft_new(h->ctx, sizeof *map * (size_t) (e->graph.value_count + 1));
     int32_t *use = weft_new(h->ctx, sizeof *use * (size_t) (weight_count + 1));
     if (!map || !use) h->failed = WEFT_ERR_MEMORY;
-    if (!h->failed) put_graph(h, e, use, number_values(&e->graph, w, weight_count, use, map), map);
+    const int uses = h->failed ? 0 : number_values(&e->graph, w, weight_count, use, map);
+    if (!h->failed) put_states(h, &e->graph, w, weight_count, map);
+    if (!h->failed) put_graph(h, e, use, uses, map);
     weft_delete(h->ctx, map);
     weft_delete(h->ctx, use);
 }
@@ -254,12 +273,12 @@ static uint64_t weights_sum(const weft_weight *const *w, int count, uint64_t *by
     return XXH3_64bits_digest(&state);
 }
 
-static void put_header(head *h, int sections, uint64_t weight_bytes, uint64_t sum)
+static void put_header(head *h, int minor, int sections, uint64_t weight_bytes, uint64_t sum)
 {
     unsigned char *at = h->data;
     memcpy(at + WEFT_AT_MAGIC, WEFT_FILE_MAGIC, 8);
     store(at + WEFT_AT_MAJOR, WEFT_FILE_MAJOR, 2);
-    store(at + WEFT_AT_MINOR, WEFT_FILE_MINOR, 2);
+    store(at + WEFT_AT_MINOR, (uint64_t) minor, 2);
     store(at + WEFT_AT_BYTES, h->count + weight_bytes, 8);
     store(at + WEFT_AT_HEAD, h->count, 8);
     store(at + WEFT_AT_SECTIONS, (uint64_t) sections, 4);
@@ -296,7 +315,9 @@ static weft_result write_job(const weft_model *m, const char *path, job *j)
     if (j->head.count > WEFT_MAX_HEAD)
         return weft_fail(WEFT_ERR_UNSUPPORTED, "%s: graphs of %zu bytes are more than a file may have", path, j->head.count);
     const uint64_t sum = weights_sum(j->w, j->count, &weight_bytes);
-    put_header(&j->head, 3 + m->entry_count, weight_bytes, sum);
+    int with_states = 0;
+    for (int i = 0; i < m->entry_count; i++) with_states += m->entries[i].graph.state_count > 0;
+    put_header(&j->head, with_states ? WEFT_FILE_MINOR : 0, 3 + m->entry_count + with_states, weight_bytes, sum);
     return weft_file_replace(m->ctx, path, put_file, j);
 }
 
@@ -305,9 +326,6 @@ weft_result weft_model_write(const weft_model *m, const char *path)
     const uint16_t one = 1;
     if (!*(const unsigned char *) &one) // weights are written as they lie in memory
         return weft_fail(WEFT_ERR_UNSUPPORTED, "%s: .weft files are little-endian, and this machine is not", path);
-    for (int i = 0; i < m->entry_count; i++)
-        if (m->entries[i].graph.state_count)
-            return weft_fail(WEFT_ERR_UNSUPPORTED, "%s: entry '%s' has states, which the format has no place for", path, m->entries[i].name);
     job j = { { .ctx = m->ctx }, weft_new(m->ctx, sizeof *j.w * (size_t) (m->weight_count + 1)), m->weight_count };
     const weft_result r = write_job(m, path, &j);
     weft_delete(m->ctx, j.head.data);

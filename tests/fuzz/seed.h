@@ -53,6 +53,13 @@ static inline weft_result seed_model(weft_context *ctx, weft_model **out)
     weft_build_output(b, "bytes", weft_build(b, "reshape", WEFT_IN(u), WEFT_NUM("shape", 5, 1)));
     const weft_value k = weft_build_weight(b, "numbers", WEFT_I32, (weft_shape) WEFT_SHAPE(3), numbers);
     weft_build_output(b, "numbers", weft_build(b, "reshape", WEFT_IN(k), WEFT_NUM("shape", 1, 3)));
+    const weft_value whole = weft_build_state(b, "whole", WEFT_I32, (weft_shape) WEFT_SHAPE(3), numbers);
+    const weft_value sums = weft_build_state(b, "sums", WEFT_F32, (weft_shape) WEFT_SHAPE(8), bias);
+    const weft_value kept = weft_build_state(b, "kept", WEFT_F32, (weft_shape) { 2, { h, wd } }, NULL);
+    weft_build_next(b, whole, k);
+    weft_build_next(b, sums, weft_build(b, "add", WEFT_IN(sums, y), { 0 }));
+    weft_build_next(b, kept, kept);
+    weft_build_state(b, "never", WEFT_F32, (weft_shape) { 0 }, NULL);
     free(table);
     return weft_builder_finish(&b, out);
 }

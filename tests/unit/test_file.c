@@ -93,6 +93,32 @@ static void what_is_saved_is_what_is_loaded(void **state)
     assert_int_equal(weft_model_outputs(m, 1, &ports), 4);
     assert_string_equal(ports[2].name, "bytes");
     assert_int_equal(ports[2].dtype, WEFT_I32);
+    assert_int_equal(weft_model_states(m, 0, &ports), 0);
+    assert_int_equal(weft_model_states(m, 1, &ports), 4);
+    assert_string_equal(ports[0].name, "whole");
+    assert_int_equal(ports[0].dtype, WEFT_I32);
+    assert_int_equal(ports[2].shape.dim[0], -1);
+    weft_model_destroy(&m);
+}
+
+static void states_are_saved_with_what_they_begin_as_and_become(void **state)
+{
+    (void) state;
+    weft_model *m;
+    assert_int_equal(read_bytes(file.data, file.bytes, &m), WEFT_OK);
+    assert_int_equal(seed_load(file.data + WEFT_AT_MINOR, 2), 1);
+    const weft_graph *g = &m->entries[1].graph, *from = &model->entries[1].graph;
+    assert_int_equal(g->state_count, 4);
+    for (int i = 0; i < 4; i++) {
+        const weft_state_def *s = &g->states[i], *t = &from->states[i];
+        assert_string_equal(s->name, t->name);
+        assert_int_equal(s->init != NULL, i < 2);
+        if (s->init) assert_memory_equal(s->init->data, t->init->data, t->init->bytes);
+    }
+    assert_string_equal(g->values[g->states[0].next].weight->name, "numbers");
+    assert_string_equal(g->nodes[g->values[g->states[1].next].node].op->name, "add");
+    assert_int_equal(g->states[2].next, g->states[2].value);
+    assert_int_equal(g->states[3].next, -1);
     weft_model_destroy(&m);
 }
 
@@ -113,7 +139,7 @@ static void weights_are_used_where_they_lie_at_multiples_of_64(void **state)
     (void) state;
     weft_model *m;
     assert_int_equal(read_bytes(file.data, file.bytes, &m), WEFT_OK);
-    assert_int_equal(m->weight_count, 7);
+    assert_int_equal(m->weight_count, 9);
     for (int i = 0; i < m->weight_count; i++) {
         const size_t at = (size_t) ((const unsigned char *) m->weights[i]->data - file.data);
         assert_true(at < file.bytes && at % 64 == 0);
@@ -166,6 +192,10 @@ static void a_model_prints_one_line_per_port_and_node(void **state)
     assert_non_null(strstr(l.text, " shape=1,-1  [1, 192]"));
     assert_non_null(strstr(l.text, "= mul(table, %0)  [16384]"));
     assert_non_null(strstr(l.text, "\noutput 'flat' = %"));
+    assert_non_null(strstr(l.text, " = state 'whole'  i32 [3]  # begins as init.whole\n"));
+    assert_non_null(strstr(l.text, " = state 'kept'  [12, 8]\n"));
+    assert_non_null(strstr(l.text, "\nnext 'whole' = numbers\n"));
+    assert_non_null(strstr(l.text, "\nnext 'never' = %"));
     weft_model_destroy(&m);
 }
 
@@ -376,8 +406,10 @@ typedef struct by_hand {
     int64_t offset2, dim1, input_dim;
     int dtype1, link, output, attr_count, attr_type, out_count, constants[2], extra, rank1;
     const char *name1, *name2, *attr;
+    int states, sections, late, state_type, init, next; // late: sections of states after the entry
+    const char *state;
 } by_hand;
-static const by_hand sound = { 64, 2, 2, WEFT_FILE_F32, 0, 3, 1, WEFT_FILE_FLOAT, 1, { 0, 1 }, 0, 1, "a", "b", "a" };
+static const by_hand sound = { 64, 2, 2, WEFT_FILE_F32, 0, 5, 1, WEFT_FILE_FLOAT, 1, { 0, 1 }, 0, 1, "a", "b", "a", 2, 1, 0, 0, 0, 5, "s" };
 
 static void put(seed_file *f, uint64_t v, int bytes) { seed_store(f->data + f->bytes, v, bytes), f->bytes += (size_t) bytes; }
 static void put_name(seed_file *f, const char *name)
@@ -397,27 +429,40 @@ static void end(seed_file *f, size_t at)
     while (f->bytes % 8) put(f, 0, 1);
 }
 
+static void put_states(seed_file *f, const by_hand *h)
+{
+    const size_t at = begin(f, WEFT_TAG_STATES);
+    put(f, (uint64_t) h->states, 4);
+    for (int k = 0; k < h->states; k++) {
+        put_name(f, k ? "t" : h->state), put(f, (uint64_t) h->state_type, 1), put(f, 1, 1), put(f, 2, 8);
+        put(f, (uint64_t) h->init, 4), put(f, (uint64_t) h->next, 4);
+    }
+    end(f, at);
+}
+
 static weft_result try_by_hand(by_hand h)
 {
     unsigned char data[2048] = WEFT_FILE_MAGIC;
     seed_file f = { data, WEFT_FILE_HEADER };
     seed_store(data + WEFT_AT_MAJOR, 1, 2);
-    seed_store(data + WEFT_AT_SECTIONS, 2, 4);
+    seed_store(data + WEFT_AT_SECTIONS, (uint64_t) (2 + h.sections + h.late), 4);
     size_t at = begin(&f, WEFT_TAG_WEIGHTS);
     put(&f, 2, 4);
     put_name(&f, h.name1), put(&f, (uint64_t) h.dtype1, 1), put(&f, (uint64_t) h.rank1, 1), put(&f, (uint64_t) h.dim1, 8), put(&f, 0, 8);
     put_name(&f, h.name2), put(&f, 0, 1), put(&f, 1, 1), put(&f, 2, 8), put(&f, (uint64_t) h.offset2, 8);
     end(&f, at);
+    for (int i = 0; i < h.sections; i++) put_states(&f, &h); // %1, %2
     at = begin(&f, WEFT_TAG_ENTRY);
     put_name(&f, "main");
     put(&f, 1, 4), put_name(&f, "x"), put(&f, 0, 1), put(&f, 1, 1), put(&f, (uint64_t) h.input_dim, 8); // %0
-    put(&f, 2, 4), put(&f, (uint64_t) h.constants[0], 4), put(&f, (uint64_t) h.constants[1], 4); // %1, %2
+    put(&f, 2, 4), put(&f, (uint64_t) h.constants[0], 4), put(&f, (uint64_t) h.constants[1], 4); // %3, %4
     put(&f, 1, 4), put_name(&f, "n"), put_name(&f, "leaky_relu"), put(&f, (uint64_t) h.attr_count, 1);
     for (int i = 0; i < h.attr_count; i++) put_name(&f, h.attr), put(&f, (uint64_t) h.attr_type, 1), put(&f, 1, 1), put(&f, 0x3f000000, 4);
-    put(&f, 1, 4), put(&f, (uint64_t) h.link, 4), put(&f, (uint64_t) h.out_count, 4); // %3
+    put(&f, 1, 4), put(&f, (uint64_t) h.link, 4), put(&f, (uint64_t) h.out_count, 4); // %5
     put(&f, 1, 4), put_name(&f, "y"), put(&f, (uint64_t) h.output, 4);
     for (int i = 0; i < h.extra; i++) put(&f, 0, 1);
     end(&f, at);
+    for (int i = 0; i < h.late; i++) put_states(&f, &h);
     while (f.bytes % 64) put(&f, 0, 1);
     seed_store(data + WEFT_AT_HEAD, f.bytes, 8);
     f.bytes += 128;
@@ -449,10 +494,10 @@ static void every_field_is_checked(void **state)
     WRONG(h.input_dim = INT64_MIN);
     WRONG(h.constants[0] = 1);  // twice
     WRONG(h.constants[1] = 2);  // no such weight
-    WRONG(h.link = 3);       // of itself
+    WRONG(h.link = 5);       // of itself
     WRONG(h.link = -1);      // absent, but it must be there
     WRONG(h.link = 1 << 30);
-    WRONG(h.output = 4);
+    WRONG(h.output = 6);
     WRONG(h.output = -1);
     WRONG(h.out_count = 0);
     WRONG(h.out_count = 2);
@@ -461,6 +506,23 @@ static void every_field_is_checked(void **state)
     WRONG(h.attr_type = 77);
     WRONG(h.extra = 1);      // left over
     WRONG(h.extra = 9);
+    WRONG(h.states = 0);
+    WRONG(h.states = 3);     // two of one name
+    WRONG(h.state = "x");    // the input's
+    WRONG(h.state = "");
+    WRONG(h.sections = 2);   // of one entry
+    WRONG(h.late = 1);       // of none
+    WRONG(h.state_type = WEFT_FILE_I32);
+    WRONG(h.state_type = WEFT_FILE_F16);
+    WRONG(h.init = 2);       // no such weight
+    WRONG(h.init = -2);
+    WRONG(h.dim1 = 1);       // the state begins as a weight of another shape
+    WRONG(h.next = 6);
+    WRONG(h.next = -2);
+    h = sound, h.init = h.next = -1;
+    assert_int_equal(try_by_hand(h), WEFT_OK);
+    h = sound, h.states = h.sections = 0, h.output = 3; // as version 1.0
+    assert_int_equal(try_by_hand(h), WEFT_OK);
     h = sound, h.dtype1 = 9;
     assert_int_equal(try_by_hand(h), WEFT_ERR_UNSUPPORTED);
     h = sound, h.attr = "q";
@@ -527,6 +589,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_saved_is_what_is_loaded),
+        cmocka_unit_test(states_are_saved_with_what_they_begin_as_and_become),
         cmocka_unit_test(saving_what_was_loaded_gives_the_same_bytes),
         cmocka_unit_test(weights_are_used_where_they_lie_at_multiples_of_64),
         cmocka_unit_test(a_loaded_model_computes_what_the_built_one_does),
