@@ -49,3 +49,9 @@ set_target_properties(time_model PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BIN
 if(TEST test_garment)
     set_tests_properties(test_garment PROPERTIES SKIP_RETURN_CODE 77)
 endif()
+
+# Texts to tokens is a part of the command.
+if(TARGET test_tokens)
+    target_sources(test_tokens PRIVATE tools/weft/bpe.c)
+    target_link_libraries(test_tokens PRIVATE ZLIB::ZLIB)
+endif()
