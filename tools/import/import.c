@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "import/import.h"
 #include "import/net.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,38 @@ static weft_result find_variant(const arch *a, const char *word, int *index, cha
     }
     snprintf(error, IMPORT_ERROR, "%s has no variant '%s'%s%s", a->name, word, a->variants ? "; there are " : "", a->variants ? a->variants : "");
     return WEFT_ERR_ARGUMENT;
+}
+
+static const char *setting_at(const char *list, const char *name, size_t length)
+{
+    for (const char *s = list ? list : ""; *s; s += strcspn(s, " "), s += *s == ' ')
+        if (!strncmp(s, name, length) && s[length] == '=') return s + length + 1;
+    return NULL;
+}
+
+static weft_result check_settings(const arch *a, const import_params *p, char *error)
+{
+    for (int i = 0; i < p->set_count; i++) {
+        const size_t length = strcspn(p->set[i], "=");
+        char *end = NULL;
+        if (!setting_at(a->settings, p->set[i], length)) {
+            snprintf(error, IMPORT_ERROR, "%s has no setting '%.*s'%s%s", a->name, (int) length, p->set[i], a->settings ? "; there are " : "",
+                     a->settings ? a->settings : "");
+            return WEFT_ERR_ARGUMENT;
+        }
+        if (p->set[i][length] && isfinite(strtod(p->set[i] + length + 1, &end)) && end > p->set[i] + length + 1 && !*end) continue;
+        snprintf(error, IMPORT_ERROR, "'%s' is not a setting and a number, as in %s", p->set[i], a->settings);
+        return WEFT_ERR_ARGUMENT;
+    }
+    return WEFT_OK;
+}
+
+double setting(const net *n, const char *name)
+{
+    const char *value = setting_at(n->settings, name, strlen(name));
+    for (int i = 0; i < n->set_count; i++)
+        if (setting_at(n->set[i], name, strlen(name))) value = setting_at(n->set[i], name, strlen(name));
+    return value ? strtod(value, NULL) : 0;
 }
 
 // What stands before the probe in the one tensor whose name ends with it: "module.", "G.", "netG.module.", nothing.
@@ -103,6 +136,11 @@ static weft_result build(weft_context *ctx, const arch *a, const char *variant, 
             snprintf(first, sizeof first, "%.*s", (int) strcspn(a->variants, "|"), a->variants);
             weft_build_meta(n->b, "variant", variant ? variant : first);
         }
+        for (int i = 0; i < n->set_count; i++) {
+            char key[64];
+            snprintf(key, sizeof key, "setting.%.*s", (int) strcspn(n->set[i], "="), n->set[i]);
+            weft_build_meta(n->b, key, n->set[i] + strcspn(n->set[i], "=") + 1);
+        }
         for (const char *const *m = a->meta; m && m[0]; m += 2) weft_build_meta(n->b, m[0], m[1]);
         a->build(n);
         r = weft_builder_finish(&n->b, out);
@@ -120,6 +158,8 @@ weft_result import_model(weft_context *ctx, const import_params *p, weft_model *
     char prefix[NET_PATH] = "";
     if (!a) return snprintf(error, IMPORT_ERROR, "there is no architecture '%s'", p->arch), WEFT_ERR_ARGUMENT;
     weft_result r = find_variant(a, p->variant, &n.variant, error);
+    if (r == WEFT_OK) r = check_settings(a, p, error);
+    n.settings = a->settings, n.set = p->set, n.set_count = p->set_count;
     if (r != WEFT_OK) return r;
     if (safetensors_open(p->path, &file, error)) return WEFT_ERR_FORMAT;
     if (p->prefix) snprintf(prefix, sizeof prefix, "%s", p->prefix);

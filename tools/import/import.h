@@ -9,6 +9,7 @@ typedef struct arch { // one architecture; its file is tools/import/arch/<symbol
     const char *variants;     // "tf|pt", the first is the default; NULL: there is one
     const char *probe;        // a tensor that every checkpoint has; what stands before it there is the prefix. "a|b": by variant; "a b": in
                               // one naming or the other, the first that is found
+    const char *settings;     // "name=0.5 other=1": numbers that no tensor tells, with their defaults; NULL: none
     const char *const *meta;  // key, value, ..., NULL: metadata of the model
     void (*build)(net *n);
 } arch;
@@ -21,6 +22,8 @@ typedef struct import_params {
     const char *path;                 // of the checkpoint, .safetensors
     const char *arch, *variant;       // variant NULL: the first
     const char *prefix;               // of the tensors' names; NULL: found by the probe
+    const char *const *set;           // "name=2", ..., of arch.settings
+    int set_count;
     int half;                         // store weights of rank 2 and more as f16
     void (*warn)(void *user, const char *line); // tensors that were not used, ...
     void *user;

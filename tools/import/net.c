@@ -60,6 +60,16 @@ int rank_of(const net *n, const char *name)
     return t ? t->rank : -1;
 }
 
+const char *prefix_of(net *n, const char *name)
+{
+    for (int i = 0; i < n->file->count; i++) {
+        const char *full = n->file->tensors[i].name;
+        const size_t all = strlen(full), end = strlen(name);
+        if (all >= end && !strcmp(full + all - end, name) && (all == end || full[all - end - 1] == '.')) return path(n, "%.*s", (int) (all - end), full);
+    }
+    return NULL;
+}
+
 static const char *shape_text(int rank, const int64_t *d, char text[128])
 {
     int at = snprintf(text, 128, "[");
@@ -169,9 +179,10 @@ static weft_value add_weight(net *n, const char *name, safetensors_tensor *const
 weft_value weight(net *n, const char *name, weft_shape shape)
 {
     safetensors_tensor *t = find(n, name);
-    if (t && t->used) return n->failed ? WEFT_NONE : weft_build_weight(n->b, name, WEFT_F32, shape, NULL); // a layer used twice
+    const char *kept = n->scope ? path(n, "%s%s", n->scope, name) : name;
+    if (t && t->used) return n->failed ? WEFT_NONE : weft_build_weight(n->b, kept, WEFT_F32, shape, NULL); // a layer used twice
     t = claim(n, name, shape);
-    return t ? add_weight(n, name, &t, 1, shape) : WEFT_NONE;
+    return t ? add_weight(n, kept, &t, 1, shape) : WEFT_NONE;
 }
 
 weft_value joined(net *n, const char *name, const char *const *parts, int count, weft_shape part, weft_shape shape)
@@ -188,6 +199,15 @@ void ignore(net *n, const char *name)
 {
     safetensors_tensor *t = find(n, name);
     if (t) t->used = true;
+}
+
+void ignore_all(net *n, const char *start)
+{
+    const size_t prefix = strlen(n->prefix), length = strlen(start);
+    for (int i = 0; i < n->file->count; i++) {
+        safetensors_tensor *t = &n->file->tensors[i];
+        if (!strncmp(t->name, n->prefix, prefix) && !strncmp(t->name + prefix, start, length)) t->used = true;
+    }
 }
 
 void expect_ones(net *n, const char *name, weft_shape shape)

@@ -8,12 +8,15 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
-enum { NET_PATH = 256, NET_PATHS = 32, NET_CONSTANTS = 8 };
+enum { NET_PATH = 256, NET_PATHS = 128, NET_CONSTANTS = 8 };
 struct net {
     weft_builder *b;
     const safetensors *file;
     const char *prefix;
+    const char *scope; // goes before the names of weights in the model, where one file holds two networks; NULL: nothing
     int variant; // index into arch.variants
+    const char *settings, *const *set; // arch.settings and what was said instead
+    int set_count;
     bool half;
     bool failed;
     const char *constants[NET_CONSTANTS]; // names that `constant` has given
@@ -30,7 +33,9 @@ struct net {
 #define NET_PRINTF(f, a)
 #endif
 void net_fail(net *n, weft_result r, const char *format, ...) NET_PRINTF(3, 4);
-const char *path(net *n, const char *format, ...) NET_PRINTF(2, 3); // good for the next 31 calls
+const char *path(net *n, const char *format, ...) NET_PRINTF(2, 3); // good for the next 127 calls
+
+double setting(const net *n, const char *name); // of arch.settings
 
 // --- Ports. -----------------------------------------------------------------------------------------------------
 
@@ -43,10 +48,12 @@ void output(net *n, const char *name, weft_value v);
 
 bool has(const net *n, const char *name);
 int rank_of(const net *n, const char *name); // -1: there is no such tensor
+const char *prefix_of(net *n, const char *name); // what stands before this tensor's name, whatever the prefix is; NULL: there is none
 weft_value weight(net *n, const char *name, weft_shape shape); // as it is stored: f32, f16, or i32 for integers
 // Several tensors of one shape, one behind the other, as one weight of the given shape.
 weft_value joined(net *n, const char *name, const char *const *parts, int count, weft_shape part, weft_shape shape);
 void ignore(net *n, const char *name);                         // known and not needed
+void ignore_all(net *n, const char *start);                    // every tensor that begins so
 void expect_ones(net *n, const char *name, weft_shape shape);  // a constant of the method that the checkpoint happens to hold
 int64_t length(net *n, const char *name, int axis);            // of a tensor whose size is the user's choice; 1 on failure
 weft_value constant(net *n, const char *name, weft_shape shape, const float *data); // numbers of the method; `name` outlives the net

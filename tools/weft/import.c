@@ -5,10 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-struct import_options { const char *arch, *variant, *prefix, *out; int half, list; };
+struct import_options { const char *arch, *variant, *prefix, *out; text_list set; int half, list; };
 static const option import_options[] = {
     { "arch", 'a', OPTION_TEXT, "NAME", offsetof(struct import_options, arch), "which network it is (--list)" },
     { "variant", 0, OPTION_TEXT, "NAME", offsetof(struct import_options, variant), "which form of it; the first one listed is the default" },
+    { "set", 0, OPTION_LIST, "NAME=NUMBER", offsetof(struct import_options, set), "what no tensor tells, where it is not the default that --list shows; may be given again" },
     { "output", 'o', OPTION_TEXT, "FILE", offsetof(struct import_options, out), "the model to write" },
     { "half", 0, OPTION_FLAG, NULL, offsetof(struct import_options, half), "store the large weights as f16: half the size" },
     { "prefix", 0, OPTION_TEXT, "TEXT", offsetof(struct import_options, prefix), "what stands before the tensors' names, where more than one network is in the file" },
@@ -22,6 +23,7 @@ static void list_archs(void)
     for (int i = 0; (a = import_arch_at(i)); i++) {
         printf("%-18s %s\n", a->name, a->doc);
         if (a->variants) printf("%-18s variants: %s\n", "", a->variants);
+        if (a->settings) printf("%-18s settings: %s\n", "", a->settings);
     }
 }
 
@@ -45,7 +47,10 @@ static int run_import(call *c)
     if (o->list) return list_archs(), CODE_OK;
     if (!c->arg_count || !o->arch || !o->out) return usage(c, "a checkpoint, --arch and --output are needed");
     if (!import_arch_find(o->arch)) return unknown_arch(c, o->arch);
-    const import_params p = { c->args[0], o->arch, o->variant, o->prefix, o->half, warn, c };
+    const import_params p = {
+        .path = c->args[0], .arch = o->arch, .variant = o->variant, .prefix = o->prefix, .set = o->set.at, .set_count = o->set.count, .half = o->half,
+        .warn = warn, .user = c,
+    };
     weft_result r = import_model(c->ctx, &p, &m, error);
     if (r == WEFT_ERR_ARGUMENT) return usage(c, "%s", error);
     if (r != WEFT_OK) return fail(c, r == WEFT_ERR_FORMAT ? CODE_INPUT : result_code(r), "%s: %s", c->args[0], error);
