@@ -2,6 +2,8 @@
 // Bodies of <weft/edit.h>.
 #include "edit/inpaint.h"
 #include "edit/metrics.h"
+#include "edit/stitch.h"
+#include <math.h>
 
 static weft_result check_mode(weft_mask_mode mode)
 {
@@ -56,4 +58,23 @@ weft_result weft_compare(const weft_image *a, const weft_image *b, const weft_im
     const weft_result r = weft_metrics_compute(a, b, &h, all, hole);
     weft_hole_free(&h);
     return r;
+}
+
+weft_result weft_stitch(const weft_image *photo, const weft_image *edit, const weft_image *mask, const weft_stitch_params *params,
+                        weft_image **out, weft_stitch_facts *facts)
+{
+    weft_stitch_params p = params ? *params : (weft_stitch_params) { 0 };
+    if (!photo || !edit || !mask || !out) return weft_fail(WEFT_ERR_ARGUMENT, "weft_stitch: an argument is NULL");
+    WEFT_TRY(check_mode(p.mask_mode));
+    if (p.blend != WEFT_BLEND_ALPHA && p.blend != WEFT_BLEND_POISSON && p.blend != WEFT_BLEND_MIXED)
+        return weft_fail(WEFT_ERR_ARGUMENT, "weft_stitch: there is no way of blending %d", (int) p.blend);
+    if (!(p.feather >= 0 && p.feather <= WEFT_IMAGE_MAX_SIDE) || !(p.tolerance >= 0 && p.tolerance < 1))
+        return weft_fail(WEFT_ERR_ARGUMENT, "weft_stitch: a feather of that many pixels, or that tolerance, cannot be");
+    if (!p.tolerance) p.tolerance = 1e-9;
+    if (!p.region.width) p.region = (weft_region) { 0, 0, photo->info.width, photo->info.height };
+    const weft_region r = p.region;
+    if (r.x < 0 || r.y < 0 || r.width < 1 || r.height < 1 || r.width > photo->info.width - r.x || r.height > photo->info.height - r.y)
+        return weft_fail(WEFT_ERR_ARGUMENT, "the region of %d x %d pixels at %d, %d is not inside the photo of %d x %d", r.width, r.height, r.x, r.y,
+                         photo->info.width, photo->info.height);
+    return weft_stitch_go(photo, edit, mask, &p, out, facts);
 }

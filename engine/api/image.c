@@ -18,6 +18,22 @@ weft_result weft_image_copy(const weft_image *image, weft_image **out)
     return weft_image_duplicate(image, out);
 }
 
+weft_result weft_image_resize(const weft_image *image, int width, int height, weft_image **out)
+{
+    if (!image || !out) return weft_fail(WEFT_ERR_ARGUMENT, "weft_image_resize: an argument is NULL");
+    if (width < 1 || height < 1 || weft_image_check_size((uint64_t) width, (uint64_t) height) != WEFT_OK)
+        return weft_fail(WEFT_ERR_ARGUMENT, "weft_image_resize: a size of %d x %d", width, height);
+    return weft_image_scale(image, width, height, out);
+}
+
+weft_result weft_image_crop(const weft_image *image, int x, int y, int width, int height, weft_image **out)
+{
+    if (!image || !out) return weft_fail(WEFT_ERR_ARGUMENT, "weft_image_crop: an argument is NULL");
+    if (width < 1 || height < 1 || x < 0 || y < 0 || width > image->info.width - x || height > image->info.height - y)
+        return weft_fail(WEFT_ERR_ARGUMENT, "weft_image_crop: %d x %d at %d, %d is not inside %d x %d", width, height, x, y, image->info.width, image->info.height);
+    return weft_image_part(image, x, y, width, height, out);
+}
+
 void weft_image_destroy(weft_image **image)
 {
     if (!image) return;

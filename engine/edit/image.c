@@ -55,6 +55,21 @@ weft_result weft_image_duplicate(const weft_image *from, weft_image **out)
     return WEFT_OK;
 }
 
+weft_result weft_image_part(const weft_image *from, int x, int y, int width, int height, weft_image **out)
+{
+    const size_t pixel = (size_t) from->info.channels * (size_t) (from->info.bits / 8);
+    weft_image *to;
+    WEFT_TRY(weft_image_new(from->ctx, width, height, from->info.channels, from->info.bits, &to));
+    for (int row = 0; row < height; row++)
+        memcpy((char *) to->data + (size_t) row * (size_t) width * pixel,
+               (const char *) from->data + ((size_t) (y + row) * (size_t) from->info.width + (size_t) x) * pixel, (size_t) width * pixel);
+    to->colour = from->colour;
+    const weft_result r = weft_image_set_icc(to, from->info.icc, from->info.icc_bytes);
+    if (r != WEFT_OK) return weft_image_free(to), r;
+    *out = to;
+    return WEFT_OK;
+}
+
 // Where pixel (x, y) of the upright picture lies in the stored one of size w x h.
 static int64_t turned_from(int orientation, int64_t x, int64_t y, int64_t w, int64_t h)
 {

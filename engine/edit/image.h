@@ -43,6 +43,9 @@ void weft_image_free(weft_image *image);
 weft_result weft_image_set_icc(weft_image *image, const void *icc, size_t bytes); // copied
 weft_result weft_image_check_size(uint64_t width, uint64_t height);
 
+weft_result weft_image_scale(const weft_image *image, int width, int height, weft_image **out); // resize.c
+weft_result weft_image_part(const weft_image *image, int x, int y, int width, int height, weft_image **out);
+
 weft_result weft_image_decode(weft_context *ctx, const void *data, size_t bytes, weft_image **out); // by content
 weft_result weft_image_encode(const weft_image *image, const char *path, const weft_image_save_params *params);
 

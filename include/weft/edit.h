@@ -93,6 +93,35 @@ typedef struct weft_metrics { // of values scaled to 0..1, over all colour chann
 WEFT_API weft_result weft_compare(const weft_image *a, const weft_image *b, const weft_image *mask,
                                   weft_mask_mode mask_mode, weft_metrics *all, weft_metrics *hole);
 
+// --- Stitching. ------------------------------------------------------------------------------------------------
+// Puts an edited region back into the photo it was taken from.
+
+typedef enum weft_blend {
+    WEFT_BLEND_ALPHA,   // a weighted mean; the mask's greys are soft, and `feather` makes a ramp at its border
+    WEFT_BLEND_POISSON, // the edit's gradients between the photo's borders: Perez, Gangnet, Blake 2003, eq. 7 and 11
+    WEFT_BLEND_MIXED,   // the same with the larger of the photo's and the edit's gradient at each place, eq. 12
+} weft_blend;
+
+typedef struct weft_region { int x, y, width, height; } weft_region; // of a photo, in pixels
+
+typedef struct weft_stitch_params {
+    weft_blend blend;
+    weft_mask_mode mask_mode; // with a hole meaning: shows the edit
+    double feather;           // of alpha blending: the ramp's width in pixels, inside the mask
+    weft_region region;       // where in the photo the edit belongs; width 0: all of it
+    double tolerance;         // of Poisson blending: of the residual's length; 0: 1e-9
+} weft_stitch_params;
+typedef struct weft_stitch_facts {
+    int64_t pixels; // that show the edit
+    int iterations; // of the solver, over all colours
+} weft_stitch_facts;
+
+// Gives the photo with the edit where the mask says: size, depth, colours and alpha are the photo's, and so is every sample outside
+// the mask. The edit is resized to the region. facts: NULL or filled. Errors: WEFT_ERR_ARGUMENT for a region that is not in the photo
+// and for Poisson blending without a border.
+WEFT_API weft_result weft_stitch(const weft_image *photo, const weft_image *edit, const weft_image *mask, const weft_stitch_params *params,
+                                 weft_image **out, weft_stitch_facts *facts);
+
 #ifdef __cplusplus
 }
 #endif

@@ -31,6 +31,12 @@ WEFT_API const weft_image_info *weft_image_get_info(const weft_image *image);
 WEFT_API void *weft_image_data(weft_image *image);
 WEFT_API const void *weft_image_view(const weft_image *image);
 
+// The picture at another size: the mean of the area that a pixel covers where it shrinks, bilinear where it grows (pixel centres
+// at 0.5), each axis by itself. Transparent pixels lend no colour. Profile and depth stay.
+WEFT_API weft_result weft_image_resize(const weft_image *image, int width, int height, weft_image **out);
+// A part of the picture, which must lie inside it.
+WEFT_API weft_result weft_image_crop(const weft_image *image, int x, int y, int width, int height, weft_image **out);
+
 // Reads a PNG or JPEG file, told apart by content and not by name. Palettes and 1, 2 or 4 bits become 8 bits; a
 // JPEG is turned as its EXIF orientation says. Errors: WEFT_ERR_IO, WEFT_ERR_FORMAT (also for a picture that is cut
 // off), WEFT_ERR_UNSUPPORTED (too large, CMYK), WEFT_ERR_MEMORY.
