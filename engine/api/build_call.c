@@ -54,12 +54,11 @@ static weft_result match_inputs(const weft_call *c, const weft_graph *g, int *po
     return WEFT_OK;
 }
 
-static weft_result check_inputs(const weft_call *c, const int *port, const weft_value_def *arg, weft_arena *a)
+static weft_result check_inputs(const weft_call *c, const int *port, const weft_value_def *arg, weft_arena *a, int64_t *dims)
 {
     const weft_graph *g = &c->model->entries[c->entry].graph;
     weft_port_shape *shapes = weft_arena_new(a, sizeof *shapes * (size_t) (c->in_count + 1));
-    int64_t *dims = weft_arena_new(a, sizeof *dims * (size_t) (c->model->dim_count + 1));
-    if (!shapes || !dims) return WEFT_ERR_MEMORY;
+    if (!shapes) return WEFT_ERR_MEMORY;
     for (int i = 0; i < c->in_count; i++) {
         const weft_port_def *p = &g->inputs[port[i]];
         shapes[i] = (weft_port_shape) { p->name, arg[i].shape };
@@ -93,16 +92,17 @@ static weft_result insert(weft_builder *b, weft_graph *g, const weft_call *c, we
     weft_value *values = weft_arena_new(a, sizeof *values * (size_t) (count + 1));
     weft_value_def *defs = weft_arena_new(a, sizeof *defs * (size_t) (count + 1));
     int *port = weft_arena_new(a, sizeof *port * (size_t) (c->in_count + 1));
+    int64_t *dims = weft_arena_new(a, sizeof *dims * (size_t) (c->model->dim_count + 1));
     *map = weft_arena_new(a, sizeof **map * (size_t) (from->value_count + 1));
-    if (!values || !defs || !port || !*map) return WEFT_ERR_MEMORY;
+    if (!values || !defs || !port || !dims || !*map) return WEFT_ERR_MEMORY;
     for (int v = 0; v < from->value_count; v++) (*map)[v] = -1;
     for (int i = 0; i < count; i++) values[i] = i < c->in_count ? c->in[i].value : c->replace[i - c->in_count].value;
     WEFT_TRY(look_at(b->model, g, values, count, a, defs));
     WEFT_TRY(match_inputs(c, from, port, *map));
-    WEFT_TRY(check_inputs(c, port, defs, a));
+    WEFT_TRY(check_inputs(c, port, defs, a, dims));
     WEFT_TRY(replace_weights(c, defs + c->in_count, *map));
     WEFT_TRY(weft_model_use(b->model, c->model));
-    return weft_graph_insert(from, g, *map, c->prefix, b->model);
+    return weft_graph_insert(from, g, *map, dims, c->prefix, b->model);
 }
 
 int weft_build_call(weft_builder *b, const weft_call *c, weft_value *out, int out_count)

@@ -11,21 +11,19 @@ typedef struct insertion {
     weft_model *into;
 } insertion;
 
-static const char *named(const insertion *s, const char *name)
+static const char *named(weft_arena *a, const char *prefix, const char *name)
 {
-    return s->prefix && *s->prefix ? weft_arena_print(s->to->arena, "%s/%s", s->prefix, name) : weft_arena_text(s->to->arena, name);
+    return prefix && *prefix ? weft_arena_print(a, "%s/%s", prefix, name) : weft_arena_text(a, name);
 }
 
 static bool same_kind(const weft_weight *a, const weft_weight *b) { return a->dtype == b->dtype && weft_shape_equal(a->shape, b->shape); }
 
-// The weight of the model that `w` is or becomes.
-static weft_result share(const insertion *s, const weft_weight *w, const weft_weight **out)
+weft_result weft_model_share(weft_model *m, const weft_weight *w, const char *prefix, const weft_weight **out)
 {
-    weft_model *m = s->into;
     for (int i = 0; i < m->weight_count; i++)
         if (m->weights[i]->data == w->data && same_kind(m->weights[i], w)) return *out = m->weights[i], WEFT_OK;
     weft_weight *made = weft_arena_new(&m->arena, sizeof *made);
-    const char *name = named(s, w->name);
+    const char *name = named(&m->arena, prefix, w->name);
     if (!made || !name) return WEFT_ERR_MEMORY;
     for (int i = 0; i < m->weight_count; i++) {
         const weft_weight *there = m->weights[i];
@@ -46,7 +44,7 @@ static weft_result share(const insertion *s, const weft_weight *w, const weft_we
 static weft_result find_constant(const insertion *s, const weft_weight *w, weft_value *out)
 {
     const weft_weight *here = w;
-    if (s->into) WEFT_TRY(share(s, w, &here));
+    if (s->into) WEFT_TRY(weft_model_share(s->into, w, s->prefix, &here));
     for (int v = 0; v < s->to->value_count; v++)
         if (s->to->values[v].weight == here) return *out = v, WEFT_OK;
     *out = weft_graph_constant(s->to, here);
@@ -66,7 +64,7 @@ static weft_result insert_node(const insertion *s, const weft_node *n)
     if (!in) return WEFT_ERR_MEMORY;
     for (int i = 0; i < n->in_count; i++) WEFT_TRY(map_value(s, n->in[i], &in[i]));
     const char *before = s->to->name_prefix;
-    s->to->name_prefix = named(s, n->name);
+    s->to->name_prefix = named(s->to->arena, s->prefix, n->name);
     const weft_value out = weft_graph_op(s->to, n->op, in, n->in_count, n->attrs);
     s->to->name_prefix = before;
     WEFT_TRY(weft_graph_status(s->to));
@@ -74,11 +72,31 @@ static weft_result insert_node(const insertion *s, const weft_node *n)
     return WEFT_OK;
 }
 
-weft_result weft_graph_insert(const weft_graph *from, weft_graph *to, weft_value *map, const char *prefix, weft_model *into)
+static weft_result insert_state(const insertion *s, const weft_state_def *state, const int64_t *dims)
+{
+    const weft_value_def *v = &s->from->values[state->value];
+    const weft_weight *init = state->init;
+    const char *name = named(s->to->arena, s->prefix, state->name);
+    weft_shape shape = v->shape;
+    for (int d = 0; d < shape.rank; d++)
+        if (shape.dim[d] < 0) shape.dim[d] = dims[-shape.dim[d] - 1];
+    if (!name) return WEFT_ERR_MEMORY;
+    if (init && s->into) WEFT_TRY(weft_model_share(s->into, init, s->prefix, &init));
+    s->map[state->value] = weft_graph_state(s->to, name, (weft_dtype) v->dtype, shape, init);
+    return weft_graph_status(s->to);
+}
+
+weft_result weft_graph_insert(const weft_graph *from, weft_graph *to, weft_value *map, const int64_t *dims, const char *prefix, weft_model *into)
 {
     const insertion s = { from, to, map, prefix, into };
+    weft_value v;
+    for (int i = 0; i < from->state_count; i++) WEFT_TRY(insert_state(&s, &from->states[i], dims));
     for (int i = 0; i < from->node_count; i++) WEFT_TRY(insert_node(&s, &from->nodes[i]));
-    weft_value unused;
-    for (int i = 0; i < from->output_count; i++) WEFT_TRY(map_value(&s, from->outputs[i].value, &unused));
+    for (int i = 0; i < from->output_count; i++) WEFT_TRY(map_value(&s, from->outputs[i].value, &v));
+    for (int i = 0; i < from->state_count; i++) {
+        if (from->states[i].next < 0) continue;
+        WEFT_TRY(map_value(&s, from->states[i].next, &v));
+        weft_graph_next(to, map[from->states[i].value], v);
+    }
     return weft_graph_status(to);
 }

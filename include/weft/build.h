@@ -50,7 +50,8 @@ WEFT_API void weft_build_output(weft_builder *b, const char *name, weft_value v)
 
 // Calls an entry of a finished model: its nodes are copied into the entry being built, its weights are shared with it and not
 // copied - the new model keeps the other alive - so that weft_model_save still writes a file that is whole. Every input of the
-// callee must be given; its named dimensions become what the arguments have. Gives how many outputs the entry has and fills
+// callee must be given; its named dimensions become what the arguments have at the preset dimensions. Its states become states of
+// the entry being built, of which each call has its own. Gives how many outputs the entry has and fills
 // `out` with them in order, as many as there is room for; -1 where the builder has failed.
 typedef struct weft_port_arg {
     const char *port; // NULL: the next one in order
@@ -65,7 +66,7 @@ typedef struct weft_call {
     // depend on something. They must be named.
     const weft_port_arg *replace;
     int replace_count;
-    // Node and weight names get "prefix/" in front; NULL: none. A weight that is here already, from this
+    // Names of nodes, weights and states get "prefix/" in front; NULL: none. A weight that is here already, from this
     // call or an earlier one, keeps the name it has; two that differ must not have one name.
     const char *prefix;
 } weft_call;

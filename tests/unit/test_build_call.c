@@ -241,6 +241,50 @@ static void named_dimensions_of_the_caller_reach_the_callee(void **state)
     weft_model_destroy(&called);
 }
 
+// counter: x [n] -> total [n], which begins at 10 20 and grows by x with every run; runs [n], one more every time
+static weft_model *make_counter(void)
+{
+    weft_builder *b;
+    assert_int_equal(weft_builder_create(ctx, &b), WEFT_OK);
+    const weft_value x = weft_build_input(b, "x", WEFT_F32, (weft_shape) WEFT_SHAPE(weft_build_dim(b, "n", 2, 1)));
+    const weft_value total = weft_build_state(b, "total", WEFT_F32, (weft_shape) WEFT_SHAPE(2), (const float[]) { 10, 20 });
+    const weft_value runs = weft_build_state(b, "runs", WEFT_F32, (weft_shape) WEFT_SHAPE(weft_build_dim(b, "n", 2, 1)), NULL);
+    const weft_value sum = op(b, "add", total, x);
+    weft_build_next(b, total, sum);
+    weft_build_next(b, runs, op(b, "add", runs, weft_build_scalar(b, 1)));
+    weft_build_output(b, "sum", sum);
+    return finish(&b);
+}
+
+static void states_of_each_call_are_its_own(void **state)
+{
+    (void) state;
+    weft_model *called = make_counter();
+    weft_builder *b;
+    weft_value first, second;
+    assert_int_equal(weft_builder_create(ctx, &b), WEFT_OK);
+    const weft_value x = weft_build_input(b, "x", WEFT_F32, (weft_shape) WEFT_SHAPE(2));
+    weft_build_call(b, &(weft_call) { called, 0, &(weft_port_arg) { NULL, x }, 1, .prefix = "a" }, &first, 1);
+    weft_build_call(b, &(weft_call) { called, 0, &(weft_port_arg) { NULL, first }, 1, .prefix = "b" }, &second, 1);
+    weft_build_output(b, "y", second);
+    weft_model *m = finish(&b);
+    weft_model_destroy(&called);
+    weft_session *s;
+    const weft_port *ports;
+    const char *const names[] = { "a/total", "a/runs", "b/total", "b/runs" };
+    float y[2], got[4][2];
+    if (weft_session_create(device, m, NULL, &s) != WEFT_OK) fail_msg("%s", weft_error_text());
+    weft_model_destroy(&m);
+    assert_int_equal(weft_session_states(s, &ports), 4);
+    for (int i = 0; i < 4; i++) assert_string_equal(ports[i].name, names[i]);
+    for (int i = 0; i < 3; i++) assert_int_equal(weft_session_run(s, (const weft_io[]) { { "x", (float[]) { 1, 2 }, 8 } }, 1, (const weft_io[]) { { "y", y, 8 } }, 1), WEFT_OK);
+    for (int i = 0; i < 4; i++) assert_int_equal(weft_session_get_state(s, names[i], got[i], 8), WEFT_OK);
+    assert_true(got[0][0] == 13 && got[0][1] == 26 && got[1][0] == 3 && got[3][1] == 3);
+    assert_true(got[2][0] == 10 + 11 + 12 + 13 && got[2][1] == 20 + 22 + 24 + 26); // what the first call gave in each run
+    assert_true(y[0] == got[2][0] && y[1] == got[2][1]);
+    weft_session_destroy(&s);
+}
+
 // --- Refusals. -----------------------------------------------------------------------------------------------
 
 enum { X, WIDE, ODD, WHOLE, W, BAD }; // values that the calls below are given
@@ -310,6 +354,7 @@ int main(void)
         cmocka_unit_test(a_model_with_calls_can_be_called_and_differentiated),
         cmocka_unit_test(weights_can_be_replaced_by_values),
         cmocka_unit_test(named_dimensions_of_the_caller_reach_the_callee),
+        cmocka_unit_test(states_of_each_call_are_its_own),
         cmocka_unit_test(what_does_not_fit_is_refused_by_name),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
