@@ -22,7 +22,7 @@ on() { # driver, program: a manifest is set for the loader, anything else is a c
 IFS=,
 for driver in $drivers; do
     [ -n "$driver" ] || continue
-    for t in test_ops test_vk_device test_vk_run; do
+    for t in test_ops test_vk_device test_vk_run test_optimize; do
         echo "== $t on $driver"
         on "$driver" "$build/tests/$t" 2>&1 | grep -vE '^\[ RUN|^\[       OK' || true
         [ "${PIPESTATUS[0]}" = 0 ] || { echo "FAIL $t on $driver"; bad=1; }
