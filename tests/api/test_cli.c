@@ -66,6 +66,22 @@ static void make_arithmetic(void)
     save(b, "arithmetic.weft");
 }
 
+// w <- w + x, count <- count + 1, total = sum w
+static void make_walk(void)
+{
+    weft_builder *b;
+    assert_int_equal(weft_builder_create(ctx, &b), WEFT_OK);
+    const weft_value x = weft_build_input(b, "x", WEFT_F32, (weft_shape) WEFT_SHAPE(2));
+    const weft_value w = weft_build_state(b, "w", WEFT_F32, (weft_shape) WEFT_SHAPE(2), NULL);
+    const weft_value count = weft_build_state(b, "count", WEFT_I32, (weft_shape) WEFT_SHAPE(1), (int32_t[]) { 10 });
+    const weft_value one = weft_build_weight(b, "one", WEFT_I32, (weft_shape) WEFT_SHAPE(1), (int32_t[]) { 1 });
+    const weft_value next = weft_build(b, "add", WEFT_IN(w, x), { 0 });
+    weft_build_next(b, w, next);
+    weft_build_next(b, count, weft_build(b, "add", WEFT_IN(count, one), { 0 }));
+    weft_build_output(b, "total", weft_build(b, "sum", WEFT_IN(next), { 0 }));
+    save(b, "walk.weft");
+}
+
 static void make_picture(const char *name, int w, int h, int channels, int bits)
 {
     weft_image *i = NULL;
@@ -100,6 +116,7 @@ static int set_up(void **state)
     make_filler('b', "fill.weft");
     make_filler('n', "nan.weft");
     make_arithmetic();
+    make_walk();
     make_picture("photo.png", 41, 37, 3, 8);
     make_picture("deep.png", 33, 50, 4, 16);
     make_mask("mask.png", 41, 37);
@@ -329,6 +346,43 @@ static void gradients_are_outputs(void **state)
     assert_code(2, "run arithmetic.weft -i x.npy --cotangent c.npy --cotangent c.npy --grad g.npy -d cpu");
     write_npy("c.npy", 1, "<f4", false, "(3, 2)", c, sizeof c);
     assert_code(5, "run arithmetic.weft -i x.npy --cotangent c.npy --grad g.npy -d cpu");
+}
+
+static void states_go_on_from_step_to_step(void **state)
+{
+    (void) state;
+    const float x[2] = { 0.5f, 2 }, w[2] = { 100, 200 };
+    const double eight[2] = { 1, 1 };
+    float got[2], total;
+    write_npy("x.npy", 1, "<f4", false, "(2,)", x, sizeof x);
+    write_npy("w.npy", 1, "<f4", false, "(2,)", w, sizeof w);
+    assert_code(0, "info walk.weft --nodes");
+    assert_says("states   w                f32 2");
+    assert_says("next 'count' = %");
+    assert_code(0, "info walk.weft --json");
+    assert_says("\"state_bytes\":");
+    for (int d = 0; d < 2; d++) {
+        assert_code(0, d ? "run walk.weft -i x.npy --steps 8 --get w=e.npy --get count=k.npy -o t.npy -d cpu -v"
+                         : "run walk.weft -i x.npy -s 8 --get e.npy --get k.npy -o t.npy -d reference -v");
+        assert_says("8 steps in ");
+        read_floats("e.npy", "'shape': (2,)", got, 2);
+        assert_true(got[0] == 4 && got[1] == 16);
+        read_floats("k.npy", "'<i4'", got, 1);
+        assert_memory_equal(got, &(int32_t) { 18 }, 4);
+        read_floats("t.npy", "'shape': ()", &total, 1);
+        assert_true(total == 20); // after the last step
+    }
+    assert_code(0, "run walk.weft -i x.npy --set w=w.npy --get w=e.npy -d cpu");
+    read_floats("e.npy", "'shape': (2,)", got, 2);
+    assert_true(got[0] == 100.5f && got[1] == 202);
+    assert_code(2, "run walk.weft -i x.npy --steps 2 --repeat 3 -d cpu");
+    assert_code(2, "run walk.weft -i x.npy --steps 0 -d cpu");
+    assert_code(2, "run walk.weft -i x.npy --get a.npy --get b.npy --get c.npy -d cpu");
+    assert_says("only 2 states");
+    write_npy("w.npy", 1, "<f8", false, "(1, 2)", eight, sizeof eight);
+    assert_code(5, "run walk.weft -i x.npy --set w=w.npy -d cpu");
+    assert_says("state 'w' wants 2");
+    assert_code(5, "run walk.weft -i x.npy --set w=nowhere.npy -d cpu");
 }
 
 static void npy_files_that_do_not_fit_are_code_5_with_the_reason(void **state)
@@ -587,6 +641,7 @@ int main(void)
         cmocka_unit_test(ops_explain_themselves),
         cmocka_unit_test(npy_files_of_every_kind_are_read_alike),
         cmocka_unit_test(gradients_are_outputs),
+        cmocka_unit_test(states_go_on_from_step_to_step),
         cmocka_unit_test(npy_files_that_do_not_fit_are_code_5_with_the_reason),
         cmocka_unit_test(check_compares_nodes_and_names_the_first_that_differs),
         cmocka_unit_test(a_device_that_is_not_there_is_code_3),

@@ -79,6 +79,7 @@ static void print_head(const weft_model *m, const char *path)
 static void print_facts(const weft_model_facts *f)
 {
     printf("  %-8s %lld (%s)\n", "weights", (long long) f->parameters, bytes_text((double) f->weight_bytes));
+    if (f->state_bytes) printf("  %-8s %s kept between runs\n", "states", bytes_text((double) f->state_bytes));
     printf("  %-8s %.3g GFLOP, %s of workspace (least possible: %s), at the sizes asked for\n", "run", f->flops / 1e9,
            bytes_text((double) f->workspace_bytes), bytes_text((double) f->workspace_least_bytes));
 }
@@ -86,11 +87,12 @@ static void print_facts(const weft_model_facts *f)
 static int print_entry(call *c, const weft_model *m, int entry, const weft_model_facts *f, const struct histogram *h)
 {
     const struct info_options *o = c->options;
-    const weft_port *in, *out;
-    const int ins = weft_model_inputs(m, entry, &in), outs = weft_model_outputs(m, entry, &out);
+    const weft_port *in, *out, *kept;
+    const int ins = weft_model_inputs(m, entry, &in), outs = weft_model_outputs(m, entry, &out), states = weft_model_states(m, entry, &kept);
     printf("\nentry %s\n", weft_model_entry_name(m, entry));
     print_ports("inputs", m, in, ins);
     print_ports("outputs", m, out, outs);
+    print_ports("states", m, kept, states);
     print_facts(f);
     printf("  %-8s %d:", "nodes", f->node_count);
     for (int k = 0; k < h->count; k++) printf(" %s %d%s", h->name[k], h->uses[k], k + 1 < h->count ? "," : "");
@@ -138,12 +140,14 @@ static void json_head(cJSON *top, const weft_model *m, const char *path)
 
 static void json_entry(cJSON *top, const weft_model *m, int entry, const weft_model_facts *f, const struct histogram *h)
 {
-    const weft_port *in, *out;
-    const int ins = weft_model_inputs(m, entry, &in), outs = weft_model_outputs(m, entry, &out);
+    const weft_port *in, *out, *kept;
+    const int ins = weft_model_inputs(m, entry, &in), outs = weft_model_outputs(m, entry, &out), states = weft_model_states(m, entry, &kept);
     cJSON *e = cJSON_CreateObject();
     cJSON_AddStringToObject(e, "name", weft_model_entry_name(m, entry));
     cJSON_AddItemToObject(e, "inputs", json_ports(m, in, ins));
     cJSON_AddItemToObject(e, "outputs", json_ports(m, out, outs));
+    cJSON_AddItemToObject(e, "states", json_ports(m, kept, states));
+    cJSON_AddNumberToObject(e, "state_bytes", (double) f->state_bytes);
     cJSON_AddNumberToObject(e, "parameters", (double) f->parameters);
     cJSON_AddNumberToObject(e, "weight_bytes", (double) f->weight_bytes);
     cJSON_AddNumberToObject(e, "flops", f->flops);

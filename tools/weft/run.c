@@ -11,8 +11,8 @@ enum { PORTS_MOST = INPUTS_MOST };
 struct run_options {
     device_options device;
     const char *entry;
-    text_list in, out, cotangent, grad;
-    int repeat, memory;
+    text_list in, out, cotangent, grad, set, get;
+    int repeat, steps, memory;
 };
 static const option run_options[] = {
     { "in", 'i', OPTION_LIST, "[PORT=]FILE.npy", offsetof(struct run_options, in), "an input; without a name: the next port in order. Every input must be given" },
@@ -21,6 +21,10 @@ static const option run_options[] = {
       "d loss / d an output, for --grad; without a name: the next output. Without any, the first output must be the loss" },
     { "grad", 0, OPTION_LIST, "[NAME=]FILE.npy", offsetof(struct run_options, grad),
       "the gradient by an input or weight to keep; without a name: by the next input" },
+    { "steps", 's', OPTION_INT, "N", offsetof(struct run_options, steps),
+      "run N times with the same inputs, states going on from run to run; the outputs are those of the last", 1, 2000000000 },
+    { "set", 0, OPTION_LIST, "[STATE=]FILE.npy", offsetof(struct run_options, set), "what a state begins as; without a name: the next state in order" },
+    { "get", 0, OPTION_LIST, "[STATE=]FILE.npy", offsetof(struct run_options, get), "a state to keep when all runs are over; without a name: the next in order" },
     { "entry", 'e', OPTION_TEXT, "NAME", offsetof(struct run_options, entry), "the entry to run; default: the first" },
     DEVICE_OPTIONS(struct run_options),
     PRECISION_OPTION(struct run_options),
@@ -166,6 +170,13 @@ static int open_session(call *c, struct job *j)
     return CODE_OK;
 }
 
+static size_t bytes_of(weft_shape s)
+{
+    size_t bytes = 4;
+    for (int d = 0; d < s.rank; d++) bytes *= (size_t) s.dim[d];
+    return bytes;
+}
+
 static int prepare_outputs(call *c, struct job *j)
 {
     const struct run_options *o = c->options;
@@ -174,8 +185,7 @@ static int prepare_outputs(call *c, struct job *j)
     int next = 0;
     if (count > PORTS_MOST) return fail(c, CODE_UNSUPPORTED, "more than %d outputs", PORTS_MOST);
     for (int i = 0; i < count; i++) {
-        size_t bytes = 4;
-        for (int d = 0; d < ports[i].shape.rank; d++) bytes *= (size_t) ports[i].shape.dim[d];
+        const size_t bytes = bytes_of(ports[i].shape);
         j->out[i] = (weft_io) { ports[i].name, malloc(bytes), bytes };
         if (!j->out[i].data) return fail(c, CODE_FAILED, "out of memory: output '%s' has %zu bytes", ports[i].name, bytes);
     }
@@ -191,6 +201,66 @@ static int prepare_outputs(call *c, struct job *j)
         j->out_path[count - o->grad.count + i] = equals ? equals + 1 : o->grad.at[i];
     }
     return CODE_OK;
+}
+
+// Which state the k-th of `list` means. -1: none, and that was said.
+static int pick_state(const call *c, const struct job *j, const char *option, const char *text, int *next, const weft_port **port, const char **file)
+{
+    const weft_port *ports;
+    const int count = weft_session_states(j->session, &ports), k = find_port(ports, count, text, next, file);
+    if (k < 0) return usage(c, count == 1 ? "--%s %s: the entry has only %d state" : "--%s %s: the entry has only %d states", option, text, count), -1;
+    *port = &ports[k];
+    return k;
+}
+
+static int set_states(call *c, struct job *j)
+{
+    const struct run_options *o = c->options;
+    const weft_port *port;
+    const char *file;
+    int next = 0;
+    for (int i = 0; i < o->set.count; i++) {
+        array a = { 0 };
+        if (pick_state(c, j, "set", o->set.at[i], &next, &port, &file) < 0) return CODE_USAGE;
+        const int code = npy_read(c, file, port->dtype, &a);
+        if (code) return code;
+        bool same = a.shape.rank == port->shape.rank;
+        for (int d = 0; same && d < a.shape.rank; d++) same = a.shape.dim[d] == port->shape.dim[d];
+        const weft_result r = same ? weft_session_set_state(j->session, port->name, a.data, a.bytes) : WEFT_OK;
+        free(a.data);
+        if (!same) return fail(c, CODE_INPUT, "%s: the shape is %s, state '%s' wants %s", file, shape_text(a.shape, NULL), port->name, shape_text(port->shape, NULL));
+        if (r != WEFT_OK) return fail_result(c, r);
+    }
+    return CODE_OK;
+}
+
+static int get_states(call *c, struct job *j)
+{
+    const struct run_options *o = c->options;
+    const weft_port *port;
+    const char *file;
+    int next = 0;
+    for (int i = 0; i < o->get.count; i++) {
+        if (pick_state(c, j, "get", o->get.at[i], &next, &port, &file) < 0) return CODE_USAGE;
+        const size_t bytes = bytes_of(port->shape);
+        void *data = malloc(bytes);
+        if (!data) return fail(c, CODE_FAILED, "out of memory: state '%s' has %zu bytes", port->name, bytes);
+        const weft_result r = weft_session_get_state(j->session, port->name, data, bytes);
+        const int code = r == WEFT_OK ? npy_write(c, file, port->dtype, port->shape, data) : fail_result(c, r);
+        free(data);
+        if (code) return code;
+    }
+    return CODE_OK;
+}
+
+// All runs but the last, which is run as ever.
+static weft_result take_steps(call *c, struct job *j, const weft_io *in, int in_count)
+{
+    const struct run_options *o = c->options;
+    if (o->steps < 2) return WEFT_OK;
+    weft_result r = weft_session_run(j->session, in, in_count, NULL, 0);
+    if (r == WEFT_OK) r = weft_session_repeat(j->session, o->steps - 2);
+    return r;
 }
 
 static int by_size(const void *a, const void *b)
@@ -209,15 +279,21 @@ static int run_session(call *c, struct job *j)
     double *took = calloc((size_t) times, sizeof *took);
     if (!took) return fail(c, CODE_FAILED, "out of memory");
     for (int i = 0; i < in_count; i++) in[i] = (weft_io) { ins[i].name, j->in[i].data, j->in[i].bytes };
-    weft_result r = WEFT_OK;
+    const double begin = seconds_since(0);
+    weft_result r = take_steps(c, j, in, in_count);
     for (int i = 0; i < times && r == WEFT_OK; i++) {
         const double start = seconds_since(0);
         r = weft_session_run(j->session, in, in_count, j->out, out_count);
         took[i] = seconds_since(start);
     }
     end_progress();
+    weft_session_facts facts;
+    weft_session_measure(j->session, &facts);
+    if (r == WEFT_ERR_CANCELLED && o->steps) note(c, "stopped after %lld steps", (long long) facts.runs);
+    if (r == WEFT_OK && o->steps && c->verbose)
+        note(c, "%d step%s in %.3f s, %.3f ms each", o->steps, o->steps > 1 ? "s" : "", seconds_since(begin), 1e3 * seconds_since(begin) / o->steps);
     qsort(took, (size_t) times, sizeof *took, by_size);
-    if (r == WEFT_OK && (o->repeat || c->verbose))
+    if (r == WEFT_OK && !o->steps && (o->repeat || c->verbose))
         printf("%d run%s: fastest %.3f ms, median %.3f ms, slowest %.3f ms\n", times, times > 1 ? "s" : "", 1e3 * took[0], 1e3 * took[times / 2],
                1e3 * took[times - 1]);
     free(took);
@@ -263,14 +339,17 @@ static int run_job(call *c, struct job *j)
     if (!code) code = open_device(c, &o->device, &j->device);
     if (!code) code = open_session(c, j);
     if (!code) code = prepare_outputs(c, j);
+    if (!code) code = set_states(c, j);
     if (!code) code = run_session(c, j);
-    return code ? code : write_outputs(c, j);
+    if (!code) code = write_outputs(c, j);
+    return code ? code : get_states(c, j);
 }
 
 static int run_run(call *c)
 {
+    const struct run_options *o = c->options;
     struct job j = { 0 };
-    const int code = run_job(c, &j);
+    const int code = o->steps && o->repeat ? usage(c, "--steps and --repeat do not go together; -v prints the time of a step") : run_job(c, &j);
     weft_session_destroy(&j.session);
     weft_device_destroy(&j.device);
     weft_model_destroy(&j.model);
@@ -279,10 +358,12 @@ static int run_run(call *c)
 }
 
 const command command_run = {
-    .name = "run", .args = "MODEL [--in [PORT=]FILE.npy ...] [--out [PORT=]FILE.npy ...] [--grad [NAME=]FILE.npy ...]", .summary = "runs an entry of a model on NumPy files",
+    .name = "run", .args = "MODEL [--in [PORT=]FILE.npy ...] [--out [PORT=]FILE.npy ...] [--grad [NAME=]FILE.npy ...] [--steps N] [--set [STATE=]FILE.npy ...] [--get [STATE=]FILE.npy ...]", .summary = "runs an entry of a model on NumPy files",
     .options = run_options, .option_bytes = sizeof(struct run_options), .least = 1, .most = 1, .run = run_run,
     .about = "Inputs are converted to what their ports want: any NumPy number, byte order and array order goes in. The shapes bind\n"
-             "the model's named dimensions. Without --out the outputs are only described.",
+             "the model's named dimensions. Without --out the outputs are only described.\n"
+             "States of an entry (`weft info`) live from run to run: --steps runs it again and again, --set and --get exchange them.",
     .examples = "  weft run net.weft --in image=x.npy --out y.npy\n  weft run net.weft -e encoder -i x.npy -i mask=m.npy -o y.npy --device vulkan --precision fast\n"
-                "  weft run net.weft -i x.npy --cotangent dy.npy --grad dx.npy",
+                "  weft run net.weft -i x.npy --cotangent dy.npy --grad dx.npy\n"
+                "  weft run step.weft --steps 500 --set w=start.npy --get w=end.npy -o loss.npy -v",
 };
