@@ -49,3 +49,6 @@ set_target_properties(time_model PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BIN
 if(TEST test_garment)
     set_tests_properties(test_garment PROPERTIES SKIP_RETURN_CODE 77)
 endif()
+add_executable(time_stylegan2 tests/bench/time_stylegan2.c)
+target_link_libraries(time_stylegan2 PRIVATE weft_static m)
+set_target_properties(time_stylegan2 PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
