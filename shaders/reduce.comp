@@ -12,13 +12,14 @@ layout(constant_id = 6) const uint REDUCED = 0;
 layout(constant_id = 7) const bool FIRST = true; // reads x, not the states of a first pass
 layout(constant_id = 8) const bool LAST = true;  // writes y
 
-const uint SUM = 0, MEAN = 1, MAX = 2, MIN = 3, PROD = 4, L1 = 5, L2 = 6, SUM_SQUARE = 7, LOG_SUM_EXP = 8, ARGMAX = 9, ARGMIN = 10;
+const uint SUM = 0, MEAN = 1, MAX = 2, MIN = 3, PROD = 4, L1 = 5, L2 = 6, SUM_SQUARE = 7, LOG_SUM_EXP = 8, ARGMAX = 9, ARGMIN = 10, SUM_PRODUCT = 11;
 const float HUGE = 3.402823466e38;
 
 TENSOR_OUT(0, y)
 TENSOR_OUT_I32(0, y_index)
 TENSOR_IN(1, x)
 layout(set = 0, binding = 2, std430) buffer states_t { ivec2 states[]; };
+TENSOR_IN(3, by) // the second factor of SUM_PRODUCT
 
 struct state { float v; int at; }; // at: index of the element, or the bits of log_sum_exp's sum, whose largest x is v
 state nothing() {
@@ -69,7 +70,7 @@ void main() {
                 at += k * p.x_stride[KEPT + d];
                 index += k * p.index_stride[KEPT + d];
             }
-            s = join(s, taken(x(at), index));
+            s = join(s, taken(HOW == SUM_PRODUCT ? x(at) * by(at) : x(at), index));
         } else {
             ivec2 b = states[o * p.len + i];
             s = join(s, state(intBitsToFloat(b.x), b.y));

@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cpu/epilogue.h"
+#include "cpu/clones.h"
 #include <string.h>
-
-// Several versions of the loops, one per instruction set, chosen when the program starts.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define CLONES
-#endif
 
 // e^x to 2 ulp: e^x = 2^n e^r with |r| <= ln 2 / 2, and e^r by its Taylor series. Branch-free, so that loops vectorise.
 static inline float exp_fast(float x)
@@ -25,23 +19,23 @@ static inline float exp_fast(float x)
     return p * scale;
 }
 
-CLONES static void elu(float *y, int64_t count, float a)
+WEFT_CLONES static void elu(float *y, int64_t count, float a)
 {
     for (int64_t i = 0; i < count; i++) y[i] = y[i] > 0 ? y[i] : a * (exp_fast(y[i]) - 1);
 }
-CLONES static void leaky(float *y, int64_t count, float a)
+WEFT_CLONES static void leaky(float *y, int64_t count, float a)
 {
     for (int64_t i = 0; i < count; i++) y[i] = y[i] > 0 ? y[i] : a * y[i];
 }
-CLONES static void sigmoid(float *y, int64_t count)
+WEFT_CLONES static void sigmoid(float *y, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) y[i] = 1 / (1 + exp_fast(-y[i]));
 }
-CLONES static void times_sigmoid(float *y, const float *gate, int64_t count)
+WEFT_CLONES static void times_sigmoid(float *y, const float *gate, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) y[i] /= 1 + exp_fast(-gate[i]);
 }
-CLONES static void plus(float *y, const float *r, int64_t count)
+WEFT_CLONES static void plus(float *y, const float *r, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) y[i] += r[i];
 }

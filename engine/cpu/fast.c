@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The table of library-backed operators. Without oneDNN at build time it is empty, and the truth runs everywhere.
+// The table of fast operators. Without oneDNN at build time the library-backed ones are not in it, and the truth runs.
 #include "cpu/fast.h"
 #include <string.h>
 
 extern const weft_cpu_fast weft_cpu_fast_conv2d, weft_cpu_fast_conv_transpose2d, weft_cpu_fast_matmul, weft_cpu_fast_linear,
-    weft_cpu_fast_lstm;
+    weft_cpu_fast_lstm, weft_cpu_fast_upfirdn2d, weft_cpu_fast_bias_act, weft_cpu_fast_bias_act_grad, weft_cpu_fast_sum, weft_cpu_fast_mean,
+    weft_cpu_fast_sum_product;
 
 static const weft_cpu_fast *const table[] = {
 #ifdef WEFT_DNNL
@@ -14,6 +15,12 @@ static const weft_cpu_fast *const table[] = {
     &weft_cpu_fast_linear,
     &weft_cpu_fast_lstm,
 #endif
+    &weft_cpu_fast_upfirdn2d,
+    &weft_cpu_fast_bias_act,
+    &weft_cpu_fast_bias_act_grad,
+    &weft_cpu_fast_sum,
+    &weft_cpu_fast_mean,
+    &weft_cpu_fast_sum_product,
     NULL
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Library-backed versions of the few heavy rows. Checked against the rows' own truth.
+// Fast versions of the few heavy rows, by a library or by loops that vectorise. Checked against the rows' own truth.
 #pragma once
 #include "base/threads.h"
 #include "graph/graph.h"

@@ -33,9 +33,11 @@ static bool find_rule(const weft_graph *from, const int *uses, const weft_node *
                       weft_graph *to, weft_fused *fused)
 {
     for (int slot = 0; slot < here->in_count; slot++) {
-        if (!sole_use(from, uses, old->in[slot]) || to->values[here->in[slot]].node < 0) continue;
+        if (here->in[slot] < 0 || to->values[here->in[slot]].node < 0) continue;
+        const bool sole = sole_use(from, uses, old->in[slot]);
         const weft_node producer = to->nodes[to->values[here->in[slot]].node]; // a copy: a rule may add nodes
         for (const weft_fuse_rule *r = rules; r->name; r++) {
+            if (!sole && !r->shared) continue;
             if (!names(r->producer, producer.op) || !names(r->consumer, here->op)) continue;
             memset(fused, 0, sizeof *fused);
             if (r->fuse(to, &producer, here, slot, fused)) return true;

@@ -111,6 +111,7 @@ struct weft_fuse_rule {
     const char *name, *producer, *consumer; // operator names; producer or consumer "*": the rule decides
     // Values are those of `g`, the graph being built; new constant nodes may be added to it.
     bool (*fuse)(weft_graph *g, const weft_node *producer, const weft_node *consumer, int slot, weft_fused *out);
+    bool shared; // also where others use the producer's output: it costs nothing to do its work again
 };
 
 // --- Helpers for passes. -------------------------------------------------------------------------------------

@@ -121,7 +121,9 @@ static weft_result bias_act_grad_rule(const weft_node *n, weft_graph *g, const w
     each.dim[0] = x.dim[0];
     for (int i = 0; i < WEFT_BIAS_INPUTS; i++)
         if (weft_has(n, i)) in[1 + i] = n->in[i];
-    const weft_value du = weft_graph_call(g, "bias_act_grad", in, 1 + WEFT_BIAS_INPUTS, n->attrs);
+    const weft_bias_act_attrs *at = n->attrs;
+    const bool same = !at->act && at->gain == 1 && at->clamp <= 0;
+    const weft_value du = same ? dy[0] : weft_graph_call(g, "bias_act_grad", in, 1 + WEFT_BIAS_INPUTS, n->attrs);
     if (du < 0) return weft_graph_status(g);
     if (want[X]) dx[X] = weft_has(n, D) ? weft_grad_mul(g, du, weft_grad_reshape(g, n->in[D], each)) : du;
     if (weft_has(n, B) && want[B]) dx[B] = weft_grad_reshape(g, weft_grad_unstretch(g, du, channel), n->in_shape[B]);

@@ -8,10 +8,9 @@
 
 typedef struct reduce_attrs { weft_list axes; int32_t keep; } reduce_attrs;
 
-static bool gives_index(const weft_node *n) { return n->op->index >= WEFT_ARGMAX; }
+static bool gives_index(const weft_node *n) { return n->op->index == WEFT_ARGMAX || n->op->index == WEFT_ARGMIN; }
 
-// Bit d: dimension d is reduced. False: an axis does not exist.
-static bool mask_of(const weft_node *n, uint32_t *mask)
+bool weft_reduce_mask(const weft_node *n, uint32_t *mask)
 {
     const reduce_attrs *at = n->attrs;
     const int rank = n->in_shape[0].rank;
@@ -29,7 +28,8 @@ static weft_result reduce_infer(weft_node *n)
     const reduce_attrs *at = n->attrs;
     const weft_shape x = n->in_shape[0];
     uint32_t mask;
-    if (!mask_of(n, &mask)) return weft_node_fail(n, "x has %d dimensions, and axes names one that is not there", x.rank);
+    if (!weft_reduce_mask(n, &mask)) return weft_node_fail(n, "x has %d dimensions, and axes names one that is not there", x.rank);
+    if (n->op->index == WEFT_SUM_PRODUCT && !weft_shape_equal(n->in_shape[1], x)) return weft_node_fail(n, "the factors must have one shape");
     weft_shape *y = &n->out_shape[0];
     y->rank = 0;
     for (int d = 0; d < x.rank; d++) {
@@ -76,7 +76,7 @@ static void reduce_cpu(const weft_node *n, const weft_cpu_args *arg)
     weft_shape kept = { 0 }, reduced = { 0 };
     int64_t stride[WEFT_MAX_RANK], kept_stride[WEFT_MAX_RANK], reduced_stride[WEFT_MAX_RANK];
     uint32_t mask;
-    mask_of(n, &mask);
+    weft_reduce_mask(n, &mask);
     weft_shape_strides(n->in_shape[0], stride);
     for (int d = 0; d < n->in_shape[0].rank; d++) {
         if (mask >> d & 1) reduced_stride[reduced.rank] = stride[d], reduced.dim[reduced.rank++] = n->in_shape[0].dim[d];
@@ -84,10 +84,14 @@ static void reduce_cpu(const weft_node *n, const weft_cpu_args *arg)
     }
     const int64_t count = weft_shape_count(reduced);
     for (int64_t o = arg->begin; o < arg->end; o++) {
-        const weft_real *x = (const weft_real *) arg->in[0] + place(kept, kept_stride, o);
+        const int64_t first = place(kept, kept_stride, o);
+        const weft_real *x = (const weft_real *) arg->in[0] + first, *by = how == WEFT_SUM_PRODUCT ? (const weft_real *) arg->in[1] + first : NULL;
         state s = { 0, -INFINITY, 0 };
         for (int64_t i = 0; how == WEFT_LOG_SUM_EXP && i < count; i++) s.most = fmax(s.most, x[place(reduced, reduced_stride, i)]);
-        for (int64_t i = 0; i < count; i++) take(&s, how, x[place(reduced, reduced_stride, i)], i);
+        for (int64_t i = 0; i < count; i++) {
+            const int64_t at = place(reduced, reduced_stride, i);
+            take(&s, how, by ? (double) x[at] * by[at] : x[at], i);
+        }
         if (how == WEFT_MEAN) s.value /= (double) count;
         if (how == WEFT_L2) s.value = sqrt(s.value);
         if (how == WEFT_LOG_SUM_EXP) s.value = s.most + log(s.value);
@@ -153,7 +157,7 @@ weft_result weft_reduce_emit(const weft_node *n, weft_emit *e, enum weft_reduce 
     const weft_dispatch first = {
         .kernel = "reduce", .spec = { how, lanes, (uint32_t) kept.rank, (uint32_t) reduced.rank, true, p.chunks == 1 }, .spec_count = 6,
         .params = &p, .params_bytes = sizeof p, .grid = { (p.count * p.chunks + 64 / lanes - 1) / (64 / lanes) * 64 },
-        .bind = { WEFT_BIND_OUT(0), WEFT_BIND_IN(0), WEFT_BIND_SCRATCH(room, 1) }, .bind_count = 3,
+        .bind = { WEFT_BIND_OUT(0), WEFT_BIND_IN(0), WEFT_BIND_SCRATCH(room, 1), WEFT_BIND_IN(how == WEFT_SUM_PRODUCT) }, .bind_count = 4,
         .flops = (double) weft_shape_count(n->in_shape[0]),
     };
     WEFT_TRY(weft_emit_dispatch(e, &first));
@@ -162,14 +166,14 @@ weft_result weft_reduce_emit(const weft_node *n, weft_emit *e, enum weft_reduce 
     q.len = q.chunk = p.chunks, q.chunks = 1;
     return weft_emit_dispatch(e, &(weft_dispatch) {
         .kernel = "reduce", .spec = { how, 64, 0, 0, false, true }, .spec_count = 6, .params = &q, .params_bytes = sizeof q,
-        .grid = { q.count * 64 }, .bind = { WEFT_BIND_OUT(0), WEFT_BIND_IN(0), WEFT_BIND_SCRATCH(room, 0) }, .bind_count = 3,
+        .grid = { q.count * 64 }, .bind = { WEFT_BIND_OUT(0), WEFT_BIND_IN(0), WEFT_BIND_SCRATCH(room, 0), WEFT_BIND_IN(0) }, .bind_count = 4,
     });
 }
 
 static weft_result reduce_emit(const weft_node *n, weft_emit *e)
 {
     uint32_t mask;
-    mask_of(n, &mask);
+    weft_reduce_mask(n, &mask);
     return weft_reduce_emit(n, e, (enum weft_reduce) n->op->index, mask, ((const reduce_attrs *) n->attrs)->keep);
 }
 
@@ -180,7 +184,7 @@ static double reduce_flops(const weft_node *n) { return (double) weft_shape_coun
 static weft_result reduce_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
 {
     uint32_t mask;
-    mask_of(n, &mask);
+    weft_reduce_mask(n, &mask);
     weft_shape kept = n->in_shape[0];
     for (int k = 0; k < kept.rank; k++)
         if (mask >> k & 1) kept.dim[k] = 1;
@@ -211,6 +215,19 @@ static weft_result reduce_grad(const weft_node *n, weft_graph *g, const weft_val
     case WEFT_SUM_SQUARE: dx[0] = weft_grad_mul(g, x, weft_grad_scale(g, d, 2)); break;
     case WEFT_LOG_SUM_EXP: dx[0] = weft_grad_mul(g, d, weft_grad_unary(g, "exp", weft_grad_binary(g, "sub", x, y))); break;
     }
+    return WEFT_OK;
+}
+
+static weft_result sum_product_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
+{
+    uint32_t mask;
+    weft_reduce_mask(n, &mask);
+    weft_shape kept = n->in_shape[0];
+    for (int k = 0; k < kept.rank; k++)
+        if (mask >> k & 1) kept.dim[k] = 1;
+    const weft_value d = weft_grad_reshape(g, dy[0], kept);
+    for (int i = 0; i < 2; i++)
+        if (want[i]) dx[i] = weft_grad_mul(g, n->in[1 - i], d);
     return WEFT_OK;
 }
 
@@ -257,7 +274,22 @@ ROW(log_sum_exp, "y = log(sum over the axes of exp(x)).", WEFT_LOG_SUM_EXP, redu
 ROW(argmax, "y = where x is largest along the axes, counted in row order, the first of equals. I32.", WEFT_ARGMAX, index_cases);
 ROW(argmin, "y = where x is smallest along the axes, counted in row order, the first of equals. I32.", WEFT_ARGMIN, index_cases);
 
+// The kernel reads both factors at one place, so they lie the same way.
+static const weft_op row_sum_product = {
+    .name = "sum_product", .doc = "y = sum of a b over the axes, a and b having one shape.", .out_names = "y", .in_names = "a b", .flags = WEFT_OP_IMAGE,
+    .index = WEFT_SUM_PRODUCT, .attr_bytes = sizeof(reduce_attrs), .attrs = reduce_table, .infer = reduce_infer, .items = reduce_items,
+    .cpu = reduce_cpu, .emit = reduce_emit, .flops = reduce_flops, .grad = sum_product_grad,
+    .cases = (const weft_case[]) {
+        { .in = { WEFT_SHAPE(3, 5, 7, 11), WEFT_SHAPE(3, 5, 7, 11) }, .attrs = AT(0, 2, 2, 3), .low = -1.1, .high = 1.3 },
+        { .in = { WEFT_SHAPE(2, 17, 9, 9), WEFT_SHAPE(2, 17, 9, 9) }, .attrs = AT(1, 2, 2, 3), .low = 0.5, .high = 1.3 },
+        { .in = { WEFT_SHAPE(2, 3, 5, 2, 3), WEFT_SHAPE(2, 3, 5, 2, 3) }, .attrs = AT(1, 3, 0, 2, 4), .low = 0.5, .high = 1.3 },
+        { .in = { WEFT_SHAPE(65), WEFT_SHAPE(65) }, .attrs = AT(0, 0, 0), .low = 0.9, .high = 1.1 },
+        { .in = { WEFT_SHAPE(1, 2, 96, 107), WEFT_SHAPE(1, 2, 96, 107) }, .attrs = AT(1, 2, 2, 3), .low = -1, .high = 1.1 }, // long enough for two passes
+        { 0 }
+    },
+};
+
 const weft_op *const weft_family_reduce[] = {
     &row_sum, &row_mean, &row_reduce_max, &row_reduce_min, &row_prod, &row_l1_norm, &row_l2_norm, &row_sum_square,
-    &row_log_sum_exp, &row_argmax, &row_argmin, NULL
+    &row_log_sum_exp, &row_argmax, &row_argmin, &row_sum_product, NULL
 };

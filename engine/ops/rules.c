@@ -2,6 +2,7 @@
 // Fusion rules: which pairs of operators one kernel can do. Each is tried on a producer whose output nobody else needs.
 #include "graph/compute.h"
 #include "graph/rules.h"
+#include "ops/bias_act.h"
 #include "ops/conv.h"
 #include "ops/norm.h"
 #include <string.h>
@@ -118,7 +119,56 @@ static bool conv_gate(weft_graph *g, const weft_node *conv, const weft_node *gat
     return true;
 }
 
+static bool same_planes(weft_shape each, weft_shape image) // each: [n, c, 1, 1]
+{
+    return each.rank == 4 && image.rank == 4 && each.dim[0] == image.dim[0] && each.dim[1] == image.dim[1] && each.dim[2] == 1 && each.dim[3] == 1;
+}
+
+// mul by one number per image and channel -> bias_act or its gradient: the scale d. Into both, although they share the product.
+static bool scale_bias_act(weft_graph *g, const weft_node *mul, const weft_node *act, int slot, weft_fused *out)
+{
+    const int first = act->op == weft_op_find("bias_act_grad"), d = first + WEFT_BIAS_D, factor = same_planes(mul->in_shape[0], mul->out_shape[0]) ? 0 : 1;
+    if (slot != first + WEFT_BIAS_X || weft_has(act, d) || !same_planes(mul->in_shape[factor], mul->out_shape[0]) ||
+        !weft_shape_equal(mul->in_shape[1 - factor], mul->out_shape[0]))
+        return false;
+    const weft_list shape = { 2, { mul->out_shape[0].dim[0], mul->out_shape[0].dim[1] } };
+    out->op = act->op;
+    out->in_count = first + WEFT_BIAS_INPUTS;
+    for (int i = 0; i < out->in_count; i++) out->in[i] = weft_has(act, i) ? act->in[i] : -1;
+    out->in[slot] = mul->in[1 - factor];
+    out->in[d] = weft_graph_call(g, "reshape", WEFT_V(mul->in[factor]), &shape);
+    memcpy(out->attrs, act->attrs, sizeof(weft_bias_act_attrs));
+    return out->in[d] >= 0;
+}
+
+// conv -> bias_act that is no more than bias and activation: the epilogue.
+static bool conv_bias_act(weft_graph *g, const weft_node *conv, const weft_node *act, int slot, weft_fused *out)
+{
+    const weft_bias_act_attrs *how = act->attrs;
+    if (slot != WEFT_BIAS_X || !is_bare(conv) || weft_has(conv, B) || weft_has(act, WEFT_BIAS_NOISE) || weft_has(act, WEFT_BIAS_D)) return false;
+    if (how->gain != 1 || how->clamp > 0 || (weft_has(act, WEFT_BIAS_B) && !constant(g, act->in[WEFT_BIAS_B]))) return false;
+    weft_conv_attrs *at = start(conv, out);
+    at->act = how->act, at->a = how->a, at->b = how->b;
+    if (weft_has(act, WEFT_BIAS_B)) out->in[B] = act->in[WEFT_BIAS_B];
+    return true;
+}
+
+// mul of two tensors of one shape -> sum over some dimensions: the product is not stored.
+static bool sum_product(weft_graph *g, const weft_node *mul, const weft_node *sum, int slot, weft_fused *out)
+{
+    (void) g, (void) slot;
+    if (mul->out_dtype[0] != WEFT_F32 || !weft_shape_equal(mul->in_shape[0], mul->in_shape[1])) return false;
+    out->op = weft_op_find("sum_product");
+    out->in[0] = mul->in[0], out->in[1] = mul->in[1], out->in_count = 2;
+    memcpy(out->attrs, sum->attrs, sum->op->attr_bytes); // one table for all reductions
+    return true;
+}
+
 const weft_fuse_rule weft_fuse_rules[] = {
+    { "conv2d + bias_act", "conv2d", "bias_act", conv_bias_act },
+    { "mul + bias_act", "mul", "bias_act", scale_bias_act, true },
+    { "mul + bias_act_grad", "mul", "bias_act_grad", scale_bias_act, true },
+    { "mul + sum", "mul", "sum", sum_product },
     { "conv2d + batch_norm", "conv2d", "batch_norm", conv_norm },
     { "conv_transpose2d + batch_norm", "conv_transpose2d", "batch_norm", conv_norm },
     { "conv2d + bias", "conv2d", "add", conv_bias },

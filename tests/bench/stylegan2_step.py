@@ -6,7 +6,8 @@ weft and through PyTorch (OpenBLAS, oneDNN), taking turns on the same cores. Ran
     stylegan2_step.py BUILD [--turns N] [--base 32768] [--size 256] [--device cpu] [--threads N]
 
 The PyTorch side modulates the weights, as published programs do: one convolution (grouped by image) with weights of its own for
-every step, whose gradient by the style passes through the weights. Prints medians in ms; needs python3-torch."""
+every step, whose gradient by the style passes through the weights. Prints ms, by the clock and of processor time (all threads
+together), which a busy machine disturbs less; needs python3-torch."""
 import argparse
 import math
 import os
@@ -139,17 +140,19 @@ with tempfile.TemporaryDirectory() as folder:
     for turn in range(args.turns):
         command = [os.path.join(args.build, "tests", "time_stylegan2"), file, str(args.base), str(args.size), args.device, "2", out]
         lines = subprocess.check_output(command, text=True, env=dict(os.environ, OMP_NUM_THREADS=str(args.threads))).splitlines()
-        times["weft " + args.device] += [float(line) for line in lines[:-1]]
+        times["weft " + args.device] += [tuple(map(float, line.split())) for line in lines[:-1]]
         if turn == 0:
             g = np.fromfile(out, np.float32).reshape(gradient.shape)
             print(f"loss: PyTorch {first:.7g}, weft {float(lines[-1].split()[1]):.7g};",
                   f"gradients differ by {np.linalg.norm(g - gradient) / np.linalg.norm(gradient):.1e}", flush=True)
         for _ in range(2):
-            begin = time.time()
+            begin, busy = time.time(), time.process_time()
             step()
             adam.step()
-            times["PyTorch"].append(1e3 * (time.time() - begin))
-for name, list_ in times.items():
-    print(f"{name}: median {statistics.median(list_):.0f} ms, least {min(list_):.0f}, most {max(list_):.0f}, {len(list_)} steps")
-ours, theirs = list(times.values())
-print(f"weft / PyTorch: {statistics.median(ours) / statistics.median(theirs):.3f} of the medians, {min(ours) / min(theirs):.3f} of the least, {args.threads} threads")
+            times["PyTorch"].append((1e3 * (time.time() - begin), 1e3 * (time.process_time() - busy)))
+for k, kind in enumerate(["clock", "processor time"]):
+    ours, theirs = [[t[k] for t in list_] for list_ in times.values()]
+    for name, list_ in zip(times, (ours, theirs)):
+        print(f"{kind}, {name}: median {statistics.median(list_):.0f} ms, least {min(list_):.0f}, most {max(list_):.0f}, {len(list_)} steps")
+    print(f"{kind}: weft / PyTorch {statistics.median(ours) / statistics.median(theirs):.3f} of the medians, {min(ours) / min(theirs):.3f} of the least;",
+          f"{args.threads} threads")

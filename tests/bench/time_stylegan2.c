@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // One step of an inversion in w+: StyleGAN2's synthesis, its mean squared difference to a picture, the gradient by the latents,
 // Adam.   time_stylegan2 NUMBERS BASE SIZE DEVICE TURNS GRADIENT
-// NUMBERS: ws, target and weights as f32, in the order in which stylegan2_step.py writes them. Prints ms per step, one line each,
-// then the first loss; GRADIENT gets the first gradient.
+// NUMBERS: ws, target and weights as f32, in the order in which stylegan2_step.py writes them. Prints ms per step and ms of all
+// processors' time, one line each, then the first loss; GRADIENT gets the first gradient.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,10 +148,10 @@ int main(int argc, char **argv)
     FILE *file = fopen(argv[6], "wb");
     if (!file || fwrite(gradient, 4, (size_t) count, file) != (size_t) count || fclose(file)) return fprintf(stderr, "cannot write '%s'\n", argv[6]), 1;
     for (int turn = 1; turn <= atoi(argv[5]); turn++) {
-        const double begin = now_ms();
+        const double begin = now_ms(), busy = 1e3 * (double) clock() / CLOCKS_PER_SEC;
         need(weft_session_run(session, in, 2, out, 2));
         adam(ws, gradient + count, gradient + 2 * count, gradient, count, turn);
-        printf("%.2f\n", now_ms() - begin);
+        printf("%.2f %.2f\n", now_ms() - begin, 1e3 * (double) clock() / CLOCKS_PER_SEC - busy);
     }
     printf("loss %.9g\n", first);
     free(ws), free(target), free(gradient), fclose(m.file);

@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "cpu/run.h"
+#include "ops/bias_act.h"
 #include "ops/conv.h"
 #include "ops/norm.h"
 #include <math.h>
@@ -54,6 +55,33 @@ static weft_value conv_act_act(scene *s, weft_value x) { return act(s, act(s, co
 static weft_value conv_gate(scene *s, weft_value x) { return weft_graph_call(&s->g, "gate", WEFT_V(convolve(s, "conv2d", x)), &(weft_activation) { 3, 1, 0 }); }
 static weft_value act_gate(scene *s, weft_value x) { return weft_graph_call(&s->g, "gate", WEFT_V(act(s, convolve(s, "conv2d", x))), &(weft_activation) { 3, 1, 0 }); }
 
+static weft_value bias_act(scene *s, weft_value x, const weft_bias_act_attrs *at)
+{
+    return weft_graph_call(&s->g, "bias_act", WEFT_V(x, constant(s, (weft_shape) WEFT_SHAPE(4), -1, 1)), at);
+}
+static weft_value bare(scene *s, weft_value x)
+{
+    return weft_graph_call(&s->g, "conv2d", WEFT_V(x, constant(s, (weft_shape) WEFT_SHAPE(4, 2, 3, 3), -1, 1)), &plain);
+}
+static weft_value scaled(scene *s, weft_value x)
+{
+    return weft_graph_call(&s->g, "mul", WEFT_V(constant(s, (weft_shape) WEFT_SHAPE(2, 4, 1, 1), -1, 1), x), NULL);
+}
+static weft_value conv_and_bias_act(scene *s, weft_value x) { return bias_act(s, bare(s, x), &(weft_bias_act_attrs) { .act = 2, .a = 0.2f, .gain = 1 }); }
+static weft_value conv_and_gain(scene *s, weft_value x) { return bias_act(s, bare(s, x), &(weft_bias_act_attrs) { .act = 2, .a = 0.2f, .gain = 2 }); }
+static weft_value scale_act(scene *s, weft_value x) { return bias_act(s, scaled(s, x), &(weft_bias_act_attrs) { .act = 2, .a = 0.2f, .gain = 2 }); }
+static weft_value scale_act_both(scene *s, weft_value x) // the product has two users
+{
+    const weft_bias_act_attrs at = { .act = 2, .a = 0.2f, .gain = 2 };
+    const weft_value product = scaled(s, x), y = bias_act(s, product, &at);
+    return weft_graph_call(&s->g, "bias_act_grad", WEFT_V(y, product), &at);
+}
+static weft_value mul_sum(scene *s, weft_value x) // [2, 4, 1, 1]
+{
+    const weft_value product = weft_graph_call(&s->g, "mul", WEFT_V(x, act(s, x)), NULL);
+    return weft_graph_call(&s->g, "sum", WEFT_V(product), &(struct { weft_list axes; int32_t keep; }) { { 2, { 2, 3 } }, 1 });
+}
+
 static const struct { const char *name; weft_value (*build)(scene *s, weft_value x); int nodes; } rows[] = {
     { "conv2d, batch_norm, leaky_relu", conv_norm_act, 1 },
     { "conv_transpose2d, batch_norm, leaky_relu", transpose_norm_act, 1 },
@@ -63,6 +91,11 @@ static const struct { const char *name; weft_value (*build)(scene *s, weft_value
     { "conv2d, leaky_relu, leaky_relu", conv_act_act, 2 },
     { "conv2d, gate", conv_gate, 1 },
     { "conv2d, leaky_relu, gate", act_gate, 2 },
+    { "conv2d, bias_act", conv_and_bias_act, 1 },
+    { "conv2d, bias_act with a gain", conv_and_gain, 2 },
+    { "mul, bias_act", scale_act, 1 },
+    { "mul, bias_act and bias_act_grad", scale_act_both, 2 },
+    { "mul, sum", mul_sum, 2 },
 };
 
 static void run_row(int row)

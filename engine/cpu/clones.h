@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: MIT
+// Several versions of a function, one per instruction set, chosen when the program starts: for loops that vectorise.
+#pragma once
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define WEFT_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define WEFT_CLONES
+#endif
