@@ -107,6 +107,81 @@ static void a_prefix_is_found_or_chosen(void **state)
     assert_string_equal(warnings, "tensor 'x.other.coarse.down1.conv.weight' was not used\n");
 }
 
+static bool is_output(const weft_model *m, int entry, const char *name)
+{
+    const weft_port *ports;
+    const int count = weft_model_outputs(m, entry, &ports);
+    for (int i = 0; i < count; i++)
+        if (!strcmp(ports[i].name, name)) return true;
+    return false;
+}
+
+static void a_name_may_be_in_one_naming_or_another(void **state)
+{
+    (void) state;
+    static made_case c;
+    weft_model *m;
+    assert_true(made_read_case("tests/nets/cases", "vgg16-lpips", &c)); // NVIDIA's names
+    assert_int_equal(import_as(&c, "net.", (import_params) { .arch = "vgg16" }, &m), WEFT_OK);
+    assert_true(is_output(m, 0, "relu5_3") && is_output(m, 0, "pool1") && is_output(m, weft_model_find_entry(m, "classifier"), "logits"));
+    weft_model_destroy(&m);
+    assert_true(made_read_case("tests/nets/cases", "vgg16-classifier", &c)); // torchvision's
+    assert_int_equal(import_as(&c, "", (import_params) { .arch = "vgg16" }, &m), WEFT_OK);
+    assert_int_equal(weft_model_find_entry(m, "classifier"), 1);
+    weft_model_destroy(&m);
+    assert_int_equal(import(&c, "", (import_params) { .arch = "vgg19" }), WEFT_ERR_FORMAT);
+    assert_non_null(strstr(error, "'features.16.weight'"));
+    assert_int_equal(import(&c, "", (import_params) { .arch = "lpips-vgg" }), WEFT_ERR_FORMAT); // the differences' weights are missing
+    assert_non_null(strstr(error, "'lin0.model.1.weight'"));
+    assert_int_equal(import(&garment, "", (import_params) { .arch = "vgg16" }), WEFT_ERR_FORMAT);
+    assert_non_null(strstr(error, "'features.0.weight', nor as in another naming"));
+}
+
+static void an_encoder_finds_the_mean_code_beside_it(void **state)
+{
+    (void) state;
+    static made_case c;
+    weft_model *m;
+    assert_true(made_read_case("tests/nets/cases", "e4e-encode", &c));
+    for (int i = 0; i < c.tensor_count; i++) {
+        char name[sizeof c.tensor[0].name];
+        if (!strcmp(c.tensor[i].name, "latent_avg")) continue;
+        assert_true(snprintf(name, sizeof name, "encoder.%.100s", c.tensor[i].name) < (int) sizeof name);
+        strcpy(c.tensor[i].name, name);
+    }
+    assert_int_equal(import_as(&c, "", (import_params) { .arch = "e4e" }, &m), WEFT_OK);
+    assert_string_equal(warnings, "");
+    assert_string_equal(weft_model_meta(m, "image.size"), "64");
+    assert_int_equal(weft_model_find_entry(m, "encode"), 1);
+    weft_model_destroy(&m);
+    strcpy(c.tensor[index_of(&c, "latent_avg")].name, "mean");
+    assert_int_equal(import_as(&c, "", (import_params) { .arch = "e4e" }, &m), WEFT_OK);
+    assert_int_equal(weft_model_find_entry(m, "encode"), -1);
+    weft_model_destroy(&m);
+    strcpy(c.tensor[index_of(&c, "encoder.latlayer2.weight")].name, "encoder.other");
+    assert_int_equal(import(&c, "", (import_params) { .arch = "e4e" }), WEFT_ERR_FORMAT);
+    assert_non_null(strstr(error, "'encoder.styles.4' has 4 convolutions: there is no level for it"));
+}
+
+static void half_of_clip_is_a_model_too(void **state)
+{
+    (void) state;
+    static made_case c;
+    weft_model *m;
+    weft_model_facts f;
+    assert_true(made_read_case("tests/nets/cases", "clip-vit-image", &c));
+    assert_int_equal(import_as(&c, "", (import_params) { .arch = "clip-vit-b32", .half = 1 }, &m), WEFT_OK);
+    assert_int_equal(weft_model_find_entry(m, "text"), 1);
+    assert_string_equal(weft_model_meta(m, "image.size"), "24");
+    assert_int_equal(weft_model_measure(m, 1, NULL, 0, &f), WEFT_OK);
+    assert_true((int64_t) f.weight_bytes < 3 * f.parameters);
+    weft_model_destroy(&m);
+    strcpy(c.tensor[index_of(&c, "token_embedding.weight")].name, "other");
+    assert_int_equal(import_as(&c, "", (import_params) { .arch = "clip-vit-b32" }, &m), WEFT_OK);
+    assert_int_equal(weft_model_find_entry(m, "text"), -1);
+    weft_model_destroy(&m);
+}
+
 static void a_missing_tensor_is_named(void **state)
 {
     (void) state;
@@ -240,7 +315,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_checkpoint_becomes_a_model_that_says_what_it_is),
-        cmocka_unit_test(a_prefix_is_found_or_chosen),
+        cmocka_unit_test(a_prefix_is_found_or_chosen), cmocka_unit_test(a_name_may_be_in_one_naming_or_another),
+        cmocka_unit_test(an_encoder_finds_the_mean_code_beside_it), cmocka_unit_test(half_of_clip_is_a_model_too),
         cmocka_unit_test(a_missing_tensor_is_named),
         cmocka_unit_test(a_tensor_of_another_shape_is_named_with_both_shapes),
         cmocka_unit_test(tensors_that_are_left_over_are_told),

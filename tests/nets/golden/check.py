@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Holds an imported network against recorded outputs of its published definition.
 
-    check.py CASE_DIR CHECKPOINT.safetensors --arch NAME [--variant V] [--weft build/weft] [--device cpu] [--precision exact] [--limit 1e-4]
+    check.py CASE_DIR CHECKPOINT.safetensors --arch NAME [--variant V] [--entry E] [--weft build/weft] [--device cpu] [--precision exact] [--limit 1e-4]
 
-CASE_DIR/io.npz has in.K and out.K, in the order of the network's ports. Prints the relative error |a - b| / |b| of each output."""
+CASE_DIR/io.npz has in.K and out.K, in the order of the network's ports, and perhaps cotangent.K of the outputs with grad.K by the inputs. Prints the relative
+error |a - b| / |b| of each output and gradient. A gradient in which an activation or a maximum lies on the edge may differ by rounding alone."""
 import argparse
 import os
 import subprocess
@@ -21,6 +22,7 @@ def main():
     p.add_argument("checkpoint")
     p.add_argument("--arch", required=True)
     p.add_argument("--variant")
+    p.add_argument("--entry")
     p.add_argument("--weft", default="build/weft")
     p.add_argument("--device", default="cpu")
     p.add_argument("--precision", default="exact")
@@ -31,25 +33,30 @@ def main():
     with tempfile.TemporaryDirectory() as where:
         model = os.path.join(where, "net.weft")
         subprocess.run([o.weft, "import", o.checkpoint, "--arch", o.arch, "-o", model] + (["--variant", o.variant] if o.variant else []), check=True)
-        run = [o.weft, "run", model, "--device", o.device, "--precision", o.precision]
-        outputs = []
+        run = [o.weft, "run", model, "--device", o.device, "--precision", o.precision] + (["--entry", o.entry] if o.entry else [])
+        results = []
         for k in range(len([name for name in io.files if name.startswith("in.")])):
             value = io[f"in.{k}"]
             path = os.path.join(where, f"in{k}.npy")
             np.save(path, value.astype(np.int32) if value.dtype.kind == "i" else value.astype(np.float32))
             run += ["--in", path]
-        for k in range(len([name for name in io.files if name.startswith("out.")])):
-            outputs.append(os.path.join(where, f"out{k}.npy"))
-            run += ["--out", outputs[-1]]
+        for kind, option in (("out", "--out"), ("cotangent", "--cotangent"), ("grad", "--grad")):
+            for name in sorted((name for name in io.files if name.startswith(kind + ".")), key=lambda name: int(name.split(".")[1])):
+                path = os.path.join(where, name + ".npy")
+                if kind == "cotangent":
+                    np.save(path, io[name].astype(np.float32))
+                else:
+                    results.append((name, path))
+                run += [option, path]
         start = time.time()
         subprocess.run(run, check=True)
         took = time.time() - start
-        for k, path in enumerate(outputs):
-            a, b = np.load(path).astype(np.float64), io[f"out.{k}"].astype(np.float64)
+        for name, path in results:
+            a, b = np.load(path).astype(np.float64), io[name].astype(np.float64)
             error = np.linalg.norm(a - b) / np.linalg.norm(b) if a.shape == b.shape else np.inf
             fits = error <= o.limit  # not for NaN
             bad += not fits
-            print(f"{o.arch} {o.variant or ''} {o.device} {o.precision} out.{k} {list(a.shape)}: {error:.2e} {'ok' if fits else 'BAD'} ({took:.1f} s)")
+            print(f"{o.arch} {o.variant or o.entry or ''} {o.device} {o.precision} {name} {list(a.shape)}: {error:.2e} {'ok' if fits else 'BAD'} ({took:.1f} s)")
     return 1 if bad else 0
 
 

@@ -107,8 +107,8 @@ static void build_text(net *n)
     const bool plain = has(n, "token_embedding.weight");
     const char *words = plain ? "token_embedding.weight" : "text_model.embeddings.token_embedding.weight";
     const char *order = plain ? "positional_embedding" : "text_model.embeddings.position_embedding.weight";
-    ignore(n, "logit_scale");
-    ignore(n, "text_model.embeddings.position_ids");
+    static const char *const not_needed[] = { "logit_scale", "input_resolution", "context_length", "vocab_size", "text_model.embeddings.position_ids" };
+    for (size_t i = 0; i < sizeof not_needed / sizeof *not_needed; i++) ignore(n, not_needed[i]);
     if (!has(n, words)) return; // the picture's half alone
     const int64_t places = length(n, order, 0);
     entry(n, "text");

@@ -42,6 +42,17 @@ static weft_value lin(net *n, int k, int64_t c)
     return OPA(n, "reshape", weight(n, name, (weft_shape) WEFT_SHAPE(c)), WEFT_NUM("shape", 1, (double) c, 1, 1));
 }
 
+// The classifier, which torchvision's and NVIDIA's files go on with.
+static void ignore_classifier(net *n)
+{
+    for (int i = 0; i <= 6; i++) {
+        ignore(n, path(n, "classifier.%d.weight", i));
+        ignore(n, path(n, "classifier.%d.bias", i));
+        ignore(n, path(n, "layers.fc%d.weight", i));
+        ignore(n, path(n, "layers.fc%d.bias", i));
+    }
+}
+
 static void unit_taps(net *n, vgg_net which, weft_value x, vgg_tap taps[VGG_TAPS])
 {
     vgg(n, which, x, false, taps);
@@ -64,6 +75,7 @@ static void build(net *n, vgg_net which)
 {
     vgg_tap x[VGG_TAPS], y[VGG_TAPS];
     weft_value sum = WEFT_NONE;
+    ignore_classifier(n);
     entry(n, "main");
     const weft_value a = picture(n, "x", 256), b = picture(n, "y", 256);
     unit_taps(n, which, scaling(n, a), x);
@@ -88,10 +100,7 @@ static void build_vector(net *n)
 {
     vgg_tap taps[VGG_TAPS];
     weft_value parts[VGG_TAPS];
-    for (int i = 1; i <= 3; i++) { // of the classifier, which is not needed
-        ignore(n, path(n, "layers.fc%d.weight", i));
-        ignore(n, path(n, "layers.fc%d.bias", i));
-    }
+    ignore_classifier(n);
     const weft_value x = picture(n, "image", 256);
     unit_taps(n, VGG16, scaling(n, OPA(n, "affine", x, WEFT_NUM("a", 1 / 127.5), WEFT_NUM("b", -1))), taps);
     for (int k = 0; k < VGG_TAPS; k++) parts[k] = OP1(n, "flatten", weighted(n, k, taps[k]));
