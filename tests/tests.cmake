@@ -52,3 +52,9 @@ endif()
 add_executable(time_stylegan2 tests/bench/time_stylegan2.c)
 target_link_libraries(time_stylegan2 PRIVATE weft_static m)
 set_target_properties(time_stylegan2 PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+
+# Texts to tokens is a part of the command.
+if(TARGET test_tokens)
+    target_sources(test_tokens PRIVATE tools/weft/bpe.c)
+    target_link_libraries(test_tokens PRIVATE ZLIB::ZLIB)
+endif()

@@ -385,6 +385,27 @@ static void states_go_on_from_step_to_step(void **state)
     assert_code(5, "run walk.weft -i x.npy --set w=nowhere.npy -d cpu");
 }
 
+static void texts_become_tokens(void **state)
+{
+    (void) state;
+    static const char list[] = "#version\nr e\nre d</w>\n";
+    int32_t rows[2][6], want[2][6] = { { 514, 320, 513, 515, 0, 0 }, { 514, 513, 513, 513, 513, 515 } };
+    write_bytes("merges.txt", list, sizeof list - 1);
+    assert_code(0, "tokens 'a RED' --vocab merges.txt");
+    assert_says("514 320 513 515\n");
+    assert_code(0, "tokens 'a red' 'red red red red red' --length 6 --truncate --vocab merges.txt -o tokens.npy");
+    FILE *f = fopen(in_folder("tokens.npy"), "rb");
+    assert_true(f && !fseek(f, -(long) sizeof rows, SEEK_END) && fread(rows, sizeof rows, 1, f) == 1);
+    fclose(f);
+    assert_memory_equal(rows, want, sizeof rows);
+    assert_code(5, "tokens 'red red red red red' --length 6 --vocab merges.txt");
+    assert_says("has 5 tokens, and there is room for 4");
+    assert_code(5, "tokens a --vocab none.txt");
+    assert_says("none.txt: cannot open");
+    assert_code(2, "tokens a");
+    assert_says("--vocab is needed");
+}
+
 static void npy_files_that_do_not_fit_are_code_5_with_the_reason(void **state)
 {
     (void) state;
@@ -642,6 +663,7 @@ int main(void)
         cmocka_unit_test(npy_files_of_every_kind_are_read_alike),
         cmocka_unit_test(gradients_are_outputs),
         cmocka_unit_test(states_go_on_from_step_to_step),
+        cmocka_unit_test(texts_become_tokens),
         cmocka_unit_test(npy_files_that_do_not_fit_are_code_5_with_the_reason),
         cmocka_unit_test(check_compares_nodes_and_names_the_first_that_differs),
         cmocka_unit_test(a_device_that_is_not_there_is_code_3),
