@@ -13,7 +13,8 @@ typedef struct made_shape { int rank; int64_t dim[MADE_RANK]; } made_shape;
 typedef struct made_case {
     char name[64], arch[64], variant[64], entry[64]; // variant "": none; entry "": the first
     double gain;
-    bool gradient; // by the first input, of the outputs times made_cotangent
+    bool gradient; // of the outputs times made_cotangent, by the first input or
+    char by[128];  // this weight
     bool half;     // weights of rank 2 and more lie in the file as f16
     struct { char kind[16]; made_shape shape; } in[MADE_INPUTS];
     int in_count;
@@ -116,6 +117,10 @@ static inline bool made_read_case(const char *folder, const char *name, made_cas
         if (sscanf(line, "gain %lf", &c->gain) == 1) continue;
         if (!strcmp(line, "gradient\n") || !strcmp(line, "half\n")) {
             *(*line == 'h' ? &c->half : &c->gradient) = true;
+            continue;
+        }
+        if (sscanf(line, "by %127s", c->by) == 1) {
+            c->gradient = true;
             continue;
         }
         if (c->in_count < MADE_INPUTS && sscanf(line, "in %15s%n", c->in[c->in_count].kind, &at) == 1) c->in[c->in_count++].shape = made_read_shape(line + at);

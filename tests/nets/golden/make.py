@@ -3,6 +3,7 @@
 """Makes tests/nets/expected/CASE.f32 for the cases named (default: all): the outputs of nets.py and loss_nets.py on seeded weights and inputs.
 
 A case file has lines `arch A`, `variant V`, `entry E`, `gain G` (of the large weights; 1), `gradient` (by the first input, of the outputs times seeded numbers),
+`by NAME [PART...]` (the same by a weight, or by one that weft joins from these parts),
 `half` (weights of rank 2 and more are f16), `in KIND DIMS...` and `tensor NAME DIMS...`. Numbers come from a hash of name and position, the same here and in
 test_nets.c. An expected file holds SAMPLES elements of each output, then of the gradient, evenly spaced."""
 import os
@@ -63,12 +64,14 @@ def value(kind, index, shape):
 
 
 def load(path):
-    case = {"in": [], "tensors": {}, "variant": None, "entry": "main", "gain": 1., "gradient": False, "half": False}
+    case = {"in": [], "tensors": {}, "variant": None, "entry": "main", "gain": 1., "gradient": False, "by": [], "half": False}
     for words in map(str.split, open(path)):
         if words[0] in ("arch", "variant", "entry"):
             case[words[0]] = words[1]
         elif words[0] in ("gradient", "half"):
             case[words[0]] = True
+        elif words[0] == "by":
+            case["by"], case["gradient"] = words[2:] or words[1:], True
         elif words[0] == "gain":
             case["gain"] = float(words[1])
         elif words[0] == "in":
@@ -91,7 +94,9 @@ def bundled(case, x):
 def run(case):
     w = nets.Weights({k: torch.from_numpy(v) for k, v in case["tensors"].items()})
     x = [torch.from_numpy(v) for v in case["in"]]
-    x[0].requires_grad_(case["gradient"])
+    by = [w[name] for name in case["by"]] or x[:1]
+    for v in by:
+        v.requires_grad_(case["gradient"])
     variant = case["variant"]
     entry = case["entry"]
     norm = dict(norm="instance" if variant == "instance" else "batch", batch_stats=variant == "batch-stats")
@@ -118,7 +123,8 @@ def run(case):
     }[case["arch"]]()
     if case["gradient"]:
         cotangents = [torch.from_numpy(uniform(f"cotangent.{k}", y.numel())).view(y.shape) for k, y in enumerate(out)]
-        out = [y.detach() for y in out] + list(torch.autograd.grad(out, x[0], cotangents))
+        gradient = torch.autograd.grad(out, by, cotangents)
+        out = [y.detach() for y in out] + [torch.cat([g.reshape(-1) for g in gradient])]
     return out
 
 
