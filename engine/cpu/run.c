@@ -19,6 +19,7 @@ struct weft_cpu_run {
     double *done;               // per node: how much of the run is over after it
     const void **ins;           // room for the inputs of any node
     unsigned char *scratch; // for the fast versions, one node at a time
+    size_t scratch_bytes;
     int (*progress)(void *user, double done);
     void *progress_user;
     weft_session_facts facts;
@@ -56,6 +57,13 @@ static weft_result place_states(weft_cpu_run *run)
     return WEFT_OK;
 }
 
+static weft_result check_budget(const weft_cpu_run *run, size_t max_bytes)
+{
+    const size_t all = run->facts.workspace_bytes + weft_state_bytes(&run->graph);
+    if (!max_bytes || all <= max_bytes) return WEFT_OK;
+    return weft_fail(WEFT_ERR_VRAM, "the session needs %zu bytes of workspace and states, more than the %zu allowed", all, max_bytes);
+}
+
 static weft_result place_values(weft_cpu_run *run, const weft_session_params *p)
 {
     const weft_graph *g = &run->graph;
@@ -68,9 +76,7 @@ static weft_result place_values(weft_cpu_run *run, const weft_session_params *p)
     WEFT_TRY(weft_state_plan(g, !p->keep_values, &run->arena, run->updates));
     WEFT_TRY(weft_lower_plan(g, run->updates, 64, p->keep_values, lives, &plan));
     run->facts.workspace_bytes = plan.bytes, run->facts.workspace_least_bytes = plan.least;
-    const size_t all = plan.bytes + weft_state_bytes(g);
-    if (p->max_bytes && all > p->max_bytes)
-        return weft_fail(WEFT_ERR_VRAM, "the session needs %zu bytes of workspace and states, more than the %zu allowed", all, p->max_bytes);
+    WEFT_TRY(check_budget(run, p->max_bytes));
     run->block = weft_new(run->ctx, plan.bytes + 64);
     if (!run->block) return WEFT_ERR_MEMORY;
     unsigned char *start = aligned(run->block);
@@ -111,7 +117,7 @@ static weft_result prepare_fast(weft_cpu_run *run)
         if (scratch > most) most = scratch;
     }
     run->scratch = weft_new(run->ctx, most + 64);
-    run->facts.workspace_bytes += most;
+    run->facts.workspace_bytes += run->scratch_bytes = most;
     return run->scratch ? WEFT_OK : WEFT_ERR_MEMORY;
 }
 
@@ -131,24 +137,54 @@ static weft_result prepare_nodes(weft_cpu_run *run)
     return run->ins ? WEFT_OK : WEFT_ERR_MEMORY;
 }
 
-weft_result weft_cpu_run_create(weft_context *ctx, const weft_graph *bound, const weft_session_params *p, bool fast, weft_cpu_run **out)
+static weft_result fit(weft_cpu_run *run, size_t max_bytes)
+{
+    weft_graph smaller;
+    bool changed;
+    weft_graph_init(&smaller, &run->arena);
+    WEFT_TRY(weft_lower_fit(&run->graph, max_bytes, &smaller, &changed));
+    if (!changed) return WEFT_OK;
+    run->facts.recomputed = smaller.node_count - run->graph.node_count;
+    run->graph = smaller;
+    return WEFT_OK;
+}
+
+// `fit_bytes`: what the plan is to be brought down to; 0: no limit.
+static weft_result prepare(weft_cpu_run *run, const weft_graph *bound, const weft_session_params *p, bool fast, size_t fit_bytes)
+{
+    weft_graph_init(&run->graph, &run->arena);
+    WEFT_TRY(fast ? weft_lower(bound, run->ctx->pool, !p->no_fuse, &run->graph) : weft_pass_prune(bound, &run->graph));
+    if (fit_bytes && !p->keep_values) WEFT_TRY(fit(run, fit_bytes));
+    WEFT_TRY(place_values(run, p));
+    WEFT_TRY(prepare_nodes(run));
+    if (fast) WEFT_TRY(prepare_fast(run));
+    return check_budget(run, p->max_bytes);
+}
+
+static weft_result create(weft_context *ctx, const weft_graph *bound, const weft_session_params *p, bool fast, size_t fit_bytes, weft_cpu_run **out)
 {
     weft_cpu_run *run = weft_new(ctx, sizeof *run);
     if (!run) return WEFT_ERR_MEMORY;
     run->ctx = run->arena.ctx = ctx;
     run->progress = p->progress, run->progress_user = p->progress_user;
     const int before = weft_pool_adopt(ctx->pool); // libraries plan for the threads that will run
-    weft_graph_init(&run->graph, &run->arena);
-    weft_result r = fast ? weft_lower(bound, ctx->pool, !p->no_fuse, &run->graph) : weft_pass_prune(bound, &run->graph);
-    if (r == WEFT_OK) r = place_values(run, p);
-    if (r == WEFT_OK) r = prepare_nodes(run);
-    if (r == WEFT_OK && fast) r = prepare_fast(run);
+    const weft_result r = prepare(run, bound, p, fast, fit_bytes);
     weft_pool_restore(before);
-    if (r != WEFT_OK) return weft_cpu_run_destroy(run), r;
+    // What libraries take beside the plan is known now: once more, with that much less for the plan.
+    const size_t beside = run->scratch_bytes;
+    const bool again = r == WEFT_ERR_VRAM && beside && fit_bytes == p->max_bytes && beside < fit_bytes;
+    if (r != WEFT_OK) weft_cpu_run_destroy(run);
+    if (again) return create(ctx, bound, p, fast, fit_bytes - beside, out);
+    if (r != WEFT_OK) return r;
     run->facts.dispatches = run->graph.node_count;
     for (int i = 0; i < run->graph.state_count; i++) weft_cpu_run_set_state(run, i, NULL);
     *out = run;
     return WEFT_OK;
+}
+
+weft_result weft_cpu_run_create(weft_context *ctx, const weft_graph *bound, const weft_session_params *p, bool fast, weft_cpu_run **out)
+{
+    return create(ctx, bound, p, fast, p->max_bytes, out);
 }
 
 void weft_cpu_run_destroy(weft_cpu_run *run)

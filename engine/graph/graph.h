@@ -96,6 +96,9 @@ weft_result weft_pass_fold(const weft_graph *from, weft_pool *pool, weft_graph *
 // fuse.c: applies the table of rules until none fits.
 typedef struct weft_fuse_rule weft_fuse_rule;
 weft_result weft_pass_fuse(const weft_graph *from, const weft_fuse_rule *rules, weft_graph *to);
+// recompute.c: of what the forward half makes and nodes after the turn - where most memory is alive - read again, part is made again there.
+// `segments` 2 or more: what crosses the borders of so many segments of the forward half is kept; 0: what is costly to make.
+weft_result weft_pass_recompute(const weft_graph *from, int segments, weft_graph *to);
 // physical.c: chooses layout and storage of every value and puts `convert` nodes where they differ.
 weft_result weft_pass_physical(const weft_graph *from, bool f16, weft_graph *to);
 

@@ -44,3 +44,40 @@ weft_result weft_lower_plan(const weft_graph *g, const weft_state_update *update
     }
     return weft_plan_memory(g->arena->ctx, lives, g->value_count, align, out);
 }
+
+weft_result weft_lower_measure(const weft_graph *g, size_t *bytes, double *flops)
+{
+    weft_plan plan;
+    weft_life *lives = weft_arena_new(g->arena, sizeof *lives * (size_t) (g->value_count + 1));
+    weft_state_update *updates = weft_arena_new(g->arena, sizeof *updates * (size_t) (g->state_count + 1));
+    if (!lives || !updates) return WEFT_ERR_MEMORY;
+    WEFT_TRY(weft_state_plan(g, true, g->arena, updates));
+    WEFT_TRY(weft_lower_plan(g, updates, 64, false, lives, &plan));
+    *bytes = plan.bytes + weft_state_bytes(g);
+    *flops = 0;
+    for (int i = 0; i < g->node_count; i++) *flops += weft_node_flops(&g->nodes[i]);
+    return WEFT_OK;
+}
+
+weft_result weft_lower_fit(const weft_graph *from, size_t cap, weft_graph *to, bool *changed)
+{
+    static const int segments[] = { 0, 2, 3, 4, 6, 8, 12, 16, 24, 32 };
+    size_t least;
+    double work;
+    *changed = false;
+    WEFT_TRY(weft_lower_measure(from, &least, &work));
+    if (least <= cap) return WEFT_OK;
+    for (size_t i = 0; i < sizeof segments / sizeof *segments; i++) {
+        weft_graph tried;
+        size_t bytes;
+        double flops;
+        weft_graph_init(&tried, to->arena);
+        WEFT_TRY(weft_pass_recompute(from, segments[i], &tried));
+        WEFT_TRY(weft_lower_measure(&tried, &bytes, &flops));
+        const bool better = bytes <= cap ? least > cap || flops < work : bytes < least;
+        if (!better) continue;
+        *to = tried, *changed = true;
+        least = bytes, work = flops;
+    }
+    return WEFT_OK;
+}

@@ -15,3 +15,10 @@ weft_value weft_lower_root(const weft_graph *g, weft_value v);
 // lives[v] of every value; those that take no room (inputs, constants, aliases, states, what is made in a state) have 0 bytes.
 // updates: of every state, as weft_state_plan gave them.
 weft_result weft_lower_plan(const weft_graph *g, const weft_state_update *updates, size_t align, bool keep, weft_life *lives, weft_plan *out);
+
+// Bytes that such a plan takes, states included, and operations of a run.
+weft_result weft_lower_measure(const weft_graph *g, size_t *bytes, double *flops);
+
+// For a plan (as above, with the states) that does not fit `cap` bytes: makes in `to` the graph that fits with the fewest
+// operations done twice or, if none does, the smallest found. False in `changed`: `from` fits, or nothing is smaller; `to` is empty.
+weft_result weft_lower_fit(const weft_graph *from, size_t cap, weft_graph *to, bool *changed);

@@ -35,15 +35,6 @@ struct weft_vk_run {
     weft_session_facts facts;
 };
 
-static weft_result prepare_graph(weft_vk_run *run, const weft_graph *bound, const weft_session_params *p)
-{
-    weft_graph lowered;
-    weft_graph_init(&lowered, &run->arena);
-    weft_graph_init(&run->graph, &run->arena);
-    WEFT_TRY(weft_lower(bound, run->ctx->pool, !p->no_fuse, &lowered));
-    return weft_pass_physical(&lowered, p->precision == WEFT_FAST && run->dev->caps.f16_storage, &run->graph);
-}
-
 static int root_of(const weft_program *p, int b)
 {
     while (p->buffers[b].same_as >= 0) b = p->buffers[b].same_as;
@@ -293,9 +284,12 @@ static weft_result record(weft_vk_run *run, const weft_vk_copy *in, const weft_v
     return WEFT_OK;
 }
 
-static weft_result prepare(weft_vk_run *run, const weft_graph *bound, const weft_session_params *p)
+// From a lowered graph to dispatches and where everything lies; nothing is made on the device yet.
+static weft_result lay_out(weft_vk_run *run, const weft_graph *lowered, const weft_session_params *p)
 {
-    WEFT_TRY(prepare_graph(run, bound, p));
+    run->facts = (weft_session_facts) { .recomputed = run->facts.recomputed };
+    weft_graph_init(&run->graph, &run->arena);
+    WEFT_TRY(weft_pass_physical(lowered, p->precision == WEFT_FAST && run->dev->caps.f16_storage, &run->graph));
     WEFT_TRY(weft_program_build(&run->graph, &run->dev->caps, &run->arena, &run->program));
     WEFT_TRY(check_sizes(run));
     run->places = weft_arena_new(&run->arena, sizeof *run->places * (size_t) (run->program.buffer_count + 1));
@@ -306,7 +300,37 @@ static weft_result prepare(weft_vk_run *run, const weft_graph *bound, const weft
     place_weights(run);
     WEFT_TRY(place_tensors(run));
     place_states(run);
-    WEFT_TRY(check_budget(run, p->max_bytes));
+    return check_budget(run, p->max_bytes);
+}
+
+// Where max_bytes is not kept: computes again what takes the memory. The passes count 4 bytes an element and know nothing of scratch
+// memory, so what they are to reach is scaled by what became of the last try.
+static weft_result lay_out_within(weft_vk_run *run, const weft_graph *lowered, const weft_session_params *p)
+{
+    weft_result r = lay_out(run, lowered, p);
+    size_t cap = 0;
+    double flops;
+    for (int i = 0; i < 3 && r == WEFT_ERR_VRAM && !p->keep_values && run->facts.weight_bytes < p->max_bytes; i++) {
+        weft_graph smaller;
+        bool changed;
+        const size_t here = run->facts.workspace_bytes + run->facts.state_bytes;
+        if (i == 0) WEFT_TRY(weft_lower_measure(lowered, &cap, &flops));
+        cap = (size_t) (0.98 * (double) cap * (double) (p->max_bytes - run->facts.weight_bytes) / (double) here);
+        weft_graph_init(&smaller, &run->arena);
+        WEFT_TRY(weft_lower_fit(lowered, cap, &smaller, &changed));
+        if (!changed) return check_budget(run, p->max_bytes);
+        run->facts.recomputed = smaller.node_count - lowered->node_count;
+        r = lay_out(run, &smaller, p);
+    }
+    return r;
+}
+
+static weft_result prepare(weft_vk_run *run, const weft_graph *bound, const weft_session_params *p)
+{
+    weft_graph lowered;
+    weft_graph_init(&lowered, &run->arena);
+    WEFT_TRY(weft_lower(bound, run->ctx->pool, !p->no_fuse, &lowered));
+    WEFT_TRY(lay_out_within(run, &lowered, p));
     WEFT_TRY(make_memory(run));
     for (int b = 0; b < run->program.buffer_count; b++) {
         const size_t bytes = run->program.buffers[b].bytes;

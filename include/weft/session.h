@@ -57,7 +57,9 @@ typedef struct weft_session_params {
     const weft_port_shape *shapes; // input shapes; ports left out take the preset dimensions
     int shape_count;
     weft_precision precision;
-    size_t max_bytes;  // refuse a plan that needs more memory than this, states included; 0: no limit
+    // Refuse a plan that needs more memory than this; 0: no limit. Before that, values that a gradient reads long after they were
+    // made are forgotten in between and computed again, where that makes it fit (weft_session_facts.recomputed).
+    size_t max_bytes;
     int keep_values;   // keep every value for weft_session_value: costs memory, for checking
     int no_fuse;       // one kernel per node: for checking and profiling
     // Called now and then during a run, on the calling thread, with 0 <= done <= 1. Non-zero: stop.
@@ -104,6 +106,7 @@ typedef struct weft_session_facts {
     int submissions; // of the last weft_session_run or weft_session_repeat; 0 on the CPU
     int precision;   // what was granted
     size_t state_bytes; // of states, with what their updates need
+    int recomputed;  // nodes that are there twice, so that max_bytes is kept
     int64_t runs;    // that went to their end, repeated ones too, since the session was made
 } weft_session_facts;
 WEFT_API void weft_session_measure(const weft_session *s, weft_session_facts *out);

@@ -28,7 +28,7 @@ static const option run_options[] = {
     { "entry", 'e', OPTION_TEXT, "NAME", offsetof(struct run_options, entry), "the entry to run; default: the first" },
     DEVICE_OPTIONS(struct run_options),
     PRECISION_OPTION(struct run_options),
-    { "memory", 0, OPTION_INT, "MIB", offsetof(struct run_options, memory), "refuse to take more memory than this", 1, 1 << 30 },
+    { "memory", 0, OPTION_INT, "MIB", offsetof(struct run_options, memory), "take no more than this: compute values again where that helps, else refuse", 1, 1 << 30 },
     { "repeat", 'r', OPTION_INT, "N", offsetof(struct run_options, repeat), "run N times and print the times", 1, 1000000 },
     { 0 }
 };
@@ -166,6 +166,7 @@ static int open_session(call *c, struct job *j)
         weft_session_measure(j->session, &f);
         note(c, "session: %.3f s, %s of weights, %s of workspace (least possible %s), %d dispatches", seconds_since(start),
              bytes_text((double) f.weight_bytes), bytes_text((double) f.workspace_bytes), bytes_text((double) f.workspace_least_bytes), f.dispatches);
+        if (f.recomputed) note(c, "%d nodes are computed twice to stay within --memory", f.recomputed);
     }
     return CODE_OK;
 }
