@@ -567,7 +567,7 @@ static void too_little_memory_is_said_with_figures_and_a_remedy(void **state)
     assert_says("try a smaller --context");
     assert_false(exists("large.out.png"));
     make_mask("tiny.png", 1000, 10); // one wide strip: its windows fit where the picture does not
-    assert_code(0, "inpaint -i large.png -m tiny.png -o large.out.png -n fill.weft -d cpu --memory 2 -v");
+    assert_code(0, "inpaint -i large.png -m tiny.png -o large.out.png -n fill.weft -d cpu --memory 5 -v");
     assert_says("windows of");
     assert_filled("large.png", "tiny.png", "large.out.png");
 }
