@@ -4,6 +4,7 @@
 #include "graph/compute.h"
 #include "graph/lower.h"
 #include <string.h>
+#include <time.h>
 
 struct weft_cpu_run {
     weft_context *ctx;
@@ -22,6 +23,8 @@ struct weft_cpu_run {
     size_t scratch_bytes;
     int (*progress)(void *user, double done);
     void *progress_user;
+    void (*timing)(void *user, const weft_node_time *time);
+    void *timing_user;
     weft_session_facts facts;
 };
 
@@ -167,6 +170,7 @@ static weft_result create(weft_context *ctx, const weft_graph *bound, const weft
     if (!run) return WEFT_ERR_MEMORY;
     run->ctx = run->arena.ctx = ctx;
     run->progress = p->progress, run->progress_user = p->progress_user;
+    run->timing = p->timing, run->timing_user = p->timing_user;
     const int before = weft_pool_adopt(ctx->pool); // libraries plan for the threads that will run
     const weft_result r = prepare(run, bound, p, fast, fit_bytes);
     weft_pool_restore(before);
@@ -211,6 +215,22 @@ static weft_result compute(weft_cpu_run *run, int index)
     return WEFT_OK;
 }
 
+static weft_result compute_timed(weft_cpu_run *run, int index)
+{
+    const weft_node *n = &run->graph.nodes[index];
+    struct timespec begin, end;
+    const clock_t busy = clock();
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    const weft_result r = compute(run, index);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    const weft_node_time t = {
+        .op = n->op->name, .node = n->name, .flops = weft_node_flops(n), .busy_ms = 1e3 * (double) (clock() - busy) / CLOCKS_PER_SEC,
+        .wall_ms = (double) (end.tv_sec - begin.tv_sec) * 1e3 + (double) (end.tv_nsec - begin.tv_nsec) * 1e-6,
+    };
+    if (r == WEFT_OK) run->timing(run->timing_user, &t);
+    return r;
+}
+
 // The states become what follows them.
 static void commit(weft_cpu_run *run)
 {
@@ -232,7 +252,7 @@ static weft_result step(weft_cpu_run *run, void *const *out, int64_t index, int6
     const weft_graph *g = &run->graph;
     bool stop = false;
     for (int i = 0; i < g->node_count; i++) {
-        WEFT_TRY(compute(run, i));
+        WEFT_TRY(run->timing ? compute_timed(run, i) : compute(run, i));
         if (run->progress && !stop) stop = run->progress(run->progress_user, ((double) index + run->done[i]) / (double) count) != 0;
         if (stop && i < run->commits) return weft_fail(WEFT_ERR_CANCELLED, "stopped after '%s'", g->nodes[i].name);
     }

@@ -52,6 +52,12 @@ typedef enum weft_precision {
     WEFT_FAST,  // f16 storage where the device has it, f32 accumulation; otherwise as WEFT_EXACT
 } weft_precision;
 
+typedef struct weft_node_time { // one node of one run
+    const char *op, *node;
+    double wall_ms, busy_ms; // by the clock, and of processor time, all threads together
+    double flops;
+} weft_node_time;
+
 typedef struct weft_session_params {
     int entry;                     // weft_model_find_entry
     const weft_port_shape *shapes; // input shapes; ports left out take the preset dimensions
@@ -65,6 +71,9 @@ typedef struct weft_session_params {
     // Called now and then during a run, on the calling thread, with 0 <= done <= 1. Non-zero: stop.
     int (*progress)(void *user, double done);
     void *progress_user;
+    // Called after every node of a run on `reference` and `cpu`, on the calling thread. Vulkan devices do not call it.
+    void (*timing)(void *user, const weft_node_time *time);
+    void *timing_user;
 } weft_session_params;
 WEFT_API weft_result weft_session_create(weft_device *dev, const weft_model *m, const weft_session_params *params,
                                          weft_session **out);

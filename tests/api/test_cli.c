@@ -320,6 +320,9 @@ static void npy_files_of_every_kind_are_read_alike(void **state)
     }
     static const unsigned char yes[] = { 1, 0, 1, 1, 0, 0 };
     write_npy("b.npy", 1, "|b1", false, "(6,)", yes, 6);
+    assert_code(0, "run arithmetic.weft --in x=x.npy --out y.npy --device cpu --repeat 3 --profile");
+    assert_says("GFLOP/s");
+    assert_says("ms per run");
     assert_code(0, "run arithmetic.weft -e whole -i b.npy -o same=s.npy -d reference -v");
     assert_says("same i32 2x3: 0 to 1, mean 0.5");
 }

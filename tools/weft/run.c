@@ -2,6 +2,7 @@
 // weft run
 #include "dims.h"
 #include "npy.h"
+#include "profile.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@ struct run_options {
     device_options device;
     const char *entry;
     text_list in, out, cotangent, grad, set, get;
-    int repeat, steps, memory;
+    int repeat, steps, memory, profile;
 };
 static const option run_options[] = {
     { "in", 'i', OPTION_LIST, "[PORT=]FILE.npy", offsetof(struct run_options, in), "an input; without a name: the next port in order. Every input must be given" },
@@ -30,6 +31,7 @@ static const option run_options[] = {
     PRECISION_OPTION(struct run_options),
     { "memory", 0, OPTION_INT, "MIB", offsetof(struct run_options, memory), "take no more than this: compute values again where that helps, else refuse", 1, 1 << 30 },
     { "repeat", 'r', OPTION_INT, "N", offsetof(struct run_options, repeat), "run N times and print the times", 1, 1000000 },
+    { "profile", 0, OPTION_FLAG, NULL, offsetof(struct run_options, profile), "print the time of every kind of operator (cpu and reference)" },
     { 0 }
 };
 
@@ -42,6 +44,7 @@ struct job {
     char wrt[PORTS_MOST][256]; // by what the k-th --grad differentiates
     weft_io out[PORTS_MOST];
     const char *out_path[PORTS_MOST];
+    profile profile;
 };
 
 // Which port "name=file" means: by name, else (the whole is a file) the next one that is free. -1: none.
@@ -156,6 +159,7 @@ static int open_session(call *c, struct job *j)
     const weft_session_params params = {
         .entry = j->entry, .shapes = shapes, .shape_count = count, .precision = (weft_precision) o->device.precision,
         .max_bytes = (size_t) o->memory << 20, .progress = show_progress, .progress_user = c,
+        .timing = o->profile ? profile_add : NULL, .timing_user = &j->profile,
     };
     const double start = seconds_since(0);
     const weft_result r = weft_session_create(j->device, j->model, &params, &j->session);
@@ -288,6 +292,7 @@ static int run_session(call *c, struct job *j)
         took[i] = seconds_since(start);
     }
     end_progress();
+    if (r == WEFT_OK && o->profile) profile_print(&j->profile, (o->steps ? o->steps - 1 : 0) + times);
     weft_session_facts facts;
     weft_session_measure(j->session, &facts);
     if (r == WEFT_ERR_CANCELLED && o->steps) note(c, "stopped after %lld steps", (long long) facts.runs);
