@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: MIT
 // conv2d and conv_transpose2d on oneDNN, which chooses algorithm and blocked layout; the plain NCHW of the graph is
-// reordered on the way in and out. Padding other than zeros is made by hand, the epilogue by cpu/epilogue.c.
+// reordered on the way in and out, as are weights that are no constant. Padding other than zeros is made by hand, the epilogue by cpu/epilogue.c.
 #ifdef WEFT_DNNL
+#include "cpu/dnnl.h"
 #include "cpu/epilogue.h"
 #include "cpu/fast.h"
-#include <oneapi/dnnl/dnnl.h>
+#include "cpu/fast_conv_weights.h"
 #include <string.h>
+
+#define TRY WEFT_DNNL_TRY
 
 typedef struct conv_state {
     dnnl_engine_t engine;
     dnnl_stream_t stream;
     dnnl_primitive_t conv, load, store;            // load and store: reorders, NULL where the layout is plain already
+    dnnl_primitive_t load_weights;                 // of weights that are made anew for every run
+    dnnl_memory_t plain_weights;                   // NULL: they are a constant
+    weft_cpu_conv_weights *as_gradient;            // instead of all the rest
     dnnl_memory_t plain_x, plain_y, x, y, weights, bias; // plain_*: NCHW; x, y: as the convolution wants them
     size_t padded_bytes, x_bytes, y_bytes, sum_bytes;    // parts of the scratch, multiples of 64
     int64_t padded_h, padded_w;                          // 0: no padding by hand
@@ -21,11 +27,12 @@ static void destroy(weft_context *ctx, void *state)
 {
     conv_state *s = state;
     if (!s) return;
-    dnnl_primitive_t primitives[] = { s->conv, s->load, s->store };
-    dnnl_memory_t memories[] = { s->plain_x, s->plain_y, s->x, s->y, s->weights, s->bias };
-    for (int i = 0; i < 3; i++)
+    dnnl_primitive_t primitives[] = { s->conv, s->load, s->store, s->load_weights };
+    dnnl_memory_t memories[] = { s->plain_x, s->plain_y, s->x, s->y, s->weights, s->bias, s->plain_weights };
+    weft_cpu_conv_weights_destroy(ctx, s->as_gradient);
+    for (int i = 0; i < 4; i++)
         if (primitives[i]) dnnl_primitive_destroy(primitives[i]);
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 7; i++)
         if (memories[i]) dnnl_memory_destroy(memories[i]);
     if (s->stream) dnnl_stream_destroy(s->stream);
     if (s->engine) dnnl_engine_destroy(s->engine);
@@ -65,23 +72,6 @@ static void describe(const weft_node *n, conv_state *s, bool transposed, geometr
     s->padded_h = g->x[2], s->padded_w = g->x[3];
 }
 
-static dnnl_status_t reorder(dnnl_engine_t engine, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to, dnnl_primitive_t *out)
-{
-    dnnl_primitive_desc_t pd;
-    if (dnnl_memory_desc_equal(from, to)) return dnnl_success;
-    dnnl_status_t r = dnnl_reorder_primitive_desc_create(&pd, from, engine, to, engine, NULL);
-    if (r != dnnl_success) return r;
-    r = dnnl_primitive_create(out, pd);
-    dnnl_primitive_desc_destroy(pd);
-    return r;
-}
-
-#define TRY(call)                                 \
-    do {                                          \
-        const dnnl_status_t r_ = (call);          \
-        if (r_ != dnnl_success) return r_;        \
-    } while (0)
-
 static dnnl_status_t convolution(conv_state *s, const geometry *g, bool bias, dnnl_primitive_desc_t *out)
 {
     dnnl_memory_desc_t x, w, b, y;
@@ -101,34 +91,33 @@ static dnnl_status_t convolution(conv_state *s, const geometry *g, bool bias, dn
     return dnnl_primitive_desc_create(out, &d, NULL, s->engine, NULL);
 }
 
-static dnnl_status_t execute(conv_state *s, dnnl_primitive_t p, int count, const dnnl_exec_arg_t *args)
-{
-    TRY(dnnl_primitive_execute(p, s->stream, count, args));
-    return dnnl_stream_wait(s->stream);
-}
-
-static dnnl_status_t load_weights(conv_state *s, const geometry *g, const dnnl_memory_desc_t *want, const float *data)
+// A constant is packed now; others are when they are there.
+static dnnl_status_t place_weights(conv_state *s, const geometry *g, const dnnl_memory_desc_t *want, const float *data)
 {
     dnnl_memory_desc_t plain;
-    dnnl_memory_t from = NULL;
-    dnnl_primitive_t move = NULL;
     const dnnl_format_tag_t tag = g->transposed ? (g->w_rank == 5 ? dnnl_giohw : dnnl_iohw) : (g->w_rank == 5 ? dnnl_goihw : dnnl_oihw);
     TRY(dnnl_memory_desc_init_by_tag(&plain, g->w_rank, g->w, dnnl_f32, tag));
-    TRY(dnnl_memory_create(&s->weights, want, s->engine, DNNL_MEMORY_ALLOCATE));
-    TRY(dnnl_memory_create(&from, &plain, s->engine, (void *) (uintptr_t) data));
-    dnnl_status_t r = reorder(s->engine, &plain, want, &move);
-    if (r == dnnl_success && move) r = execute(s, move, 2, (dnnl_exec_arg_t[]) { { DNNL_ARG_FROM, from }, { DNNL_ARG_TO, s->weights } });
-    else if (r == dnnl_success) {
+    TRY(dnnl_memory_create(&s->plain_weights, &plain, s->engine, (void *) (uintptr_t) data));
+    TRY(weft_dnnl_reorder(s->engine, &plain, want, &s->load_weights));
+    TRY(dnnl_memory_create(&s->weights, want, s->engine, data || s->load_weights ? DNNL_MEMORY_ALLOCATE : NULL));
+    if (!data) return dnnl_success;
+    if (s->load_weights) TRY(weft_dnnl_move(s->stream, s->load_weights, s->plain_weights, s->weights));
+    else {
         void *to = NULL;
-        r = dnnl_memory_get_data_handle(s->weights, &to);
-        if (r == dnnl_success) memcpy(to, data, dnnl_memory_desc_get_size(want));
+        TRY(dnnl_memory_get_data_handle(s->weights, &to));
+        memcpy(to, data, dnnl_memory_desc_get_size(want));
     }
-    if (move) dnnl_primitive_destroy(move);
-    dnnl_memory_destroy(from);
-    return r;
+    dnnl_memory_destroy(s->plain_weights);
+    s->plain_weights = NULL;
+    return dnnl_success;
 }
 
-static size_t round_up(size_t bytes) { return (bytes + 63) / 64 * 64; }
+static dnnl_status_t fetch_weights(conv_state *s, const float *data)
+{
+    TRY(dnnl_memory_set_data_handle(s->plain_weights, (void *) (uintptr_t) data));
+    if (s->load_weights) return weft_dnnl_move(s->stream, s->load_weights, s->plain_weights, s->weights);
+    return dnnl_memory_set_data_handle(s->weights, (void *) (uintptr_t) data);
+}
 
 static dnnl_status_t build(conv_state *s, const weft_node *n, const geometry *g, const void *const *constant)
 {
@@ -147,19 +136,19 @@ static dnnl_status_t build(conv_state *s, const weft_node *n, const geometry *g,
     TRY(dnnl_memory_desc_init_by_tag(&plain_x, 4, g->x, dnnl_f32, dnnl_nchw));
     TRY(dnnl_memory_desc_init_by_tag(&plain_y, 4, g->y, dnnl_f32, dnnl_nchw));
     TRY(dnnl_memory_desc_init_by_tag(&b, 1, g->b, dnnl_f32, dnnl_a));
-    TRY(load_weights(s, g, &w, constant[1]));
-    TRY(reorder(s->engine, &plain_x, &x, &s->load));
-    TRY(reorder(s->engine, &y, &plain_y, &s->store));
+    TRY(place_weights(s, g, &w, constant[1]));
+    TRY(weft_dnnl_reorder(s->engine, &plain_x, &x, &s->load));
+    TRY(weft_dnnl_reorder(s->engine, &y, &plain_y, &s->store));
     TRY(dnnl_memory_create(&s->plain_x, &plain_x, s->engine, NULL));
     TRY(dnnl_memory_create(&s->plain_y, &plain_y, s->engine, NULL));
     TRY(dnnl_memory_create(&s->x, &x, s->engine, NULL));
     TRY(dnnl_memory_create(&s->y, &y, s->engine, NULL));
     if (weft_has(n, 2)) TRY(dnnl_memory_create(&s->bias, &b, s->engine, NULL));
     s->finish = at->act || at->gate || weft_has(n, 3);
-    s->padded_bytes = s->padded_h ? round_up(dnnl_memory_desc_get_size(&plain_x)) : 0;
-    s->x_bytes = s->load ? round_up(dnnl_memory_desc_get_size(&x)) : 0;
-    s->y_bytes = s->store ? round_up(dnnl_memory_desc_get_size(&y)) : 0;
-    s->sum_bytes = at->gate ? round_up(dnnl_memory_desc_get_size(&plain_y)) : 0;
+    s->padded_bytes = s->padded_h ? weft_dnnl_room(&plain_x) : 0;
+    s->x_bytes = s->load ? weft_dnnl_room(&x) : 0;
+    s->y_bytes = s->store ? weft_dnnl_room(&y) : 0;
+    s->sum_bytes = at->gate ? weft_dnnl_room(&plain_y) : 0;
     return dnnl_success;
 }
 
@@ -167,9 +156,13 @@ static weft_result prepare(weft_context *ctx, const weft_node *n, const void *co
 {
     geometry g;
     *state = NULL;
-    if (!constant[1]) return WEFT_OK;
     conv_state *s = weft_new(ctx, sizeof *s);
     if (!s) return WEFT_ERR_MEMORY;
+    if (!transposed && !constant[1] && weft_cpu_conv_weights_fits(n)) {
+        const weft_result made = weft_cpu_conv_weights_create(ctx, n, &s->as_gradient, scratch);
+        if (s->as_gradient) return *state = s, WEFT_OK;
+        if (made != WEFT_OK) return destroy(ctx, s), made;
+    }
     describe(n, s, transposed, &g);
     const dnnl_status_t r = build(s, n, &g, constant);
     if (r != dnnl_success) { // the library cannot do it: the truth can
@@ -225,6 +218,7 @@ static weft_result run(void *state, weft_context *ctx, const weft_node *n, void 
     conv_state *s = state;
     const weft_conv_attrs *at = n->attrs;
     const int64_t *xs = n->in_shape[0].dim, *ys = n->out_shape[0].dim;
+    if (s->as_gradient) return weft_cpu_conv_weights_run(s->as_gradient, n, out[0], in[0], in[1], scratch);
     unsigned char *padded = scratch, *x = padded + s->padded_bytes, *y = x + s->x_bytes, *sum = y + s->y_bytes;
     void *plain_x = (void *) (uintptr_t) in[0], *plain_y = at->gate ? (void *) sum : out[0];
     if (s->padded_h) {
@@ -236,12 +230,12 @@ static weft_result run(void *state, weft_context *ctx, const weft_node *n, void 
     dnnl_memory_set_data_handle(s->plain_y, plain_y);
     dnnl_memory_set_data_handle(s->y, s->store ? y : plain_y);
     if (s->bias) dnnl_memory_set_data_handle(s->bias, (void *) (uintptr_t) in[2]);
-    dnnl_status_t r = dnnl_success;
-    if (s->load) r = execute(s, s->load, 2, (dnnl_exec_arg_t[]) { { DNNL_ARG_FROM, s->plain_x }, { DNNL_ARG_TO, s->x } });
+    dnnl_status_t r = s->plain_weights ? fetch_weights(s, in[1]) : dnnl_success;
+    if (r == dnnl_success && s->load) r = weft_dnnl_move(s->stream, s->load, s->plain_x, s->x);
     if (r == dnnl_success)
-        r = execute(s, s->conv, s->bias ? 4 : 3, (dnnl_exec_arg_t[]) { { DNNL_ARG_SRC, s->x }, { DNNL_ARG_WEIGHTS, s->weights },
+        r = weft_dnnl_execute(s->stream, s->conv, s->bias ? 4 : 3, (dnnl_exec_arg_t[]) { { DNNL_ARG_SRC, s->x }, { DNNL_ARG_WEIGHTS, s->weights },
                                                                        { DNNL_ARG_DST, s->y }, { DNNL_ARG_BIAS, s->bias } });
-    if (r == dnnl_success && s->store) r = execute(s, s->store, 2, (dnnl_exec_arg_t[]) { { DNNL_ARG_FROM, s->y }, { DNNL_ARG_TO, s->plain_y } });
+    if (r == dnnl_success && s->store) r = weft_dnnl_move(s->stream, s->store, s->y, s->plain_y);
     if (r == dnnl_out_of_memory) return weft_fail_memory(0);
     if (r != dnnl_success) return weft_node_fail(n, "oneDNN failed with status %d", (int) r), WEFT_ERR_UNSUPPORTED;
     if (s->finish)
