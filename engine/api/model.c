@@ -96,6 +96,20 @@ weft_result weft_model_measure(const weft_model *m, int entry, const weft_port_s
     return weft_entry_measure(m, entry, shapes, shape_count, out);
 }
 
+weft_result weft_model_weight_uses(const weft_model *m, int entry, void (*each)(void *, const weft_weight_use *), void *user)
+{
+    if (!m || !each) return weft_fail(WEFT_ERR_ARGUMENT, "weft_model_weight_uses: an argument is NULL");
+    if (!entry_at(m, entry)) return weft_fail(WEFT_ERR_ARGUMENT, "weft_model_weight_uses: entry %d of %d", entry, m->entry_count);
+    const weft_graph *g = &m->entries[entry].graph;
+    for (int i = 0; i < g->node_count; i++)
+        for (int k = 0; k < g->nodes[i].in_count; k++) {
+            const weft_value v = g->nodes[i].in[k];
+            const weft_weight *w = v < 0 ? NULL : g->values[v].weight;
+            if (w) each(user, &(weft_weight_use) { w->name, w->dtype, w->shape, g->nodes[i].op->name, k });
+        }
+    return WEFT_OK;
+}
+
 weft_result weft_model_print(const weft_model *m, int entry, void (*line)(void *, const char *), void *user)
 {
     if (!m || !line) return weft_fail(WEFT_ERR_ARGUMENT, "weft_model_print: an argument is NULL");

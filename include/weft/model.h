@@ -69,6 +69,16 @@ typedef struct weft_port_shape {
 WEFT_API weft_result weft_model_measure(const weft_model *m, int entry, const weft_port_shape *shapes, int shape_count,
                                         weft_model_facts *out);
 
+// Calls `each` for every use of a weight in an entry, node after node: by which operator, and as which of its inputs.
+typedef struct weft_weight_use {
+    const char *name; // lives as long as the model
+    weft_dtype dtype; // as stored
+    weft_shape shape;
+    const char *op;
+    int input;
+} weft_weight_use;
+WEFT_API weft_result weft_model_weight_uses(const weft_model *m, int entry, void (*each)(void *user, const weft_weight_use *use), void *user);
+
 // The gradient of an entry, as a model of its own with one entry, "main", for these input shapes. It has the entry's inputs, then an
 // input "d.<output>" for each cotangent (d loss / d output; other outputs do not count); the entry's outputs, then an output
 // "d.<name>" for each name in `wrt`, and the entry's states. It can be saved, and runs on any device; its weights are those of `m`, which may be destroyed.

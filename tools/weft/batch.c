@@ -113,14 +113,14 @@ static char *result_in(const char *folder, const char *photo, int format)
 static int pair_up(const call *c, const text_list *mask, const char *out, int format, bool several, struct batch *b)
 {
     const bool folder = mask->count == 1 && is_folder(mask->at[0]);
-    if (mask->count != 1 && mask->count != b->count)
+    if (mask->count > 1 && mask->count != b->count)
         return usage(c, "%d masks for %d pictures; give one for all, one for each, or a folder", mask->count, b->count);
     for (int i = 0; i < b->count; i++) {
         struct task *t = &b->task[i];
-        const char *m = mask->at[mask->count == 1 ? 0 : i];
-        t->mask = folder ? mask_in(m, t->photo) : join("", m, strlen(m), "");
+        const char *m = !mask->count ? NULL : mask->at[mask->count == 1 ? 0 : i];
+        t->mask = !m ? NULL : folder ? mask_in(m, t->photo) : join("", m, strlen(m), "");
         t->out = several ? result_in(out, t->photo, format) : join("", out, strlen(out), "");
-        if (!t->mask || !t->out) return fail(c, CODE_FAILED, "out of memory");
+        if ((m && !t->mask) || !t->out) return fail(c, CODE_FAILED, "out of memory");
         for (int k = 0; several && k < i; k++)
             if (!strcmp(b->task[k].out, t->out)) return usage(c, "%s and %s would both become %s", b->task[k].photo, t->photo, t->out);
     }

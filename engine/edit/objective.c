@@ -1,0 +1,509 @@
+// SPDX-License-Identifier: MIT
+// Every term is a few rows around calls of networks. What does not change during an inversion - the photo's features - comes
+// in as inputs.
+#include "edit/objective.h"
+#include "base/context.h"
+#include "base/number.h"
+#include "base/status.h"
+#include "edit/convention.h"
+#include <string.h>
+
+enum { MOST_TAPS = 64, MOST_LATENTS = 128, IDENTITY_ROOM = 256, IDENTITY_SIZE = 112, SMALLEST_LEVEL = 8, DEFAULT_MOST = 256 };
+
+const char *weft_loss_name(weft_loss_kind kind)
+{
+    static const char *const names[] = { "l1", "l2", "smooth-l1", "charbonnier", "tv", "perceptual", "style", "lpips", "identity", "clip",
+                                         "latent-mean", "latent-l2", "latent-spread", "noise" };
+    return (unsigned) kind < WEFT_LOSS_KINDS ? names[kind] : NULL;
+}
+
+static bool has_network(weft_loss_kind kind) { return kind >= WEFT_LOSS_PERCEPTUAL && kind <= WEFT_LOSS_CLIP; }
+
+// --- Generators. -------------------------------------------------------------------------------------------------
+
+weft_result weft_source_read(const weft_model *m, const weft_generator_info *info, weft_source *out)
+{
+    weft_source g = { .model = m, .info = *info, .low = -1, .high = 1 };
+    int *const entry[] = { &g.synthesis, &g.synthesis_none, &g.synthesis_noise, &g.mapping, &g.styles, &g.synthesis_styles };
+    static const char *const names[] = { "synthesis", "synthesis_none", "synthesis_noise", "mapping", "styles", "synthesis_styles" };
+    for (int i = 0; i < 6; i++) *entry[i] = weft_model_find_entry(m, names[i]);
+    WEFT_TRY(weft_convention_range(m, "image.range", &g.low, &g.high));
+    *out = g;
+    return WEFT_OK;
+}
+
+// --- Short forms. ------------------------------------------------------------------------------------------------
+
+static weft_value unary(weft_builder *b, const char *op, weft_value x) { return weft_build_op(b, op, &x, 1, NULL, 0); }
+static weft_value binary(weft_builder *b, const char *op, weft_value x, weft_value y) { return weft_build_op(b, op, (weft_value[]) { x, y }, 2, NULL, 0); }
+static weft_value affine(weft_builder *b, weft_value x, double scale, double shift)
+{
+    if (scale == 1 && shift == 0) return x;
+    return weft_build(b, "affine", WEFT_IN(x), WEFT_NUM("a", scale), WEFT_NUM("b", shift));
+}
+static weft_value shaped(weft_builder *b, const char *op, weft_value x, weft_shape s) // reshape and expand
+{
+    weft_attr_arg to = { .name = "shape", .count = s.rank };
+    for (int d = 0; d < s.rank; d++) to.num[d] = (double) s.dim[d];
+    return weft_build_op(b, op, &x, 1, &to, 1);
+}
+static weft_value sized(weft_builder *b, weft_value x, int64_t h, int64_t w) // averages where it shrinks
+{
+    return weft_build(b, "resize", WEFT_IN(x), WEFT_TEXT("mode", "area"), WEFT_NUM("size", (double) h, (double) w));
+}
+static weft_value halved(weft_builder *b, weft_value x)
+{
+    return weft_build(b, "avg_pool2d", WEFT_IN(x), WEFT_NUM("kernel", 2), WEFT_NUM("stride", 2));
+}
+static weft_shape with_front(weft_shape s, int64_t n) // [n, ...]
+{
+    weft_shape r = { s.rank + 1, { n } };
+    for (int d = 0; d < s.rank; d++) r.dim[d + 1] = s.dim[d];
+    return r;
+}
+static int64_t count_of(weft_shape s)
+{
+    int64_t n = 1;
+    for (int d = 0; d < s.rank; d++) n *= s.dim[d];
+    return n;
+}
+
+// --- Networks of losses. -----------------------------------------------------------------------------------------
+
+static int feature_entry(const weft_model *m)
+{
+    static const char *const names[] = { "features", "image", "main" };
+    const weft_port *in;
+    for (int i = 0; i < 3; i++) {
+        const int e = weft_model_find_entry(m, names[i]);
+        if (e >= 0 && weft_model_inputs(m, e, &in) == 1 && in->shape.rank == 4) return e;
+    }
+    return -1;
+}
+
+static weft_result read_three(const weft_model *m, const char *key, float to[3], bool *there)
+{
+    const char *value = weft_model_meta(m, key), *p = value;
+    *there = value != NULL;
+    for (int i = 0; value && i < 3; i++) {
+        double number;
+        if (i && *p == ',') p++;
+        while (*p == ' ') p++;
+        if (!weft_read_number(&p, &number)) return weft_fail(WEFT_ERR_FORMAT, "the network's metadata says %s=%s, which is not three numbers", key, value);
+        to[i] = (float) number;
+    }
+    return WEFT_OK;
+}
+
+static const char *tap_name(const weft_objective *o, int term, const char *tap)
+{
+    const char *name = weft_arena_print(o->arena, "%s.%s", o->names[term], tap);
+    return name ? name : "";
+}
+
+// The picture [1, 3, h, w] in -1..1 as the network of a term wants it.
+static weft_value prepare(const weft_objective *o, weft_builder *b, int term, weft_value x)
+{
+    const weft_loss *t = &o->losses[term];
+    const weft_port *in;
+    int64_t h = o->source.info.height, w = o->source.info.width;
+    double low = -1, high = 1;
+    float mean[3] = { 0 }, std[3] = { 1, 1, 1 };
+    bool has_mean, has_std;
+    weft_model_inputs(t->model, feature_entry(t->model), &in);
+    weft_result r = weft_convention_range(t->model, "image.range", &low, &high);
+    if (r == WEFT_OK) r = read_three(t->model, "image.mean", mean, &has_mean);
+    if (r == WEFT_OK) r = read_three(t->model, "image.std", std, &has_std);
+    if (r != WEFT_OK) return weft_build_fail(b, r, weft_error_text()), WEFT_NONE;
+
+    if (t->kind == WEFT_LOSS_IDENTITY) {
+        if (h != IDENTITY_ROOM || w != IDENTITY_ROOM) x = sized(b, x, IDENTITY_ROOM, IDENTITY_ROOM);
+        x = weft_build(b, "slice", WEFT_IN(x), WEFT_NUM("starts", 35, 32), WEFT_NUM("ends", 223, 220), WEFT_NUM("axes", 2, 3));
+        x = sized(b, x, IDENTITY_SIZE, IDENTITY_SIZE);
+    } else if (in->shape.dim[2] > 0 && in->shape.dim[3] > 0) { // a network of one size
+        const bool grows = in->shape.dim[2] > h || in->shape.dim[3] > w;
+        if (grows) x = weft_build(b, "resize", WEFT_IN(x), WEFT_TEXT("mode", "bilinear"), WEFT_NUM("size", (double) in->shape.dim[2], (double) in->shape.dim[3]));
+        else if (in->shape.dim[2] != h || in->shape.dim[3] != w) x = sized(b, x, in->shape.dim[2], in->shape.dim[3]);
+    } else {
+        const int64_t most = t->most ? t->most : DEFAULT_MOST, side = h > w ? h : w;
+        if (side > most) x = sized(b, x, h * most / side, w * most / side);
+    }
+    x = affine(b, x, (high - low) / 2, (high + low) / 2);
+    const weft_shape each = WEFT_SHAPE(1, 3, 1, 1);
+    if (has_mean) x = binary(b, "sub", x, weft_build_weight(b, tap_name(o, term, "image.mean"), WEFT_F32, each, mean));
+    if (has_std) x = binary(b, "div", x, weft_build_weight(b, tap_name(o, term, "image.std"), WEFT_F32, each, std));
+    return x;
+}
+
+typedef struct tap { const char *name; weft_value value; } tap;
+
+static bool wants_tap(const weft_loss *t, const char *name)
+{
+    static const char *const usual[] = { "relu1_2", "relu2_2", "relu3_3", "relu4_3" };
+    const bool chosen = t->kind == WEFT_LOSS_PERCEPTUAL || t->kind == WEFT_LOSS_STYLE;
+    const char *const *taps = t->tap_count ? t->taps : usual;
+    if (!chosen) return true;
+    for (int i = 0; i < (t->tap_count ? t->tap_count : 4); i++)
+        if (!strcmp(taps[i], name)) return true;
+    return false;
+}
+
+// The features of a picture that term `i` looks at. Gives their count.
+static int call_network(const weft_objective *o, weft_builder *b, int i, weft_value picture, tap taps[MOST_TAPS])
+{
+    const weft_loss *t = &o->losses[i];
+    const weft_port *ports;
+    weft_value all[MOST_TAPS];
+    const int entry = feature_entry(t->model), count = weft_model_outputs(t->model, entry, &ports);
+    int used = 0;
+    weft_build_name(b, o->names[i]);
+    const weft_port_arg in = { NULL, prepare(o, b, i, picture) };
+    weft_build_call(b, &(weft_call) { .model = t->model, .entry = entry, .in = &in, .in_count = 1, .prefix = o->names[i] }, all, MOST_TAPS);
+    for (int k = 0; k < count && k < MOST_TAPS; k++)
+        if (wants_tap(t, ports[k].name)) taps[used++] = (tap) { ports[k].name, all[k] };
+    return used;
+}
+
+// --- Checks. -----------------------------------------------------------------------------------------------------
+
+static weft_result check_taps(const weft_loss *t, const char *name)
+{
+    const weft_port *ports;
+    const int count = weft_model_outputs(t->model, feature_entry(t->model), &ports);
+    int found = 0;
+    if (count > MOST_TAPS) return weft_fail(WEFT_ERR_UNSUPPORTED, "loss %s: its network has more than %d outputs", name, MOST_TAPS);
+    for (int k = 0; k < t->tap_count; k++) {
+        int i = 0;
+        while (i < count && strcmp(ports[i].name, t->taps[k])) i++;
+        if (i == count) return weft_fail(WEFT_ERR_ARGUMENT, "loss %s: its network has no output '%s'; `weft info` lists them", name, t->taps[k]);
+    }
+    for (int i = 0; i < count; i++) found += wants_tap(t, ports[i].name);
+    return found ? WEFT_OK : weft_fail(WEFT_ERR_ARGUMENT, "loss %s: its network has none of the outputs relu1_2, relu2_2, relu3_3 and relu4_3; name its taps", name);
+}
+
+static weft_result check_term(const weft_objective *o, int i)
+{
+    const weft_loss *t = &o->losses[i];
+    const char *name = weft_loss_name(t->kind);
+    if (!name) return weft_fail(WEFT_ERR_ARGUMENT, "there is no loss %d", (int) t->kind);
+    if (!(t->weight >= 0 && t->weight < 1e30)) return weft_fail(WEFT_ERR_ARGUMENT, "loss %s: its weight is not a number above 0", name);
+    if (t->levels < 0 || t->most < 0 || !(t->width >= 0)) return weft_fail(WEFT_ERR_ARGUMENT, "loss %s: a number below 0", name);
+    if (has_network(t->kind)) {
+        const char *task = t->model ? weft_model_meta(t->model, "task") : NULL;
+        static const char *const tasks[] = { "perceptual", "perceptual", "perceptual", "identity", "clip" };
+        const char *want = tasks[t->kind - WEFT_LOSS_PERCEPTUAL];
+        if (!t->model) return weft_fail(WEFT_ERR_ARGUMENT, "loss %s: it needs a network", name);
+        if (task && strcmp(task, want)) return weft_fail(WEFT_ERR_ARGUMENT, "loss %s: its network's metadata says task=%s, not %s", name, task, want);
+        if (feature_entry(t->model) < 0) return weft_fail(WEFT_ERR_ARGUMENT, "loss %s: its network has no entry `features`, `image` or `main` that takes one picture", name);
+        WEFT_TRY(check_taps(t, name));
+    }
+    if (t->kind == WEFT_LOSS_CLIP && t->embedding) {
+        const weft_port *out;
+        weft_model_outputs(t->model, feature_entry(t->model), &out);
+        const int64_t size = out->shape.dim[out->shape.rank - 1];
+        if (t->embedding_count != (size_t) size)
+            return weft_fail(WEFT_ERR_ARGUMENT, "loss clip: an embedding of %zu numbers, and the network makes %lld", t->embedding_count, (long long) size);
+    }
+    if (t->kind == WEFT_LOSS_NOISE && o->maps_mode != WEFT_MAPS_OPTIMIZE) return weft_fail(WEFT_ERR_ARGUMENT, "loss noise: only where noise is optimised");
+    return WEFT_OK;
+}
+
+weft_result weft_objective_check(weft_objective *o)
+{
+    o->names = weft_arena_new(o->arena, sizeof *o->names * (size_t) (o->loss_count + 1));
+    if (!o->names) return WEFT_ERR_MEMORY;
+    for (int i = 0; i < o->loss_count; i++) {
+        int before = 0;
+        WEFT_TRY(check_term(o, i));
+        for (int k = 0; k < i; k++) before += o->losses[k].kind == o->losses[i].kind;
+        const char *name = weft_loss_name(o->losses[i].kind);
+        o->names[i] = before ? weft_arena_print(o->arena, "%s.%d", name, before + 1) : name;
+        if (!o->names[i]) return WEFT_ERR_MEMORY;
+    }
+    return WEFT_OK;
+}
+
+// --- The photo's features. ---------------------------------------------------------------------------------------
+
+static bool looks_at_photo(const weft_loss *t) { return has_network(t->kind) && !(t->kind == WEFT_LOSS_CLIP && t->embedding); }
+
+static weft_shape picture_shape(const weft_objective *o, int64_t n, int64_t c) { return (weft_shape) WEFT_SHAPE(n, c, o->source.info.height, o->source.info.width); }
+
+weft_result weft_objective_targets(const weft_objective *o, weft_model **out)
+{
+    weft_builder *b;
+    int wanted = 0;
+    for (int i = 0; i < o->loss_count; i++) wanted += looks_at_photo(&o->losses[i]);
+    if (!wanted) return WEFT_OK;
+    WEFT_TRY(weft_builder_create(o->ctx, &b));
+    const weft_value target = weft_build_input(b, "target", WEFT_F32, picture_shape(o, 1, 3));
+    for (int i = 0; i < o->loss_count; i++) {
+        tap taps[MOST_TAPS];
+        if (!looks_at_photo(&o->losses[i])) continue;
+        const int count = call_network(o, b, i, target, taps);
+        for (int k = 0; k < count; k++) weft_build_output(b, tap_name(o, i, taps[k].name), taps[k].value);
+    }
+    return weft_builder_finish(&b, out);
+}
+
+// --- From latents to the picture. --------------------------------------------------------------------------------
+
+struct parts { // values of the entry being built; WEFT_NONE: not there
+    weft_value latent[MOST_LATENTS], moved[MOST_LATENTS]; // as they are; with noise on them
+    weft_value maps[MOST_LATENTS];
+    weft_value target, mask, segments, ws, image; // image: [1, 3, h, w] in -1..1, blended
+};
+
+static void add_inputs(const weft_objective *o, weft_builder *b, bool noise, struct parts *p)
+{
+    for (int i = 0; i < o->latent_count; i++) {
+        const weft_shape s = with_front(o->latents[i].shape, o->segments);
+        p->latent[i] = p->moved[i] = weft_build_input(b, o->latents[i].name, WEFT_F32, s);
+    }
+    for (int i = 0; i < o->latent_count && noise && o->latent_noise; i++) {
+        const char *name = weft_arena_print(o->arena, "%s.noise", o->latents[i].name);
+        const weft_value n = weft_build_input(b, name ? name : "", WEFT_F32, with_front(o->latents[i].shape, o->segments));
+        p->moved[i] = binary(b, "add", p->latent[i], n);
+    }
+    for (int i = 0; i < o->map_count; i++) p->maps[i] = weft_build_input(b, o->maps[i].name, WEFT_F32, o->maps[i].shape);
+}
+
+static weft_value class_of(const weft_objective *o, weft_builder *b)
+{
+    const int64_t classes = o->source.info.classes;
+    float *one = weft_arena_new(o->arena, sizeof(float) * (size_t) (classes * o->segments));
+    for (int64_t k = 0; one && k < o->segments; k++) one[k * classes + o->class_index] = 1;
+    return weft_build_weight(b, "class.one_hot", WEFT_F32, (weft_shape) WEFT_SHAPE(o->segments, classes), one);
+}
+
+static weft_value ws_of(const weft_objective *o, weft_builder *b, const weft_model *generator, weft_value latent)
+{
+    weft_value ws = latent;
+    if (o->space == WEFT_SPACE_W) return shaped(b, "expand", latent, (weft_shape) WEFT_SHAPE(o->segments, o->source.info.layers, o->source.info.w));
+    if (o->space == WEFT_SPACE_Z) {
+        const weft_port_arg in[] = { { NULL, latent }, { NULL, o->source.info.classes ? class_of(o, b) : WEFT_NONE } };
+        weft_build_call(b, &(weft_call) { .model = generator, .entry = o->source.mapping, .in = in, .in_count = o->source.info.classes ? 2 : 1 }, &ws, 1);
+    }
+    return ws;
+}
+
+// Space s has no entries for other noise than the checkpoint's: the maps, weights there, are replaced by name.
+static weft_value image_of_styles(const weft_objective *o, weft_builder *b, const weft_model *generator, const struct parts *p)
+{
+    weft_port_arg in[MOST_LATENTS], replace[MOST_LATENTS];
+    const weft_port *maps;
+    weft_value image = WEFT_NONE;
+    int replaced = 0;
+    for (int i = 0; i < o->latent_count; i++) in[i] = (weft_port_arg) { o->latents[i].name, p->moved[i] };
+    if (o->maps_mode != WEFT_MAPS_CONST) {
+        const int count = weft_model_inputs(generator, o->source.synthesis_noise, &maps) - 1;
+        for (; replaced < count && replaced < MOST_LATENTS; replaced++) {
+            const weft_port *m = &maps[replaced + 1];
+            weft_value v = p->maps[replaced];
+            if (o->maps_mode == WEFT_MAPS_NONE) {
+                const float *zeros = weft_arena_new(o->arena, sizeof(float) * (size_t) count_of(m->shape));
+                const char *name = weft_arena_print(o->arena, "none.%s", m->name);
+                v = weft_build_weight(b, name ? name : "", WEFT_F32, m->shape, zeros);
+            }
+            replace[replaced] = (weft_port_arg) { m->name, v };
+        }
+    }
+    weft_build_call(b, &(weft_call) { .model = generator, .entry = o->source.synthesis_styles, .in = in, .in_count = o->latent_count,
+                                      .replace = replace, .replace_count = replaced }, &image, 1);
+    return image;
+}
+
+static weft_value image_of_ws(const weft_objective *o, weft_builder *b, const weft_model *generator, const struct parts *p)
+{
+    weft_port_arg in[MOST_LATENTS + 1] = { { NULL, p->ws } };
+    weft_value image = WEFT_NONE;
+    const int entry = o->maps_mode == WEFT_MAPS_CONST ? o->source.synthesis : o->maps_mode == WEFT_MAPS_NONE ? o->source.synthesis_none : o->source.synthesis_noise;
+    for (int i = 0; i < o->map_count; i++) in[i + 1] = (weft_port_arg) { o->maps[i].name, p->maps[i] };
+    weft_build_call(b, &(weft_call) { .model = generator, .entry = entry, .in = in, .in_count = 1 + o->map_count }, &image, 1);
+    return image;
+}
+
+static weft_value sum_over_segments(weft_builder *b, weft_value v)
+{
+    return weft_build(b, "sum", WEFT_IN(v), WEFT_NUM("axes", 0), WEFT_NUM("keep", 1));
+}
+
+static void make_image(const weft_objective *o, weft_builder *b, const weft_model *generator, struct parts *p)
+{
+    const double low = o->source.low, high = o->source.high;
+    p->ws = o->space == WEFT_SPACE_S ? WEFT_NONE : ws_of(o, b, generator, p->moved[0]);
+    weft_value image = o->space == WEFT_SPACE_S ? image_of_styles(o, b, generator, p) : image_of_ws(o, b, generator, p);
+    if (o->source.info.channels == 1) image = shaped(b, "expand", image, picture_shape(o, o->segments, 3));
+    image = affine(b, image, 2 / (high - low), -(high + low) / (high - low));
+    if (o->blended) { // what no segment covers is the photo
+        const weft_value inside = sum_over_segments(b, binary(b, "mul", image, p->segments));
+        const weft_value rest = affine(b, sum_over_segments(b, p->segments), -1, 1);
+        image = binary(b, "add", inside, binary(b, "mul", p->target, rest));
+    }
+    p->image = image;
+}
+
+// --- Terms. ------------------------------------------------------------------------------------------------------
+
+// The picture with what the mask hides taken from the photo: there nothing differs.
+static weft_value seen(const weft_objective *o, weft_builder *b, const struct parts *p)
+{
+    if (!o->masked) return p->image;
+    return binary(b, "add", p->target, binary(b, "mul", p->mask, binary(b, "sub", p->image, p->target)));
+}
+
+static weft_value pixel_loss(const weft_objective *o, weft_builder *b, const weft_loss *t, const struct parts *p)
+{
+    static const char *const rows[] = { "l1_loss", "mse_loss", "smooth_l1_loss", "charbonnier_loss" };
+    const weft_attr_arg width = t->kind == WEFT_LOSS_SMOOTH_L1 ? (weft_attr_arg) WEFT_NUM("beta", t->width ? t->width : 0.1)
+                                                               : (weft_attr_arg) WEFT_NUM("eps", t->width ? t->width : 1e-3);
+    const int extra = t->kind >= WEFT_LOSS_SMOOTH_L1;
+    weft_value in[3] = { seen(o, b, p), p->target, o->masked ? p->mask : WEFT_NONE }, sum = WEFT_NONE;
+    int64_t side = o->source.info.height < o->source.info.width ? o->source.info.height : o->source.info.width;
+    int levels = 0;
+    for (;;) {
+        const weft_value here = weft_build_op(b, rows[t->kind], in, o->masked ? 3 : 2, &width, extra);
+        sum = levels++ ? binary(b, "add", sum, here) : here;
+        if (t->levels ? levels == t->levels || side < 2 : side < 2 * SMALLEST_LEVEL) break;
+        for (int i = 0; i < (o->masked ? 3 : 2); i++) in[i] = halved(b, in[i]);
+        side /= 2;
+    }
+    return affine(b, sum, 1.0 / levels, 0);
+}
+
+static weft_value masked_at(const weft_objective *o, weft_builder *b, const struct parts *p, weft_shape tap)
+{
+    const weft_shape m = picture_shape(o, 1, 1);
+    if (tap.dim[2] == m.dim[2] && tap.dim[3] == m.dim[3]) return p->mask;
+    return sized(b, p->mask, tap.dim[2], tap.dim[3]);
+}
+
+// What one tap adds. `shape` is that of the features.
+static weft_value tap_loss(const weft_objective *o, weft_builder *b, const weft_loss *t, const struct parts *p, weft_value x, weft_value target, weft_shape shape)
+{
+    const bool masked = o->masked && shape.rank == 4;
+    weft_value mask = masked ? masked_at(o, b, p, shape) : WEFT_NONE;
+    if (t->kind == WEFT_LOSS_STYLE) {
+        if (masked) x = binary(b, "mul", x, mask), target = binary(b, "mul", target, mask);
+        return weft_build(b, "mse_loss", WEFT_IN(unary(b, "gram", x), unary(b, "gram", target)), WEFT_TEXT("reduction", "sum"));
+    }
+    const weft_value mean = weft_build_op(b, "mse_loss", (weft_value[]) { x, target, mask }, masked ? 3 : 2, NULL, 0);
+    return t->kind == WEFT_LOSS_LPIPS ? affine(b, mean, (double) count_of(shape), 0) : mean;
+}
+
+static weft_value network_loss(const weft_objective *o, weft_builder *b, int i, const struct parts *p, const weft_port *features, int feature_count)
+{
+    const weft_loss *t = &o->losses[i];
+    tap taps[MOST_TAPS];
+    weft_value sum = WEFT_NONE;
+    const int count = call_network(o, b, i, seen(o, b, p), taps);
+    if (t->kind == WEFT_LOSS_CLIP && t->embedding) {
+        const weft_value want = weft_build_weight(b, tap_name(o, i, "embedding"), WEFT_F32, (weft_shape) WEFT_SHAPE(1, (int64_t) t->embedding_count), t->embedding);
+        return binary(b, "cosine_loss", taps[0].value, want);
+    }
+    for (int k = 0; k < count; k++) {
+        const char *name = tap_name(o, i, taps[k].name);
+        const weft_port *f = features;
+        while (f < features + feature_count && strcmp(f->name, name)) f++;
+        if (f == features + feature_count) return weft_build_fail(b, WEFT_ERR_ARGUMENT, "a feature is missing"), WEFT_NONE;
+        const weft_value target = weft_build_input(b, f->name, WEFT_F32, f->shape);
+        const bool cosine = t->kind == WEFT_LOSS_IDENTITY || t->kind == WEFT_LOSS_CLIP;
+        const weft_value here = cosine ? binary(b, "cosine_loss", taps[k].value, target) : tap_loss(o, b, t, p, taps[k].value, target, f->shape);
+        sum = k ? binary(b, "add", sum, here) : here;
+        if (cosine) break;
+    }
+    return sum;
+}
+
+static weft_value latent_spread(const weft_objective *o, weft_builder *b, weft_value w)
+{
+    if (o->space != WEFT_SPACE_WPLUS || o->source.info.layers < 2) return weft_build_scalar(b, 0);
+    const weft_value first = weft_build(b, "slice", WEFT_IN(w), WEFT_NUM("starts", 0), WEFT_NUM("ends", 1), WEFT_NUM("axes", 1));
+    const weft_value others = weft_build(b, "slice", WEFT_IN(w), WEFT_NUM("starts", 1), WEFT_NUM("ends", (double) o->source.info.layers), WEFT_NUM("axes", 1));
+    return binary(b, "mse_loss", others, first);
+}
+
+static weft_value latent_loss(const weft_objective *o, weft_builder *b, int term, const struct parts *p)
+{
+    const weft_loss *t = &o->losses[term];
+    weft_value sum = WEFT_NONE;
+    if (t->kind == WEFT_LOSS_LATENT_SPREAD) return latent_spread(o, b, p->latent[0]);
+    for (int i = 0; i < o->latent_count; i++) {
+        const weft_latent *l = &o->latents[i];
+        const weft_value mean = weft_build_weight(b, tap_name(o, term, l->name), WEFT_F32, with_front(l->shape, 1), l->mean);
+        weft_value here = binary(b, "mse_loss", p->latent[i], mean);
+        if (t->kind == WEFT_LOSS_LATENT_MEAN) here = affine(b, here, 1 / (l->std * l->std), 0);
+        sum = i ? binary(b, "add", sum, here) : here;
+    }
+    return affine(b, sum, 1.0 / o->latent_count, 0);
+}
+
+static weft_value noise_loss(const weft_objective *o, weft_builder *b, const struct parts *p)
+{
+    weft_value sum = WEFT_NONE;
+    for (int i = 0; i < o->map_count; i++) {
+        const weft_value here = unary(b, "noise_regularization", p->maps[i]);
+        sum = i ? binary(b, "add", sum, here) : here;
+    }
+    return sum;
+}
+
+static weft_value term(const weft_objective *o, weft_builder *b, int i, const struct parts *p, const weft_port *features, int feature_count)
+{
+    const weft_loss *t = &o->losses[i];
+    if (t->kind <= WEFT_LOSS_CHARBONNIER) return pixel_loss(o, b, t, p);
+    if (t->kind == WEFT_LOSS_TOTAL_VARIATION) return weft_build_op(b, "total_variation", (weft_value[]) { p->image, p->mask }, o->masked ? 2 : 1, NULL, 0);
+    if (has_network(t->kind)) return network_loss(o, b, i, p, features, feature_count);
+    if (t->kind == WEFT_LOSS_NOISE) return noise_loss(o, b, p);
+    return latent_loss(o, b, i, p);
+}
+
+// --- The models. -------------------------------------------------------------------------------------------------
+
+static void add_terms(const weft_objective *o, weft_builder *b, const struct parts *p, const weft_model *targets)
+{
+    const weft_port *features = NULL;
+    weft_value sum = WEFT_NONE, terms[MOST_TAPS];
+    const int feature_count = targets ? weft_model_outputs(targets, 0, &features) : 0;
+    for (int i = 0; i < o->loss_count; i++) {
+        weft_build_name(b, o->names[i]);
+        terms[i] = term(o, b, i, p, features, feature_count);
+        const weft_value weighted = affine(b, terms[i], o->losses[i].weight ? o->losses[i].weight : 1, 0);
+        sum = i ? binary(b, "add", sum, weighted) : weighted;
+    }
+    weft_build_output(b, "loss", o->loss_count ? sum : weft_build_scalar(b, 0));
+    for (int i = 0; i < o->loss_count; i++) weft_build_output(b, o->names[i], terms[i]);
+}
+
+weft_result weft_objective_model(const weft_objective *o, const weft_model *targets, weft_model **out)
+{
+    struct parts p = { .target = WEFT_NONE, .mask = WEFT_NONE, .segments = WEFT_NONE };
+    weft_builder *b;
+    if (o->latent_count > MOST_LATENTS || o->map_count > MOST_LATENTS || o->loss_count > MOST_TAPS)
+        return weft_fail(WEFT_ERR_UNSUPPORTED, "more than %d latents or noise maps, or more than %d terms", MOST_LATENTS, MOST_TAPS);
+    WEFT_TRY(weft_builder_create(o->ctx, &b));
+    add_inputs(o, b, true, &p);
+    p.target = weft_build_input(b, "target", WEFT_F32, picture_shape(o, 1, 3));
+    if (o->masked) p.mask = weft_build_input(b, "mask", WEFT_F32, picture_shape(o, 1, 1));
+    if (o->blended) p.segments = weft_build_input(b, "segments", WEFT_F32, picture_shape(o, o->segments, 1));
+    make_image(o, b, o->source.model, &p);
+    add_terms(o, b, &p, targets);
+    weft_build_output(b, "image", p.image);
+    return weft_builder_finish(&b, out);
+}
+
+weft_result weft_objective_render(const weft_objective *o, const weft_model *generator, weft_model **out)
+{
+    struct parts p = { .target = WEFT_NONE, .mask = WEFT_NONE, .segments = WEFT_NONE };
+    weft_builder *b;
+    WEFT_TRY(weft_builder_create(o->ctx, &b));
+    add_inputs(o, b, false, &p);
+    if (o->blended) {
+        p.target = weft_build_input(b, "target", WEFT_F32, picture_shape(o, 1, 3));
+        p.segments = weft_build_input(b, "segments", WEFT_F32, picture_shape(o, o->segments, 1));
+    }
+    make_image(o, b, generator, &p);
+    weft_build_output(b, "image", p.image);
+    if (o->space != WEFT_SPACE_S) weft_build_output(b, "ws", p.ws);
+    return weft_builder_finish(&b, out);
+}
