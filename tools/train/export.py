@@ -18,9 +18,9 @@ from garments import hole, picture
 from network import Network
 
 
-def save_safetensors(tensors, path):
+def save_safetensors(tensors, path, **notes):
     """Writes float16 arrays: header length, JSON header, data; the offsets count from the end of the header."""
-    header, at = {"__metadata__": {"network": "weft garment inpainting", "definition": "tools/train/network.py"}}, 0
+    header, at = {"__metadata__": notes}, 0
     for name, value in tensors.items():
         header[name] = {"dtype": "F16", "shape": list(value.shape), "data_offsets": [at, at + value.nbytes]}
         at += value.nbytes
@@ -54,7 +54,8 @@ def main():
     halves = {name: value.contiguous().numpy().astype(np.float16) for name, value in state.items()}
     net = Network()
     net.load_state_dict({name: torch.from_numpy(value.astype(np.float32)) for name, value in halves.items()})
-    save_safetensors(halves, os.path.join(options.out, "garment.safetensors"))
+    save_safetensors(halves, os.path.join(options.out, "garment.safetensors"), network="weft garment inpainting",
+                     definition="tools/train/network.py")
     np.savez_compressed(os.path.join(options.out, "garment_golden.npz"), **golden(net))
 
 
