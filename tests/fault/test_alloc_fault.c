@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
+#include <weft/optimize.h>
 
 typedef struct fault {
     _Atomic long calls, blocks;
@@ -68,10 +69,10 @@ static weft_result vulkan_life(weft_context *ctx)
     return r;
 }
 
-// The net called by another, and that one's gradient.
+// The net called by another, that one's gradient, and a step along it.
 static weft_result calling_life(weft_context *ctx)
 {
-    weft_model *net = NULL, *caller = NULL, *gradient = NULL;
+    weft_model *net = NULL, *caller = NULL, *gradient = NULL, *step = NULL;
     weft_builder *b = NULL;
     weft_value y[2] = { -1, -1 };
     weft_result r = small_net(ctx, &net);
@@ -89,6 +90,10 @@ static weft_result calling_life(weft_context *ctx)
     const char *wrt[] = { "s", "net/grid" };
     if (r == WEFT_OK) r = weft_model_grad(caller, &(weft_model_grad_params) { .loss = "loss", .wrt = wrt, .wrt_count = 2 }, &gradient);
     if (r == WEFT_OK) r = weft_model_save(gradient, file);
+    const weft_step_variable variables[] = { { "s", .normalize = 1 }, { "net/grid" } };
+    const weft_step_params params = { .variables = variables, .variable_count = 2, .steps = 2, .rate = 0.5, .clip_norm = 1 };
+    if (r == WEFT_OK) r = weft_model_step(caller, &params, &step);
+    weft_model_destroy(&step);
     weft_model_destroy(&caller);
     weft_model_destroy(&gradient);
     return r;
