@@ -18,7 +18,51 @@ typedef struct physical {
     ready **ready; // per old value
     const weft_op *convert;
     bool f16;
+    bool *exact; // per old node: f32 even so
 } physical;
+
+enum { CHEAP = 16, FEW = 64 };
+
+static bool is_cheap(const weft_node *n) // and so are the conversions in front of it
+{
+    double moved = 0;
+    for (int i = 0; i < n->in_count; i++) moved += (double) weft_shape_count(n->in_shape[i]);
+    for (int k = 0; k < n->out_count; k++) moved += (double) weft_shape_count(n->out_shape[k]);
+    return weft_node_flops(n) <= CHEAP * moved;
+}
+
+static bool makes_few_integers(const weft_node *n)
+{
+    for (int k = 0; k < n->out_count; k++)
+        if (n->out_dtype[k] != WEFT_I32 || weft_shape_count(n->out_shape[k]) > FEW) return false;
+    for (int i = 0; i < n->in_count; i++)
+        if (weft_shape_count(n->in_shape[i]) > FEW) return false;
+    return true;
+}
+
+// Nodes on the way to a state or to a row that wants f32, and nowhere else, keep f32: what an optimiser counts, looks up and
+// updates would stand still in f16, whose numbers lie 2 apart from 2048 on. So do those that make a few integers, which are an index.
+static weft_result find_exact(physical *p)
+{
+    const weft_graph *g = p->from;
+    bool *used = weft_arena_new(p->to->arena, (size_t) g->value_count + 1), *rounded = weft_arena_new(p->to->arena, (size_t) g->value_count + 1);
+    p->exact = weft_arena_new(p->to->arena, (size_t) g->node_count + 1);
+    if (!used || !rounded || !p->exact) return WEFT_ERR_MEMORY;
+    for (int i = 0; i < g->output_count; i++) used[g->outputs[i].value] = rounded[g->outputs[i].value] = true;
+    for (int i = 0; i < g->state_count; i++)
+        if (g->states[i].next >= 0) used[g->states[i].next] = true;
+    for (int i = g->node_count - 1; i >= 0; i--) {
+        const weft_node *n = &g->nodes[i];
+        bool any = false, all = true;
+        for (int k = 0; k < n->out_count; k++) any |= used[n->out[k]], all &= !rounded[n->out[k]];
+        p->exact[i] = n->op->flags & WEFT_OP_F32 || (any && all && is_cheap(n)) || makes_few_integers(n);
+        for (int k = 0; k < n->in_count; k++)
+            if (n->in[k] >= 0) used[n->in[k]] = true, rounded[n->in[k]] |= !p->exact[i];
+    }
+    return WEFT_OK;
+}
+
+static bool in_half(const physical *p, const weft_node *n, int8_t dtype) { return p->f16 && dtype == WEFT_F32 && !p->exact[n - p->from->nodes]; }
 
 static bool same_bytes(weft_shape s, weft_layout a, weft_layout b) // whether the two layouts put every element in one place
 {
@@ -44,7 +88,7 @@ static form wanted(const physical *p, const weft_node *n, int input)
 {
     const weft_value_def *v = &p->from->values[n->in[input]];
     form f = { WEFT_ROW, (weft_dtype) v->dtype };
-    if (v->dtype == WEFT_F32 && p->f16 && !(n->op->flags & WEFT_OP_F32)) f.storage = WEFT_F16;
+    if (in_half(p, n, v->dtype)) f.storage = WEFT_F16;
     if (v->shape.rank != 4) return f;
     if (input < 32 && n->op->kernel_inputs >> input & 1) f.layout = WEFT_KERNEL;
     else if (input < 32 && n->op->kernel_t_inputs >> input & 1) f.layout = WEFT_KERNEL_T;
@@ -83,7 +127,7 @@ static form made(const physical *p, const weft_node *n, const weft_value *in, in
     const weft_value_def *v = &p->from->values[n->out[output]];
     form f = { WEFT_ROW, (weft_dtype) v->dtype };
     if (n->op->flags & WEFT_OP_ALIAS) return (form) { WEFT_ROW, (weft_dtype) p->to->values[in[0]].storage };
-    if (v->dtype == WEFT_F32 && p->f16 && !(n->op->flags & WEFT_OP_F32)) f.storage = WEFT_F16;
+    if (in_half(p, n, v->dtype)) f.storage = WEFT_F16;
     if (v->shape.rank != 4) return f;
     if (n->op->flags & WEFT_OP_IMAGE) f.layout = WEFT_IMAGE;
     for (int i = 0; n->op->flags & WEFT_OP_STRIDED && i < n->in_count; i++)
@@ -123,6 +167,7 @@ weft_result weft_pass_physical(const weft_graph *from, bool f16, weft_graph *to)
     for (int i = 0; (p.convert = weft_op_at(i)) && !(p.convert->flags & WEFT_OP_CONVERT); i++) {}
     if (!p.convert) return weft_fail(WEFT_ERR_UNSUPPORTED, "there is no operator that converts layouts");
 
+    WEFT_TRY(find_exact(&p));
     WEFT_TRY(weft_graph_copy_inputs(from, to, p.map)); // ports and states lie as the host has them: row order, f32
     for (int i = 0; i < from->node_count; i++) WEFT_TRY(place_node(&p, &from->nodes[i]));
     for (int i = 0; i < from->output_count; i++) {
