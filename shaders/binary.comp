@@ -2,6 +2,7 @@
 #extension GL_GOOGLE_include_directive : require
 //! kernel binary    y[i] = f(a[..], b[..]) of f32, stretched over the dimensions they lack
 //! variants DTYPE=f32,f16
+#define IN_PLACE
 #include "glsl/tensor.glsl"
 #include "glsl/binary.glsl"
 

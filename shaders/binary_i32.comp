@@ -2,6 +2,7 @@
 #extension GL_GOOGLE_include_directive : require
 //! kernel binary_i32    y[i] = f(a[..], b[..]) of integers
 //! variants DTYPE=f32
+#define IN_PLACE
 #include "glsl/tensor.glsl"
 #include "glsl/binary.glsl"
 

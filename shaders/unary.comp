@@ -2,6 +2,7 @@
 #extension GL_GOOGLE_include_directive : require
 //! kernel unary    y[i] = f(x[i])
 //! variants DTYPE=f32,f16
+#define IN_PLACE
 #include "glsl/tensor.glsl"
 #include "glsl/activation.glsl"
 #include "params/unary.h"

@@ -210,21 +210,17 @@ static weft_result find_state(const weft_session *s, const char *name, size_t by
     return weft_fail(WEFT_ERR_ARGUMENT, "there is no state '%s'", name);
 }
 
-static weft_result set_state(weft_session *s, int index, const void *data)
-{
-    if (s->vk) return weft_vk_run_set_state(s->vk, index, data);
-    weft_cpu_run_set_state(s->cpu, index, data);
-    return WEFT_OK;
-}
-
 weft_result weft_session_set_state(weft_session *s, const char *name, const void *data, size_t bytes)
 {
     int k;
     if (!s || !data != !bytes || (!name && data)) return weft_fail(WEFT_ERR_ARGUMENT, "weft_session_set_state: arguments that do not belong together");
-    for (int i = 0; !name && i < s->bound.state_count; i++) WEFT_TRY(set_state(s, i, NULL));
+    if (!name && s->vk) return s->bound.state_count ? weft_vk_run_reset_states(s->vk) : WEFT_OK;
+    for (int i = 0; !name && i < s->bound.state_count; i++) weft_cpu_run_set_state(s->cpu, i, NULL);
     if (!name) return WEFT_OK;
     WEFT_TRY(find_state(s, name, bytes, &k));
-    return set_state(s, k, data);
+    if (s->vk) return weft_vk_run_set_state(s->vk, k, data);
+    weft_cpu_run_set_state(s->cpu, k, data);
+    return WEFT_OK;
 }
 
 weft_result weft_session_get_state(weft_session *s, const char *name, void *data, size_t bytes)

@@ -143,7 +143,7 @@ static weft_result slope_grad(const weft_node *n, weft_graph *g, const weft_valu
 #define GRAD_SLOPE .grad = slope_grad
 #define GRAD_TRUTH .grad = NULL
 #define FLAGS_TRUTH WEFT_OP_STEP
-enum { FLAGS_REAL, FLAGS_POSITIVE = 0, FLAGS_SAME = 0, FLAGS_LEAPS = 0, FLAGS_SLOPE = 0 };
+enum { FLAGS_REAL = WEFT_OP_INPLACE, FLAGS_POSITIVE = FLAGS_REAL, FLAGS_SAME = FLAGS_REAL, FLAGS_LEAPS = FLAGS_REAL, FLAGS_SLOPE = 0 };
 
 // --- The truth. ----------------------------------------------------------------------------------------------
 

@@ -121,7 +121,7 @@ enum { FLAGS_ANY, FLAGS_POSITIVE = 0, FLAGS_STEP = WEFT_OP_STEP };
     const weft_op weft_op_##name_ = {                                                             \
         .name = #name_, .doc = "y = " doc_ ".", .out_names = "y", .in_names = "x",                \
         .attr_bytes = sizeof(unary_attrs), .attrs = (const weft_attr[]) { attributes { 0 } },     \
-        .flags = WEFT_OP_STRIDED | FLAGS_##values,                                                \
+        .flags = WEFT_OP_STRIDED | WEFT_OP_INPLACE | FLAGS_##values,                              \
         .infer = unary_infer, .items = unary_items, .cpu = name_##_cpu, .emit = unary_emit,       \
         .grad = name_##_grad, .cases = CASES_##values, .index = INDEX_##name_,                    \
     };                                                                                            \

@@ -280,8 +280,7 @@ static weft_result record(weft_vk_run *run, const weft_vk_copy *in, const weft_v
     if (!run->line.list || !run->chunks) return WEFT_ERR_MEMORY;
     if (!g->state_count) return WEFT_OK;
     WEFT_TRY(weft_vk_queue_commands(&run->queue, 1, &run->moves));
-    for (int i = 0; i < g->state_count; i++) WEFT_TRY(weft_vk_run_set_state(run, i, NULL));
-    return WEFT_OK;
+    return weft_vk_run_reset_states(run);
 }
 
 // From a lowered graph to dispatches and where everything lies; nothing is made on the device yet.
@@ -412,26 +411,64 @@ static weft_result submit_moves(weft_vk_run *run)
 
 static const VkCommandBufferBeginInfo once = { VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO, NULL, VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT, NULL };
 
-weft_result weft_vk_run_set_state(weft_vk_run *run, int index, const void *data)
+// Copies from staging memory to states, gathered until it is full.
+typedef struct moving {
+    weft_vk_run *run;
+    size_t used;
+    bool recording;
+} moving;
+
+static weft_result begin_moves(moving *m)
 {
-    const weft_vk_calls *vk = &run->dev->vk;
-    const weft_weight *init = run->graph.states[index].init;
-    const weft_vk_place *to = &run->places[run->graph.states[index].value];
+    if (!m->recording) VK_TRY(&m->run->dev->vk, vkBeginCommandBuffer, m->run->moves, &once);
+    m->recording = true;
+    return WEFT_OK;
+}
+
+static weft_result end_moves(moving *m)
+{
+    if (!m->recording) return WEFT_OK;
+    m->recording = false, m->used = 0;
+    WEFT_TRY(weft_vk_block_flush(m->run->dev, &m->run->staging_in));
+    return submit_moves(m->run);
+}
+
+static weft_result move_in(moving *m, int index, const void *data)
+{
+    const weft_vk_calls *vk = &m->run->dev->vk;
+    const weft_vk_block *staging = &m->run->staging_in;
+    const weft_weight *init = m->run->graph.states[index].init;
+    const weft_vk_place *to = &m->run->places[m->run->graph.states[index].value];
     if (!data && !init) {
-        VK_TRY(vk, vkBeginCommandBuffer, run->moves, &once);
-        vk->vkCmdFillBuffer(run->moves, to->buffer, to->offset, to->bytes, 0);
-        return submit_moves(run);
+        WEFT_TRY(begin_moves(m));
+        vk->vkCmdFillBuffer(m->run->moves, to->buffer, to->offset, to->bytes, 0);
+        return WEFT_OK;
     }
     for (size_t at = 0, bytes; at < to->bytes; at += bytes) {
-        bytes = to->bytes - at < STATE_PIECE ? to->bytes - at : STATE_PIECE;
-        if (data) memcpy(run->staging_in.mapped, (const char *) data + at, bytes);
-        else weft_weight_unpack(init, (int64_t) at / 4, (int64_t) (at + bytes) / 4, run->staging_in.mapped);
-        WEFT_TRY(weft_vk_block_flush(run->dev, &run->staging_in));
-        VK_TRY(vk, vkBeginCommandBuffer, run->moves, &once);
-        vk->vkCmdCopyBuffer(run->moves, run->staging_in.buffer, to->buffer, 1, &(VkBufferCopy) { 0, to->offset + at, bytes });
-        WEFT_TRY(submit_moves(run));
+        if (m->used == staging->bytes) WEFT_TRY(end_moves(m));
+        const size_t room = staging->bytes - m->used;
+        bytes = to->bytes - at < room ? to->bytes - at : room;
+        if (data) memcpy((char *) staging->mapped + m->used, (const char *) data + at, bytes);
+        else weft_weight_unpack(init, (int64_t) at / 4, (int64_t) (at + bytes) / 4, (char *) staging->mapped + m->used);
+        WEFT_TRY(begin_moves(m));
+        vk->vkCmdCopyBuffer(m->run->moves, staging->buffer, to->buffer, 1, &(VkBufferCopy) { m->used, to->offset + at, bytes });
+        m->used += bytes;
     }
     return WEFT_OK;
+}
+
+weft_result weft_vk_run_set_state(weft_vk_run *run, int index, const void *data)
+{
+    moving m = { .run = run };
+    WEFT_TRY(move_in(&m, index, data));
+    return end_moves(&m);
+}
+
+weft_result weft_vk_run_reset_states(weft_vk_run *run)
+{
+    moving m = { .run = run };
+    for (int i = 0; i < run->graph.state_count; i++) WEFT_TRY(move_in(&m, i, NULL));
+    return end_moves(&m);
 }
 
 weft_result weft_vk_run_get_state(weft_vk_run *run, int index, void *data)

@@ -17,6 +17,7 @@ weft_result weft_vk_run_repeat(weft_vk_run *run, int64_t count);
 
 // State `index`: packed f32 or i32. Setting it to NULL: what it begins as. Allocates nothing.
 weft_result weft_vk_run_set_state(weft_vk_run *run, int index, const void *data);
+weft_result weft_vk_run_reset_states(weft_vk_run *run); // all of them
 weft_result weft_vk_run_get_state(weft_vk_run *run, int index, void *data);
 
 void weft_vk_run_measure(const weft_vk_run *run, weft_session_facts *facts);

@@ -2,6 +2,7 @@
 // The n-th allocation of host memory fails, for every n in the life of a model and of sessions on every kind of device:
 // WEFT_ERR_MEMORY and a sentence come back, nothing leaks, nothing crashes. Where a failure costs only comfort, the run is right.
 #include "../vk/small_net.h"
+#include "../vk/state_net.h"
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@ static void *hook(void *user, void *p, size_t old_bytes, size_t new_bytes)
 }
 
 static net_data want;
+static state_data want_states;
 static char file[64];
 
 static weft_result on_device(weft_context *ctx, const weft_model *model, const char *name)
@@ -43,6 +45,45 @@ static weft_result on_device(weft_context *ctx, const weft_model *model, const c
 }
 
 static void drop_line(void *user, const char *text) { (void) user, (void) text; }
+
+static weft_result states_on(weft_context *ctx, const weft_model *model, const char *name)
+{
+    weft_device *dev = NULL;
+    weft_session *s = NULL;
+    state_data got;
+    weft_result r = weft_device_open(ctx, &(weft_device_params) { .name = name }, &dev);
+    if (r == WEFT_OK) r = weft_session_create(dev, model, NULL, &s);
+    if (r == WEFT_OK) r = state_run(s, &got);
+    if (r == WEFT_OK && !state_equal(&got, &want_states)) r = WEFT_ERR_NUMERIC;
+    weft_session_destroy(&s);
+    weft_device_destroy(&dev);
+    return r;
+}
+
+static weft_result state_life(weft_context *ctx)
+{
+    weft_model *built = NULL, *loaded = NULL;
+    weft_model_facts facts;
+    weft_result r = state_net(ctx, &built);
+    if (r == WEFT_OK) r = weft_model_save(built, file);
+    if (r == WEFT_OK) r = weft_model_load(ctx, file, &loaded);
+    if (r == WEFT_OK) r = weft_model_measure(loaded, 0, NULL, 0, &facts);
+    if (r == WEFT_OK) r = weft_model_print(loaded, 0, drop_line, NULL);
+    if (r == WEFT_OK) r = states_on(ctx, loaded, "reference");
+    if (r == WEFT_OK) r = states_on(ctx, loaded, "cpu");
+    weft_model_destroy(&built);
+    weft_model_destroy(&loaded);
+    return r;
+}
+
+static weft_result vulkan_states(weft_context *ctx)
+{
+    weft_model *model = NULL;
+    weft_result r = state_net(ctx, &model);
+    if (r == WEFT_OK) r = states_on(ctx, model, "vulkan");
+    weft_model_destroy(&model);
+    return r;
+}
 
 static weft_result model_life(weft_context *ctx)
 {
@@ -138,10 +179,14 @@ int main(void)
     if (weft_context_create(&(weft_context_params) { .allocator = { hook, &none } }, &ctx) || small_net(ctx, &model) || net_reference(ctx, model, &want))
         return printf("FAIL %s\n", weft_error_text()), 1;
     weft_model_destroy(&model);
+    if (state_net(ctx, &model) || state_reference(ctx, model, &want_states)) return printf("FAIL %s\n", weft_error_text()), 1;
+    weft_model_destroy(&model);
     weft_context_destroy(&ctx);
     int bad = test_life("model, reference and cpu", model_life);
     bad += test_life("calls and gradients", calling_life);
+    bad += test_life("states, reference and cpu", state_life);
     bad += test_life("vulkan", vulkan_life);
+    bad += test_life("states, vulkan", vulkan_states);
     remove(file);
     rmdir(folder);
     return bad != 0;

@@ -2,6 +2,7 @@
 // The n-th call of the Vulkan driver fails, with each error it may give, for every n in the life of a device and a session:
 // the code and a sentence come back, everything is freed, the validation layer stays silent, and the next life is healthy.
 #include "../vk/small_net.h"
+#include "../vk/state_net.h"
 #include "base/context.h"
 #include <stdatomic.h>
 #include <stdio.h>
@@ -64,6 +65,7 @@ static void *count(void *user, void *p, size_t old_bytes, size_t new_bytes)
 }
 
 static net_data want;
+static state_data want_states;
 static bool validate;
 
 static weft_result live(fault *f, weft_context *ctx, const char *cache)
@@ -88,12 +90,33 @@ static weft_result live(fault *f, weft_context *ctx, const char *cache)
     return r;
 }
 
-static weft_result whole_life(fault *f, const char *cache)
+static weft_result live_with_states(fault *f, weft_context *ctx, const char *cache)
+{
+    weft_device *dev = NULL;
+    weft_model *model = NULL;
+    weft_session *s = NULL;
+    state_data got;
+    (void) cache;
+    weft_result r = state_net(ctx, &model);
+    if (r == WEFT_OK) r = weft_device_open(ctx, &(weft_device_params) { .name = "vulkan", .validate = validate }, &dev);
+    ctx->outside = outside, ctx->outside_user = f; // opening has its faults above
+    if (r == WEFT_OK) r = weft_session_create(dev, model, NULL, &s);
+    if (r == WEFT_OK) r = state_run(s, &got);
+    if (r == WEFT_OK && !state_equal(&got, &want_states)) r = WEFT_ERR_NUMERIC;
+    weft_session_destroy(&s);
+    weft_device_destroy(&dev);
+    weft_model_destroy(&model);
+    return r;
+}
+
+typedef weft_result life(fault *f, weft_context *ctx, const char *cache);
+
+static weft_result whole_life(life *live_, fault *f, const char *cache)
 {
     weft_context *ctx = NULL;
     const weft_context_params params = { .log = listen, .log_user = f, .log_level = WEFT_LOG_WARN, .allocator = { count, f }, .threads = 1 };
     weft_result r = weft_context_create(&params, &ctx);
-    if (r == WEFT_OK) r = live(f, ctx, cache);
+    if (r == WEFT_OK) r = live_(f, ctx, cache);
     weft_context_destroy(&ctx);
     return r;
 }
@@ -117,11 +140,11 @@ static bool right(const fault *f, weft_result r)
     return r != WEFT_OK;
 }
 
-static int try_one(int at, int error, const char *cache, char name[64])
+static int try_one(life *live_, int at, int error, const char *cache, char name[64])
 {
     fault f = { .at = at, .error = error };
     remove(cache);
-    const weft_result r = whole_life(&f, cache);
+    const weft_result r = whole_life(live_, &f, cache);
     const char *text = weft_error_text();
     strcpy(name, f.name);
     if (right(&f, r) && (r == WEFT_OK || *text) && !f.messages && !f.allocations) return 0;
@@ -130,33 +153,44 @@ static int try_one(int at, int error, const char *cache, char name[64])
     return 1;
 }
 
-int main(int argc, char **argv)
+static int try_all(life *live_, const char *what, const char *cache)
 {
     fault clean = { .at = -1 };
+    char name[64];
+    int bad = 0, faults = 0;
+    const weft_result r = whole_life(live_, &clean, cache);
+    if (r == WEFT_ERR_NO_DEVICE) return printf("skip: %s\n", weft_error_text()), 0;
+    if (r != WEFT_OK || clean.messages || clean.allocations)
+        return printf("FAIL %s without any fault: %s: %s\n", what, weft_result_name(r), weft_error_text()), 1;
+    for (int at = 0; at < clean.calls; at++) {
+        int first[6] = { VK_ERROR_OUT_OF_HOST_MEMORY };
+        faults++;
+        bad += try_one(live_, at, first[0], cache, name); // says the name of the call, which says what else it may give
+        for (const int *e = errors_of(name) + 1; *e; e++, faults++) bad += try_one(live_, at, *e, cache, name);
+    }
+    fault again = { .at = -1 };
+    if (whole_life(live_, &again, cache) != WEFT_OK) printf("FAIL %s: the last life, without a fault: %s\n", what, weft_error_text()), bad++;
+    printf("%s: %d calls, %d faults, %d bad\n", what, clean.calls, faults, bad);
+    return bad;
+}
+
+int main(int argc, char **argv)
+{
     weft_context *ctx = NULL;
     weft_model *model = NULL;
-    char folder[32], cache[64], name[64];
-    int bad = 0, faults = 0;
+    char folder[32], cache[64];
     validate = argc < 2 || strcmp(argv[1], "--no-validation");
     if (weft_context_create(NULL, &ctx) || small_net(ctx, &model) || net_reference(ctx, model, &want)) return 1;
+    weft_model_destroy(&model);
+    if (state_net(ctx, &model) || state_reference(ctx, model, &want_states)) return 1;
     weft_model_destroy(&model);
     weft_context_destroy(&ctx);
     strcpy(folder, access("/dev/shm", W_OK) ? "/tmp/weft-fault-XXXXXX" : "/dev/shm/weft-fault-XXXXXX"); // not a disk: written often
     if (!mkdtemp(folder)) return 1;
     snprintf(cache, sizeof cache, "%s/cache", folder);
-    const weft_result r = whole_life(&clean, cache);
-    if (r == WEFT_ERR_NO_DEVICE) return printf("skip: %s\n", weft_error_text()), rmdir(folder), 0;
-    if (r != WEFT_OK || clean.messages || clean.allocations) return printf("FAIL without any fault: %s: %s\n", weft_result_name(r), weft_error_text()), 1;
-    for (int at = 0; at < clean.calls; at++) {
-        int first[6] = { VK_ERROR_OUT_OF_HOST_MEMORY };
-        faults++;
-        bad += try_one(at, first[0], cache, name); // says the name of the call, which says what else it may give
-        for (const int *e = errors_of(name) + 1; *e; e++, faults++) bad += try_one(at, *e, cache, name);
-    }
-    fault again = { .at = -1 };
-    if (whole_life(&again, cache) != WEFT_OK) printf("FAIL the last life, without a fault: %s\n", weft_error_text()), bad++;
+    int bad = try_all(live, "a session", cache);
+    bad += try_all(live_with_states, "states", cache);
     remove(cache);
     rmdir(folder);
-    printf("%d calls, %d faults, %d bad\n", clean.calls, faults, bad);
     return bad != 0;
 }

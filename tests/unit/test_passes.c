@@ -10,6 +10,7 @@
 #include "graph/plan.h"
 #include "graph/program.h"
 #include "graph/rules.h"
+#include "graph/state.h"
 #include <string.h>
 
 static weft_context *ctx;
@@ -213,6 +214,120 @@ static void physical_pass_converts_once_at_each_border(void **state)
     assert_int_equal(y->storage, WEFT_F32);
 }
 
+static weft_value state(const char *name, const weft_weight *init) { return weft_graph_state(&g, name, WEFT_F32, (weft_shape) WEFT_SHAPE(4), init); }
+static weft_value scalar(double v) { return weft_graph_scalar(&g, v); }
+
+// What a pass keeps of the states: their names, what they begin as, and who makes their next value.
+static void assert_states(const weft_graph *to, const weft_weight *init, const char *op)
+{
+    assert_int_equal(to->state_count, 2);
+    assert_string_equal(to->states[0].name, "a");
+    assert_ptr_equal(to->states[0].init, init);
+    assert_int_equal(to->states[1].next, to->states[0].value);
+    assert_true(to->values[to->states[0].value].node < 0 && !to->values[to->states[0].value].weight);
+    assert_string_equal(to->nodes[to->values[to->states[0].next].node].op->name, op);
+    assert_int_equal(to->values[to->states[0].next].storage, WEFT_F32);
+    assert_int_equal(to->values[to->states[0].next].layout, WEFT_ROW);
+}
+
+static void every_pass_carries_states(void **unused)
+{
+    (void) unused;
+    static const float numbers[4] = { 1, 2, 3, 4 };
+    const weft_weight init = { "w", WEFT_F32, WEFT_SHAPE(4), numbers, sizeof numbers };
+    const weft_value a = state("a", &init), b = state("b", NULL), next = call("add", a, scalar(1));
+    weft_graph_next(&g, a, next);
+    weft_graph_next(&g, b, a);
+    weft_graph_output(&g, "y", call("relu", b, -1));
+    weft_graph bound = empty(), to = empty();
+    assert_int_equal(weft_pass_bind(&g, NULL, &bound), WEFT_OK);
+    assert_states(&bound, &init, "add");
+    assert_int_equal(weft_pass_prune(&bound, &to), WEFT_OK); // no output needs the sum
+    assert_states(&to, &init, "add");
+    assert_int_equal(weft_pass_expand(&bound, NULL, &to), WEFT_OK);
+    assert_states(&to, &init, "add");
+    assert_int_equal(weft_pass_unfuse(&bound, &to), WEFT_OK);
+    assert_states(&to, &init, "add");
+    assert_int_equal(weft_pass_fold(&bound, ctx->pool, &to), WEFT_OK); // what a state begins as is no constant
+    assert_states(&to, &init, "add");
+    assert_int_equal(weft_pass_fuse(&bound, relu_rules, &to), WEFT_OK);
+    assert_states(&to, &init, "add");
+    assert_int_equal(weft_pass_physical(&bound, false, &to), WEFT_OK);
+    assert_states(&to, &init, "add");
+    assert_int_equal(weft_pass_physical(&bound, true, &to), WEFT_OK); // states are f32 whatever lies in between
+    assert_states(&to, &init, "convert");
+}
+
+static void a_next_value_keeps_a_chain_from_being_fused_away(void **unused)
+{
+    (void) unused;
+    g.bound = true;
+    const weft_value a = state("a", NULL), first = call("relu", a, -1), second = call("relu", first, -1);
+    weft_graph_next(&g, a, first);
+    weft_graph_output(&g, "y", second);
+    weft_graph to = empty();
+    assert_int_equal(weft_pass_fuse(&g, relu_rules, &to), WEFT_OK);
+    assert_int_equal(to.nodes[1].in[0], to.nodes[0].out[0]);
+}
+
+static weft_state_way way(int index, bool in_place)
+{
+    weft_state_update u[4];
+    assert_int_equal(weft_graph_status(&g), WEFT_OK);
+    assert_int_equal(weft_state_plan(&g, in_place, g.arena, u), WEFT_OK);
+    return u[index].way;
+}
+
+static void states_are_updated_in_place_only_where_no_reader_is_left(void **unused)
+{
+    (void) unused;
+    const weft_shape four = WEFT_SHAPE(4);
+    g.bound = true;
+    const weft_value a = state("a", NULL), b = state("b", NULL), c = state("c", NULL), d = state("d", NULL);
+    const weft_value next = call("mul", call("add", a, a), input("x", four));
+    weft_graph_next(&g, a, next);              // read before by other nodes
+    weft_graph_next(&g, b, call("add", b, b)); // read by its maker, element by element
+    weft_graph_next(&g, c, call("softmax", c, -1)); // read by its maker, all of it
+    assert_int_equal(way(0, true), WEFT_STATE_IN_PLACE);
+    assert_int_equal(way(1, true), WEFT_STATE_IN_PLACE);
+    assert_int_equal(way(2, true), WEFT_STATE_COPY);
+    assert_int_equal(way(3, true), WEFT_STATE_STAYS);
+    assert_int_equal(way(0, false), WEFT_STATE_COPY);
+    weft_graph_next(&g, d, b); // b's old value is wanted when the run is over
+    assert_int_equal(way(1, true), WEFT_STATE_COPY);
+    assert_int_equal(way(3, true), WEFT_STATE_VIA);
+    call("relu", a, -1); // a reader that comes later
+    assert_int_equal(way(0, true), WEFT_STATE_COPY);
+}
+
+static void a_state_that_is_an_output_or_read_in_other_clothes_is_not_overwritten(void **unused)
+{
+    (void) unused;
+    const weft_list shape = { 2, { 2, 2 } };
+    g.bound = true;
+    const weft_value a = state("a", NULL), b = state("b", NULL), c = state("c", NULL);
+    const weft_value square = weft_graph_call(&g, "reshape", &a, 1, &shape);
+    weft_graph_next(&g, a, call("neg", a, -1));
+    weft_graph_output(&g, "y", call("relu", square, -1)); // after it
+    weft_graph_next(&g, b, call("neg", b, -1));
+    weft_graph_output(&g, "b", b);
+    weft_graph_next(&g, c, call("neg", b, -1)); // who makes it does not read c, but b's value is taken
+    assert_int_equal(way(0, true), WEFT_STATE_COPY);
+    assert_int_equal(way(1, true), WEFT_STATE_COPY);
+    assert_int_equal(way(2, true), WEFT_STATE_IN_PLACE);
+}
+
+static void two_states_of_one_next_value_take_turns(void **unused)
+{
+    (void) unused;
+    g.bound = true;
+    const weft_value a = state("a", NULL), b = state("b", NULL), x = input("x", (weft_shape) WEFT_SHAPE(4)), next = call("neg", x, -1);
+    weft_graph_next(&g, a, next);
+    weft_graph_next(&g, b, next);
+    assert_int_equal(way(0, true), WEFT_STATE_IN_PLACE);
+    assert_int_equal(way(1, true), WEFT_STATE_COPY);
+}
+
 static void an_allocation_that_fails_is_an_error(void **state)
 {
     (void) state;
@@ -237,6 +352,11 @@ int main(void)
         TEST(plan_is_valid_and_no_smaller_than_the_largest_live_set),
         TEST(plan_of_a_chain_needs_two_buffers),
         TEST(physical_pass_converts_once_at_each_border),
+        TEST(every_pass_carries_states),
+        TEST(a_next_value_keeps_a_chain_from_being_fused_away),
+        TEST(states_are_updated_in_place_only_where_no_reader_is_left),
+        TEST(a_state_that_is_an_output_or_read_in_other_clothes_is_not_overwritten),
+        TEST(two_states_of_one_next_value_take_turns),
         TEST(an_allocation_that_fails_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
