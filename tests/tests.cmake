@@ -60,3 +60,7 @@ if(TARGET test_tokens)
     target_sources(test_tokens PRIVATE tools/weft/bpe.c)
     target_link_libraries(test_tokens PRIVATE ZLIB::ZLIB)
 endif()
+
+# Small generators through the importers, on a Vulkan driver too.
+target_sources(test_stylegan PRIVATE ${import_sources})
+set_tests_properties(test_stylegan PROPERTIES ENVIRONMENT "ASAN_OPTIONS=detect_leaks=0;TSAN_OPTIONS=ignore_noninstrumented_modules=1")

@@ -60,14 +60,16 @@ int rank_of(const net *n, const char *name)
     return t ? t->rank : -1;
 }
 
-const char *prefix_of(net *n, const char *name)
+bool prefix_of(const net *n, const char *name, char prefix[NET_PATH])
 {
     for (int i = 0; i < n->file->count; i++) {
         const char *full = n->file->tensors[i].name;
         const size_t all = strlen(full), end = strlen(name);
-        if (all >= end && !strcmp(full + all - end, name) && (all == end || full[all - end - 1] == '.')) return path(n, "%.*s", (int) (all - end), full);
+        if (all < end || all - end >= NET_PATH || strcmp(full + all - end, name) || (all > end && full[all - end - 1] != '.')) continue;
+        snprintf(prefix, NET_PATH, "%.*s", (int) (all - end), full);
+        return true;
     }
-    return NULL;
+    return false;
 }
 
 static const char *shape_text(int rank, const int64_t *d, char text[128])

@@ -48,7 +48,8 @@ void output(net *n, const char *name, weft_value v);
 
 bool has(const net *n, const char *name);
 int rank_of(const net *n, const char *name); // -1: there is no such tensor
-const char *prefix_of(net *n, const char *name); // what stands before this tensor's name, whatever the prefix is; NULL: there is none
+// What stands before this tensor's name, whatever the prefix is; false: there is none.
+bool prefix_of(const net *n, const char *name, char prefix[NET_PATH]);
 weft_value weight(net *n, const char *name, weft_shape shape); // as it is stored: f32, f16, or i32 for integers
 // Several tensors of one shape, one behind the other, as one weight of the given shape.
 weft_value joined(net *n, const char *name, const char *const *parts, int count, weft_shape part, weft_shape shape);

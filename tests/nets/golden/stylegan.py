@@ -4,7 +4,7 @@
 are held against. Weights are modulated one sample at a time and filters run over zero-stuffed images, as the papers define it, whatever
 is faster. Every function takes the tensors `t` and the prefix `p` of their names.
 
-    stylegan.py             makes tests/nets/stylegan/CASE.{safetensors,io.safetensors} again
+    stylegan.py             makes tests/nets/stylegan/*.safetensors: small generators and what they give
     stylegan.py CASE_DIR    a published case (case.json, small.npz, io.npz) against these functions"""
 import json
 import math
@@ -24,6 +24,7 @@ ROOT2 = math.sqrt(2)
 def upfirdn(x, f, up=1, down=1, pads=(0, 0, 0, 0), gain=1.):
     """Zeros between pixels, zeros around (top, left, bottom, right; negative: cropped), true convolution with f, every down-th pixel."""
     n, c, h, w = x.shape
+    f = torch.outer(f, f) if f.ndim == 1 else f
     z = torch.zeros(n, c, h * up, w * up, dtype=x.dtype)
     z[:, :, ::up, ::up] = x
     z = F.pad(z, (pads[1], pads[3], pads[0], pads[2]))
@@ -32,7 +33,8 @@ def upfirdn(x, f, up=1, down=1, pads=(0, 0, 0, 0), gain=1.):
 
 
 def around(f, before, after):
-    return before(f.shape[0]), before(f.shape[1]), after(f.shape[0]), after(f.shape[1])
+    h, w = f.shape[0], f.shape[-1]
+    return before(h), before(w), after(h), after(w)
 
 
 def conv_resample(x, w, f, up=1, down=1):
@@ -210,6 +212,8 @@ def ada_entries(t, g="", d="D.", clamp=256.):
         "synthesis_styles": lambda *s: {"image": ada_synthesis(t, p, dict(zip([k for k, _ in ada_layers(t, p)[0]], s)), consts, clamp)},
         "generate": lambda *zc: {"image": ada_synthesis(t, p, ada_styles(t, p, mapping(*zc)), consts, clamp)},
     }
+    if g + "mapping.w_avg" in t:
+        e["average"] = lambda: {"w_avg": t[g + "mapping.w_avg"]}
     if d + "b4.out.weight" in t:
         e["discriminator"] = lambda img, *c: {"logits": ada_discriminate(t, d, img, *c, clamp=clamp)}
     return e
@@ -293,6 +297,8 @@ def ros_entries(t, g="", d="d."):
         "synthesis_styles": lambda *s: {"image": ros_synthesis(t, g, dict(zip([k for k, _ in ros_layers(t, g)[0]], s)), consts)},
         "generate": lambda z: {"image": ros_synthesis(t, g, ros_styles(t, g, mapping(z)), consts)},
     }
+    if "latent_avg" in t:
+        e["average"] = lambda: {"w_avg": t["latent_avg"]}
     if d + "final_linear.1.weight" in t:
         e["discriminator"] = lambda img: {"logits": ros_discriminate(t, d, img)}
     return e
@@ -339,7 +345,7 @@ def map_fc(t, p, x, gain, lr):
     return F.linear(x, w * (gain / math.sqrt(w.shape[1]) * lr), t[p + ".bias"] * lr)
 
 
-def map_entries(t, g=""):
+def map_entries(t, g="", fused_from=128):
     sizes = sorted(int(k.split("x")[0][len(g) + 19:]) for k in t if k.startswith(g + "g_synthesis.blocks.") and k.endswith("epi1.style_mod.lin.bias"))
     maps = [f"blocks.{r}x{r}.epi{k}" for r in sizes for k in (1, 2)]
     names = [m + ".noise" for m in maps]
@@ -360,7 +366,7 @@ def map_entries(t, g=""):
     def conv(p, x, gain, up=False):
         w = t[p + ".weight"]
         w = w * (gain / math.sqrt(w[0].numel()))
-        x = doubled(x, w, x.shape[2] * 2 >= 128, False) if up else F.conv2d(x, w, padding=w.shape[2] // 2)
+        x = doubled(x, w, x.shape[2] * 2 >= fused_from, False) if up else F.conv2d(x, w, padding=w.shape[2] // 2)
         if up:
             x = F.conv2d(x, t[p + ".intermediate.kernel"].expand(x.shape[1], -1, -1, -1), padding=1, groups=x.shape[1])
         return x + t[p + ".bias"].reshape(1, -1, 1, 1)
@@ -376,7 +382,10 @@ def map_entries(t, g=""):
             x = epilogue(2 * i + 1, x, ws, noise)
         return {"image": conv(g + "g_synthesis.torgb", x, 1.)}
 
-    return sg1_entries(mapping, synthesis, consts, names)
+    e = sg1_entries(mapping, synthesis, consts)
+    if g + "truncation.avg_latent" in t:
+        e["average"] = lambda: {"w_avg": t[g + "truncation.avg_latent"]}
+    return e
 
 
 # github.com/rosinality/style-based-gan-pytorch
@@ -421,18 +430,17 @@ def sgr_entries(t, g="", size=None):
             x = half(p, 2, conv(p + "conv2", x), ws[:, 2 * i + 1], noise and noise[i])
         return {"image": conv(f"{g}generator.to_rgb.{steps - 1}", x)}
 
-    return sg1_entries(mapping, synthesis, consts, names)
+    return sg1_entries(mapping, synthesis, consts)
 
 
-def sg1_entries(mapping, synthesis, consts, names):
-    e = {
+def sg1_entries(mapping, synthesis, consts):
+    return {
         "synthesis": lambda ws: synthesis(ws, consts),
         "synthesis_noise": lambda ws, *maps: synthesis(ws, maps),
         "synthesis_none": lambda ws: synthesis(ws, None),
         "mapping": lambda z: {"ws": mapping(z)},
         "generate": lambda z: synthesis(mapping(z), consts),
     }
-    return e
 
 
 # --- Published cases. ------------------------------------------------------------------------------------------------------------
@@ -473,6 +481,285 @@ def published(where):
         print("  gradients", *(f"{error(v.grad, torch.from_numpy(io[f'grad.{i}'])):.2e}" for i, v in enumerate(x)))
 
 
+# --- Small cases, for test_stylegan. ------------------------------------------------------------------------------------------------
+
+SAMPLES, BATCH = 128, 3
+
+
+def filled(name, shape):
+    """float64 in [-1, 1) times the root of 3, from a hash of the name; the same in test_stylegan.c."""
+    with np.errstate(over="ignore"):
+        seed = 0x811C9DC5
+        for byte in name.encode():
+            seed = (seed ^ byte) * 0x01000193 & 0xFFFFFFFF
+        x = np.arange(int(np.prod(shape, dtype=np.int64)), dtype=np.uint32) * np.uint32(0x9E3779B1) + np.uint32(seed)
+        x = (x ^ (x >> 16)) * np.uint32(0x85EBCA6B)
+        x = (x ^ (x >> 13)) * np.uint32(0xC2B2AE35)
+        x ^= x >> 16
+    return ((x >> 8).astype(np.float32) * np.float32(2 ** -23) - np.float32(1)) * np.float32(1.7320508)
+
+
+def sampled(v):
+    flat = v.detach().numpy().ravel()
+    return (flat[np.arange(SAMPLES) * flat.size // SAMPLES] if flat.size > SAMPLES else flat).astype("<f4")
+
+
+def save(path, tensors):
+    header, at = {}, 0
+    for k, v in tensors.items():
+        header[k] = {"dtype": "F32", "shape": list(v.shape), "data_offsets": [at, at + v.nbytes]}
+        at += v.nbytes
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text)
+        for v in tensors.values():
+            f.write(np.ascontiguousarray(v, "<f4").tobytes())
+
+
+class Maker:
+    """Tensors of a checkpoint, drawn one after the other."""
+
+    def __init__(self, seed):
+        self.random, self.t = np.random.RandomState(seed), {}
+
+    def __call__(self, name, *shape, scale=1., around=0.):
+        self.t[name] = np.asarray(self.random.standard_normal(shape) * scale + around, np.float32)
+
+    def fixed(self, name, value):
+        self.t[name] = np.asarray(value, np.float32)
+
+
+def outer(*taps, gain=1.):
+    f = np.outer(taps, taps).astype(np.float64)
+    return f / f.sum() * gain
+
+
+def ada_fc_tensors(m, name, into, out, lr=1., around=0.):
+    m(name + ".weight", out, into, scale=1 / lr)
+    m(name + ".bias", out, scale=.1 / lr, around=around)
+
+
+def ada_case(seed, form, widths, w, fir, classes=0, judge="resnet", d="D.", gain=1.):
+    m = Maker(seed)
+    z = w + 1
+    if classes:
+        ada_fc_tensors(m, "mapping.embed", classes, w)
+    for i in range(3):
+        ada_fc_tensors(m, f"mapping.fc{i}", (z + w if classes else z) if i == 0 else w, w, .01)
+    m("mapping.w_avg", w, scale=.3)
+    sizes = [4 << i for i in range(len(widths))]
+    for r, c, before in zip(sizes, widths, [0] + widths):
+        b = f"synthesis.b{r}."
+        m.fixed(b + "resample_filter", fir)
+        if r == 4:
+            m(b + "const", c, 4, 4)
+        for k in ([1] if r == 4 else [0, 1]):
+            into = before if k == 0 else c
+            p = f"{b}conv{k}"
+            m(p + ".weight", c, into, 3, 3, scale=gain)
+            m(p + ".noise_strength", scale=.3)
+            m(p + ".bias", c, scale=.2)
+            m.fixed(p + ".resample_filter", fir)
+            m(p + ".noise_const", r, r)
+            ada_fc_tensors(m, p + ".affine", w, into, around=1.)
+        if form == "skip" or r == sizes[-1]:
+            m(b + "torgb.weight", 3, c, 1, 1)
+            m(b + "torgb.bias", 3, scale=.2)
+            ada_fc_tensors(m, b + "torgb.affine", w, c, around=1.)
+        if form == "resnet" and r > 4:
+            m(b + "skip.weight", c, before, 1, 1)
+            m.fixed(b + "skip.resample_filter", fir)
+    for r, c, after in reversed(list(zip(sizes, widths, [0] + widths))):
+        b = f"{d}b{r}."
+        if r == sizes[-1] or judge == "skip":
+            m(b + "fromrgb.weight", c, 3, 1, 1)
+            m(b + "fromrgb.bias", c, scale=.2)
+        if r > 4:
+            m.fixed(b + "resample_filter", fir)
+            for k, out in ((0, c), (1, after)):
+                m(f"{b}conv{k}.weight", out, c, 3, 3)
+                m(f"{b}conv{k}.bias", out, scale=.2)
+                m.fixed(f"{b}conv{k}.resample_filter", fir)
+            if judge == "resnet":
+                m(b + "skip.weight", after, c, 1, 1)
+                m.fixed(b + "skip.resample_filter", fir)
+        else:
+            compared = 4 if classes else 1
+            m(b + "conv.weight", c, c + 1, 3, 3)
+            m(b + "conv.bias", c, scale=.2)
+            ada_fc_tensors(m, b + "fc", 16 * c, c)
+            ada_fc_tensors(m, b + "out", c, compared)
+            if classes:
+                ada_fc_tensors(m, d + "mapping.embed", classes, compared)
+                for i in range(2):
+                    ada_fc_tensors(m, f"{d}mapping.fc{i}", compared, compared, .01)
+    return m.t
+
+
+def ros_case(seed, widths, w):
+    m = Maker(seed)
+    g, d, fir = "g_ema.", "d.", (1, 3, 3, 1)
+    for i in range(1, 4):
+        ada_fc_tensors(m, f"{g}style.{i}", w, w, .01)
+    m("latent_avg", w, scale=.3)
+    m(g + "input.input", 1, widths[0], 4, 4)
+
+    def layer(name, into, out, k):
+        m(name + ".conv.weight", 1, out, into, k, k)
+        ada_fc_tensors(m, name + ".conv.modulation", w, into, around=1.)
+
+    def noisy(name, into, out):
+        layer(name, into, out, 3)
+        m(name + ".noise.weight", 1, scale=.3)
+        m(name + ".activate.bias", out, scale=.2)
+    noisy(g + "conv1", widths[0], widths[0])
+    layer(g + "to_rgb1", widths[0], 3, 1)
+    m(g + "to_rgb1.bias", 1, 3, 1, 1, scale=.2)
+    m(g + "noises.noise_0", 1, 1, 4, 4)
+    for i, (before, c) in enumerate(zip(widths, widths[1:])):
+        noisy(f"{g}convs.{2 * i}", before, c)
+        m.fixed(f"{g}convs.{2 * i}.conv.blur.kernel", outer(*fir, gain=4))
+        noisy(f"{g}convs.{2 * i + 1}", c, c)
+        layer(f"{g}to_rgbs.{i}", c, 3, 1)
+        m(f"{g}to_rgbs.{i}.bias", 1, 3, 1, 1, scale=.2)
+        m.fixed(f"{g}to_rgbs.{i}.upsample.kernel", outer(*fir, gain=4))
+        for k in (1, 2):
+            m(f"{g}noises.noise_{2 * i + k}", 1, 1, 8 << i, 8 << i)
+
+    def conv(name, into, out, k, down=False, act=True):
+        if down:
+            m.fixed(name + ".0.kernel", outer(*fir))
+        m(f"{name}.{int(down)}.weight", out, into, k, k)
+        if act:
+            m(f"{name}.{int(down) + 1}.bias", out, scale=.2)
+    conv(d + "convs.0", 3, widths[-1], 1)
+    for i, (c, after) in enumerate(zip(widths[:0:-1], widths[-2::-1]), 1):
+        conv(f"{d}convs.{i}.conv1", c, c, 3)
+        conv(f"{d}convs.{i}.conv2", c, after, 3, True)
+        conv(f"{d}convs.{i}.skip", c, after, 1, True, False)
+    conv(d + "final_conv", widths[0] + 1, widths[0], 3)
+    ada_fc_tensors(m, d + "final_linear.0", widths[0] * 16, widths[0])
+    ada_fc_tensors(m, d + "final_linear.1", widths[0], 1)
+    return m.t
+
+
+def map_case(seed, widths, w):
+    m = Maker(seed)
+    for i in range(8):
+        ada_fc_tensors(m, f"g_mapping.dense{i}", w, w, .01)
+    m("truncation.avg_latent", w, scale=.3)
+    for i, (c, before) in enumerate(zip(widths, [0] + widths)):
+        b = f"g_synthesis.blocks.{4 << i}x{4 << i}."
+        if i == 0:
+            m(b + "const", 1, c, 4, 4)
+            m(b + "bias", c, scale=.2)
+        for k, name in ((1, "conv0_up"), (2, "conv1" if i else "conv")):
+            m(f"{b}epi{k}.top_epi.noise.weight", c, scale=.3)
+            ada_fc_tensors(m, f"{b}epi{k}.style_mod.lin", w, 2 * c)
+            if i or k == 2:
+                m(f"{b}{name}.weight", c, before if k == 1 else c, 3, 3)
+                m(f"{b}{name}.bias", c, scale=.2)
+        if i:
+            m.fixed(b + "conv0_up.intermediate.kernel", outer(1, 2, 1)[None, None])
+    m("g_synthesis.torgb.weight", 3, widths[-1], 1, 1)
+    m("g_synthesis.torgb.bias", 3, scale=.2)
+    return m.t
+
+
+def sgr_case(seed, widths, w, fused_from):
+    m = Maker(seed)
+
+    def blur(name, c):
+        for part in ("weight", "weight_flip"):
+            m.fixed(f"{name}.{part}", np.tile(outer(1, 2, 1), (c, 1, 1, 1)))
+
+    def conv(name, into, out, k):
+        m(name + ".conv.weight_orig", out, into, k, k)
+        m(name + ".conv.bias", out, scale=.2)
+    for i in range(1, 16, 2):
+        m(f"style.{i}.linear.weight_orig", w, w)
+        m(f"style.{i}.linear.bias", w, scale=.1)
+    for i, (c, before) in enumerate(zip(widths, [0] + widths)):
+        b = f"generator.progression.{i}."
+        if i == 0:
+            m(b + "conv1.input", 1, c, 4, 4)
+        elif i < fused_from:
+            conv(b + "conv1.1", before, c, 3)
+            blur(b + "conv1.2", c)
+        else:
+            m(b + "conv1.0.weight", before, c, 3, 3)
+            m(b + "conv1.0.bias", c, scale=.2)
+            blur(b + "conv1.1", c)
+        conv(b + "conv2", c, c, 3)
+        for k in (1, 2):
+            m(f"{b}noise{k}.weight_orig", 1, c, 1, 1)
+            m(f"{b}adain{k}.style.linear.weight_orig", 2 * c, w)
+            m(f"{b}adain{k}.style.linear.bias", 2 * c, scale=.2, around=.5)
+        conv(f"generator.to_rgb.{i}", c, 3, 1)
+    return m.t
+
+
+def cases():
+    long_fir = np.array([.01, -.03, .05, .2, .3, .3, .2, .05, -.03, .01])  # stored as one row: separable
+    long_fir /= long_fir.sum()
+    return {
+        "ada-skip": (ada_case(1, "skip", [8, 6, 5], 8, outer(1, 3, 3, 1), classes=3), ada_entries, {}),
+        "ada-orig": (ada_case(2, "orig", [7, 5, 4], 6, outer(1, 2, 1), judge="orig", gain=.1), ada_entries, {"clamp": .75}),
+        "ada-resnet": (ada_case(3, "resnet", [5, 8, 4], 7, long_fir, judge="skip"), ada_entries, {}),
+        "rosinality": (ros_case(4, [6, 8, 5], 8), ros_entries, {"g": "g_ema."}),
+        "stylegan1": (map_case(5, [5, 4, 4, 3], 6), map_entries, {"fused_from": 16}),
+        "stylegan1-rosinality": (sgr_case(6, [6, 4, 4, 3], 5, 2), sgr_entries, {"size": 16}),
+    }
+
+
+def ports(t, name, entry):
+    """Inputs of an entry, name to shape."""
+    g = "g_ema." if name == "rosinality" else ""
+    if name.startswith("ada"):
+        styles = {k + ".style": [BATCH, t[f"synthesis.{k}.affine.weight"].shape[0]] for k, _ in ada_layers(t, "synthesis.")[0]}
+        maps = {k + ".noise_const": list(t[f"synthesis.{k}.noise_const"].shape) for k in ada_maps(t, "synthesis.")}
+        layers, w = ada_layers(t, "synthesis.")[1], len(t["mapping.w_avg"])
+        z = {"z": [BATCH, w + 1], **({"c": [BATCH, 3]} if "mapping.embed.weight" in t else {})}
+        image = {"image": [BATCH, 3, 16, 16], **({"c": [BATCH, 3]} if "mapping.embed.weight" in t else {})}
+    elif name == "rosinality":
+        styles = {k + ".style": [BATCH, t[f"{g}{k}.conv.modulation.weight"].shape[0]] for k, _ in ros_layers(t, g)[0]}
+        maps = {k[len(g):]: list(t[k].shape[2:]) for k in t if k.startswith(g + "noises.")}
+        layers, w, image = ros_layers(t, g)[1], len(t["latent_avg"]), {"image": [BATCH, 3, 16, 16]}
+        z = {"z": [BATCH, w]}
+    elif name == "stylegan1":
+        maps = {f"blocks.{4 << i}x{4 << i}.epi{k}.noise": [4 << i, 4 << i] for i in range(4) for k in (1, 2)}
+        layers, w, styles, image = 8, 6, {}, {}
+        z = {"z": [BATCH, w]}
+    else:
+        maps = {f"noise_{i}": [4 << i, 4 << i] for i in range(3)}
+        layers, w, styles, image = 6, 5, {}, {}
+        z = {"z": [BATCH, w]}
+    ws = {"ws": [BATCH, layers, w]}
+    return {"mapping": z, "generate": z, "synthesis_noise": {**ws, **maps}, "synthesis_styles": styles, "discriminator": image, "average": {}}.get(entry, ws)
+
+
+def make():
+    where = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "stylegan")
+    for name, (tensors, entries, more) in cases().items():
+        t = {k: torch.from_numpy(v).double() for k, v in tensors.items()}
+        expected = {}
+        for entry, f in entries(t, **more).items():
+            x = {k: torch.from_numpy(filled(f"{entry}/in/{k}", s).astype(np.float64).reshape(s)).requires_grad_(True) for k, s in ports(t, name, entry).items()}
+            y = f(*x.values())
+            for k, v in y.items():
+                expected[f"{entry}/out/{k}"] = sampled(v)
+            if x:
+                sum((v * torch.from_numpy(filled(f"{entry}/cotangent/{k}", v.shape).astype(np.float64).reshape(v.shape))).sum() for k, v in y.items()).backward()
+            for k, v in x.items():
+                expected[f"{entry}/grad/{k}"] = sampled(v.grad)
+            print(name, entry, *(f"{k} {list(v.shape)} deviation {float(v.detach().std()):.3g}" for k, v in y.items()))
+        save(os.path.join(where, name + ".safetensors"), tensors)
+        save(os.path.join(where, name + ".expected.safetensors"), expected)
+
+
 if __name__ == "__main__":
     for where in sys.argv[1:]:
         published(where)
+    if len(sys.argv) == 1:
+        make()

@@ -5,8 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { FUSED_FROM = 128 }; // pixels: from there doubling and convolution are one step, with other rounding at the edges
-
 static const char *at(net *n, int64_t size, const char *tensor) { return path(n, "g_synthesis.blocks.%dx%d.%s", (int) size, (int) size, tensor); }
 
 static weft_value mapping(generator *g, weft_value z, weft_value c)
@@ -46,7 +44,7 @@ static weft_value plain_conv(net *n, const char *name, weft_value x, double gain
 static weft_value upward_conv(net *n, const char *name, weft_value x, int64_t size)
 {
     const char *w = path(n, "%s.weight", name);
-    const bool fused = size >= FUSED_FROM;
+    const bool fused = (double) size >= setting(n, "fused_from"); // doubling and convolution are one step then, with another border
     weft_value v = scaled(n, whole(n, w), sqrt(2 / (double) (length(n, w, 1) * 9)));
     weft_build_name(n->b, name);
     if (fused) v = OPA(n, "transpose", v, WEFT_NUM("perm", 1, 0, 2, 3));
@@ -109,6 +107,6 @@ static void build(net *n)
 
 const arch arch_stylegan1 = {
     .name = "stylegan1", .doc = "StyleGAN with names g_mapping, g_synthesis; noise, which is not stored, is made (Karras et al. 2019)",
-    .probe = "g_synthesis.blocks.4x4.const", .settings = "lr_mul=0.01 layers=0",
+    .probe = "g_synthesis.blocks.4x4.const", .settings = "fused_from=128 lr_mul=0.01 layers=0",
     .meta = (const char *const[]) { "task", "generate", "image.range", "-1..1", NULL }, .build = build,
 };

@@ -9,9 +9,8 @@
 
 typedef struct ada {
     generator g;
-    double clamp, rate; // of activations, 0: none; of the mapping's learning
-    const char *judge;  // prefix of the discriminator's tensors
-    int64_t judge_size;
+    double clamp, rate;   // of activations, 0: none; of the mapping's learning
+    char judge[NET_PATH]; // prefix of the discriminator's tensors
 } ada;
 
 static weft_value fc(net *n, const char *name, weft_value x, double rate, bool act)
@@ -215,7 +214,7 @@ static void find_judge(ada *a)
     generator *g = &a->g;
     net *n = g->n;
     const char *prefix = n->prefix;
-    if (!(a->judge = prefix_of(n, "b4.out.weight"))) return;
+    if (!prefix_of(n, "b4.out.weight", a->judge)) return;
     g->discriminator = judge;
     n->prefix = a->judge;
     g->colours = length(n, path(n, "b%d.fromrgb.weight", (int) g->size), 1);
@@ -225,8 +224,10 @@ static void find_judge(ada *a)
 
 static void build(net *n)
 {
-    ada a = { .g = { .n = n, .style = style, .noise = noise_constant, .synthesis = synthesis, .has_styles = true },
-              .clamp = setting(n, "conv_clamp"), .rate = setting(n, "lr_mul") };
+    ada a = {
+        .g = { .n = n, .style = style, .noise = noise_constant, .synthesis = synthesis, .has_styles = true },
+        .clamp = setting(n, "conv_clamp"), .rate = setting(n, "lr_mul"),
+    };
     generator *g = &a.g;
     find_layers(&a);
     if (has(n, "mapping.fc0.weight")) {

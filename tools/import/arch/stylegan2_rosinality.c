@@ -8,9 +8,8 @@
 
 typedef struct rosinality {
     generator g;
-    double rate;       // of the mapping's learning
-    const char *judge; // prefix of the discriminator's tensors
-    const char *mean;  // prefix of latent_avg
+    double rate; // of the mapping's learning
+    char judge[NET_PATH], mean[NET_PATH]; // prefixes of the discriminator's tensors and of latent_avg
 } rosinality;
 
 static weft_value fc(net *n, const char *name, weft_value x, double rate, bool act)
@@ -163,8 +162,8 @@ static void build(net *n)
     generator *g = &r.g;
     find_layers(g);
     if (has(n, "style.1.weight")) g->mapping = mapping, g->z = length(n, "style.1.weight", 1);
-    if ((r.mean = prefix_of(n, "latent_avg"))) g->average = average;
-    if ((r.judge = prefix_of(n, "final_linear.1.weight"))) g->discriminator = judge;
+    if (prefix_of(n, "latent_avg", r.mean)) g->average = average;
+    if (prefix_of(n, "final_linear.1.weight", r.judge)) g->discriminator = judge;
     generator_build(g);
 }
 
