@@ -49,12 +49,12 @@ WEFT_CLONES static void backward(float *restrict du, const float *restrict dy, c
     if (noise)
         for (int64_t i = 0; i < count; i++) {
             const float u = x[i] * p.scale + (noise[i] * p.strength + p.bias), by = u > 0 ? p.gain : below;
-            du[i] = fabsf(u * by) <= p.clamp ? dy[i] * by : 0;
+            du[i] = fabsf(u * by) > p.clamp ? 0 : dy[i] * by;
         }
     else
         for (int64_t i = 0; i < count; i++) {
             const float u = x[i] * p.scale + p.bias, by = u > 0 ? p.gain : below;
-            du[i] = fabsf(u * by) <= p.clamp ? dy[i] * by : 0;
+            du[i] = fabsf(u * by) > p.clamp ? 0 : dy[i] * by;
         }
 }
 

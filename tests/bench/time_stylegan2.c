@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 #include <weft/build.h>
+#include <weft/optimize.h>
 #include <weft/session.h>
 
 enum { W = 512 };
@@ -114,14 +115,6 @@ static double now_ms(void)
     return (double) t.tv_sec * 1e3 + (double) t.tv_nsec * 1e-6;
 }
 
-static void adam(float *x, float *m, float *v, const float *g, int count, int step)
-{
-    for (int i = 0; i < count; i++) {
-        m[i] = 0.9f * m[i] + 0.1f * g[i], v[i] = 0.999f * v[i] + 0.001f * g[i] * g[i];
-        x[i] -= 0.01f * (m[i] / (1 - powf(0.9f, (float) step))) / (sqrtf(v[i] / (1 - powf(0.999f, (float) step))) + 1e-8f);
-    }
-}
-
 int main(int argc, char **argv)
 {
     weft_context *ctx;
@@ -133,27 +126,29 @@ int main(int argc, char **argv)
     const int64_t size = atoi(argv[3]), pixels = 3 * size * size;
     if (!m.file) return fprintf(stderr, "time_stylegan2: cannot open '%s'\n", argv[1]), 1;
     for (int64_t at = 8; at <= size; at *= 2) m.layers += 2;
-    const int count = m.layers * W;
-    float *ws = numbers(&m, count), *target = numbers(&m, pixels), *gradient = calloc((size_t) count * 3, 4), loss = 0, first = 0;
+    const int count = m.layers * W, turns = atoi(argv[5]);
+    float *ws = numbers(&m, count), *target = numbers(&m, pixels), *gradient = calloc((size_t) count, 4), loss = 0;
     need(weft_context_create(NULL, &ctx));
     need(weft_device_open(ctx, &(weft_device_params) { .name = argv[4] }, &device));
     forward = loss_model(ctx, &m, size);
-    need(weft_model_grad(forward, &(weft_model_grad_params) { .loss = "loss", .wrt = (const char *const[]) { "ws" }, .wrt_count = 1 }, &step));
+    const weft_step_params params = {
+        .variables = &(weft_step_variable) { .name = "ws", .init = ws }, .variable_count = 1, .rate = 0.01, .steps = turns + 1,
+        .outputs = (const char *const[]) { "d.ws" }, .output_count = 1,
+    };
+    need(weft_model_step(forward, &params, &step));
     weft_model_destroy(&forward);
     need(weft_session_create(device, step, &(weft_session_params) { 0 }, &session));
-    const weft_io in[] = { { "ws", ws, (size_t) count * 4 }, { "target", target, (size_t) pixels * 4 } };
+    const weft_io in[] = { { "target", target, (size_t) pixels * 4 } };
     const weft_io out[] = { { "loss", &loss, 4 }, { "d.ws", gradient, (size_t) count * 4 } };
-    need(weft_session_run(session, in, 2, out, 2)); // warm up
-    first = loss;
+    need(weft_session_run(session, in, 1, out, 2)); // the first step, which also warms up
     FILE *file = fopen(argv[6], "wb");
     if (!file || fwrite(gradient, 4, (size_t) count, file) != (size_t) count || fclose(file)) return fprintf(stderr, "cannot write '%s'\n", argv[6]), 1;
-    for (int turn = 1; turn <= atoi(argv[5]); turn++) {
+    for (int turn = 0; turn < turns; turn++) {
         const double begin = now_ms(), busy = 1e3 * (double) clock() / CLOCKS_PER_SEC;
-        need(weft_session_run(session, in, 2, out, 2));
-        adam(ws, gradient + count, gradient + 2 * count, gradient, count, turn);
+        need(weft_session_repeat(session, 1));
         printf("%.2f %.2f\n", now_ms() - begin, 1e3 * (double) clock() / CLOCKS_PER_SEC - busy);
     }
-    printf("loss %.9g\n", first);
+    printf("loss %.9g\n", loss);
     free(ws), free(target), free(gradient), fclose(m.file);
     weft_session_destroy(&session);
     weft_model_destroy(&step);
