@@ -278,3 +278,64 @@ for attrs, make in [("momentum=0.75", lambda p: torch.optim.SGD(p, 0.125, 0.75))
     if "momentum" not in attrs:
         ins[2], outs[1] = np.zeros(3, np.float32), T(ins[1] + np.float32(0.5) * ins[0])
     case("sgd", attrs, ins + [np.float32(0.125)], outs)
+
+section("StyleGAN's operators as the papers say them: zeros between pixels, one filter after the other, weights of every image's own")
+rng = np.random.default_rng(9)
+
+
+def spread(x, up):
+    n, c, h, w = x.shape
+    z = x.new_zeros(n, c, h * up[0], w * up[1])
+    z[:, :, ::up[0], ::up[1]] = x
+    return z
+
+
+def upfirdn(x, f, up, down, pads, gain, flip):
+    z = F.pad(spread(T(x).double(), up), (pads[1], pads[3], pads[0], pads[2]))
+    k = (T(f) if flip else T(f).flip(0, 1)).double().expand(x.shape[1], 1, *f.shape)
+    return (F.conv2d(z, k, groups=x.shape[1])[:, :, ::down[0], ::down[1]] * gain).float()
+
+
+x, f = draw(1, 2, 3, 4), draw(3, 2)
+for up, down, pads, gain, flip in [((1, 1), (1, 1), (0, 0, 0, 0), 1, 0), ((2, 2), (1, 1), (2, 1, 1, 0), 4, 0), ((1, 1), (2, 2), (1, 1, 1, 0), 1, 1),
+                                   ((2, 3), (3, 2), (-1, 3, 2, -2), 0.5, 0)]:
+    numbers = [",".join(map(str, v)) for v in (up, down, pads)]
+    case("upfirdn2d", "up=%s down=%s pads=%s gain=%g flip=%d" % (*numbers, gain, flip), [x, f], upfirdn(x, f, up, down, pads, gain, flip))
+
+
+def modulated(x, w, s, f, demodulate, up, down, pad, flip_weight, gain):
+    own = T(w).double()[None] * T(s).double()[:, None, :, None, None] * gain
+    if demodulate:
+        own = own / (own.square().sum([2, 3, 4], keepdim=True) + 1e-8).sqrt()
+    if not flip_weight:
+        own = own.flip(3, 4)
+    size, before, after = 1 if f is None else f.shape[0], pad, pad
+    if up == 2:
+        before, after = before + (size + 1) // 2, after + (size - 2) // 2
+    if down == 2:
+        before, after = before + (size - 1) // 2, after + (size - 2) // 2
+    z = F.pad(spread(T(x).double(), (up, up)), (before, after, before, after))
+    z = torch.cat([F.conv2d(z[i:i + 1], own[i]) for i in range(len(x))])
+    if f is not None:
+        z = F.conv2d(z, T(f).double().flip(0, 1).expand(w.shape[0], 1, size, size), groups=w.shape[0])
+    return (z[:, :, ::down, ::down] * up * up).float()
+
+
+f = np.outer([1, 3, 3, 1], [1, 3, 3, 1]).astype(np.float32) / 64
+x, s, w3, w1 = draw(2, 2, 3, 4, low=-1, high=1), draw(2, 2), draw(2, 2, 3, 3, low=-1, high=1), draw(3, 2, 1, 1, low=-1, high=1)
+for w, fir, how in [(w3, None, (1, 1, 1, 1, 1, 1)), (w3, f, (1, 2, 1, 1, 0, 0.5)), (w3, f, (1, 1, 2, 1, 1, 1)), (w3, f, (0, 2, 1, 1, 1, 1)),
+                    (w1, None, (0, 1, 1, 0, 1, 0.25)), (w1, f, (1, 2, 1, 0, 1, 1)), (w1, f, (1, 1, 2, 0, 1, 1))]:
+    case("modulated_conv2d", "demodulate=%d up=%d down=%d pad=%d flip_weight=%d gain=%g" % how, [x, w, s] + ([] if fir is None else [fir]),
+         modulated(x, w, s, fir, *how))
+
+x, b, noise, d = draw(2, 3, 2, 3), draw(3), draw(1, 1, 2, 3), draw(2, 3)
+case("bias_act", "act=leaky_relu a=0.25 gain=1.5 clamp=2", [x, b, noise, np.float32([0.5]), d],
+     (F.leaky_relu(T(x) * T(d)[:, :, None, None] + T(noise) * 0.5 + T(b)[:, None, None], 0.25) * 1.5).clamp(-2, 2))
+case("bias_act", "act=relu", [x[:, :, 0, 0], b], F.relu(T(x[:, :, 0, 0] + b)))
+case("pixel_norm", "", [x], T(x) / (T(x).square().mean(1, keepdim=True) + 1e-8).sqrt())
+x = draw(4, 4, 2, 2, low=-1, high=1)
+for group, channels in (2, 1), (4, 2):
+    each = T(x).double().view(group, -1, channels, 4 // channels, 2, 2)
+    each = ((each - each.mean(0)).square().mean(0) + 1e-8).sqrt().mean([2, 3, 4])
+    more = each.repeat(group, 1)[:, :, None, None].expand(-1, -1, 2, 2).float()
+    case("minibatch_std", "group=%d channels=%d" % (group, channels), [x], torch.cat([T(x), more], 1))
