@@ -136,7 +136,7 @@ static int tear_down(void **state)
 static void help_lists_commands_codes_options_and_examples(void **state)
 {
     (void) state;
-    static const char *const names[] = { "inpaint", "generate", "metrics", "devices", "info", "ops", "run", "check", "import", "help" };
+    static const char *const names[] = { "inpaint", "generate", "invert", "edit", "metrics", "devices", "info", "ops", "run", "check", "import", "help" };
     assert_code(0, "help");
     assert_says("Exit codes: 0 ok, 1 failed, 2 usage, 3 device lost or unavailable, 4 unsupported, 5 bad input file.");
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

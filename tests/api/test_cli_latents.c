@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// weft generate as a user meets it, on a generator of a few nodes; pictures are compared with those that the library makes.
+// weft generate and weft edit as a user meets them, on a generator of a few nodes; pictures are compared with those that the library makes.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +8,7 @@
 #include "cli.h"
 #include "nets/small_generator.h"
 #include <math.h>
+#include <weft/edit.h>
 #include <weft/latent.h>
 
 static weft_device *dev;
@@ -237,6 +238,174 @@ static void what_cannot_be_done_says_why(void **state)
     assert_false(exists("x.gif") && exists("wide.png"));
 }
 
+// --- weft edit. ------------------------------------------------------------------------------------------------
+
+static void write_npy(const char *name, const char *shape, const float *data, size_t count)
+{
+    char head[128];
+    const int n = snprintf(head, sizeof head, "\x93NUMPY\x01%c%c%c{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }", 0, 118, 0, shape);
+    FILE *f = fopen(in_folder(name), "wb");
+    assert_true(f && n > 0 && n < 128);
+    memset(head + n, ' ', sizeof head - (size_t) n);
+    head[127] = '\n';
+    assert_true(fwrite(head, 1, 128, f) == 128 && fwrite(data, 4, count, f) == count);
+    fclose(f);
+}
+
+static void directions_make_strips(void **state)
+{
+    (void) state;
+    static const double first[] = { -1, 0, 2.5 };
+    float one[GEN_W], each[3 * WS], ws[WS];
+    weft_random_state r;
+    weft_random_seed(&r, 1);
+    weft_random_normals(&r, one, GEN_W), weft_random_normals(&r, each, 3 * WS);
+    write_npy("one.npy", "6,", one, GEN_W);
+    write_npy("each.npy", "3, 4, 6", each, 3 * WS);
+    assert_code(0, "edit g.weft -d cpu --seeds 2,8 --trunc 0.7 --direction one.npy --direction each.npy:1 --strength=-1,0,2.5 --strength 0.5 "
+                   "--layers 1-2 --layers 0,3 -o strip.png --save-latents moved.npz");
+    for (int k = 0; k < 6; k++) {
+        seed_ws(k < 3 ? 2 : 8, 0.7, -1, ws);
+        weft_latent_move(ws, GEN_L, GEN_W, one, 1, first[k % 3], 6);
+        weft_latent_move(ws, GEN_L, GEN_W, each + WS, GEN_L, 0.5, 9);
+        assert_cell("strip.png", 3, 2, k % 3, k / 3, ws, NULL);
+    }
+    assert_code(0, "generate g.weft -d cpu --latents moved.npz -o moved"); // without truncating again
+    assert_cell("moved/latent0005.png", 1, 1, 0, 0, ws, NULL);
+    assert_code(0, "edit g.weft -d cpu --seeds 2,8 --trunc 0.7 --direction one.npy --strength=-1,2 -o edits --sheet edits.png");
+    seed_ws(8, 0.7, -1, ws);
+    weft_latent_move(ws, GEN_L, GEN_W, one, 1, 2, WEFT_ALL_LAYERS);
+    assert_cell("edits/seed0008-01.png", 1, 1, 0, 0, ws, NULL);
+    assert_cell("edits.png", 2, 2, 1, 1, ws, NULL);
+    assert_code(2, "edit g.weft -d cpu --seeds 2 --direction each.npy -o x.png");
+    assert_says("3 directions; choose one");
+    assert_code(2, "edit g.weft -d cpu --seeds 2 --direction each.npy:3 -o x.png");
+    assert_code(2, "edit g.weft -d cpu --seeds 2 --direction one.npy --strength 1,x -o x.png");
+    assert_code(2, "edit g.weft -d cpu --seeds 2 --direction one.npy --direction one.npy --strength 1,2 --strength 1,2,3 -o x.png");
+    assert_code(2, "edit g.weft -d cpu --seeds 2 --direction one.npy --layers 4 -o x.png");
+    assert_code(2, "edit g.weft -d cpu --seeds 2 --strength 3 -o x.png");
+    write_npy("wrong.npy", "5,", one, 5);
+    assert_code(5, "edit g.weft -d cpu --seeds 2 --direction wrong.npy -o x.png");
+    assert_says("is no direction of this generator: [6], or [4, 6]");
+}
+
+static void components_are_found_and_followed(void **state)
+{
+    (void) state;
+    enum { SAMPLES = 700 };
+    static float z[SAMPLES * GEN_Z], w[SAMPLES * WS];
+    float directions[3 * GEN_W], stdev[3], ws[WS];
+    weft_random_state r;
+    weft_pca *p = NULL;
+    weft_random_seed(&r, 5);
+    weft_random_normals(&r, z, SAMPLES * GEN_Z);
+    assert_ok(weft_generator_map(g, SAMPLES, z, NULL, w));
+    assert_ok(weft_pca_create(ctx, GEN_W, &p));
+    for (int k = 0; k < SAMPLES; k++) assert_ok(weft_pca_add(p, w + k * WS, 1));
+    assert_ok(weft_pca_solve(p, 3, NULL, directions, stdev, NULL));
+    weft_pca_destroy(&p);
+    assert_code(0, "edit g.weft -d cpu --find-pca 3 --samples 700 --sample-seed 5 -o pca.npz");
+    assert_says("3 components of w hold");
+    assert_code(0, "edit g.weft -d cpu --seeds 1 --direction pca.npz:2 --strength=-2 -o pca.png");
+    seed_ws(1, 1, -1, ws);
+    weft_latent_move(ws, GEN_L, GEN_W, directions + 2 * GEN_W, 1, -2.0 * stdev[2], WEFT_ALL_LAYERS);
+    assert_cell("pca.png", 1, 1, 0, 0, ws, NULL);
+    assert_code(2, "edit g.weft -d cpu --find-pca 7 -o pca.npz");
+    assert_code(2, "edit g.weft -d cpu --find-pca 3 -o pca.png");
+    assert_code(4, "edit bare.weft -d cpu --find-pca 3 -o pca.npz");
+}
+
+static void planes_are_found_and_conditioned(void **state)
+{
+    (void) state;
+    enum { ROWS = 60 };
+    static float w[ROWS * WS], x[ROWS * GEN_W], score[ROWS];
+    float direction[GEN_W], condition[GEN_W] = { 0.5f, 0, 2, 0, 0, 0 }, ws[WS];
+    weft_random_state r;
+    weft_random_seed(&r, 2);
+    for (int k = 0; k < ROWS; k++) {
+        seed_ws((uint32_t) k, 1, -1, w + k * WS);
+        memcpy(x + k * GEN_W, w + k * WS, sizeof *x * GEN_W);
+        score[k] = (float) (x[k * GEN_W + 2] + x[k * GEN_W + 4] + 0.3 * weft_random_normal(&r));
+    }
+    write_npy("scores.npy", "60, 1", score, ROWS);
+    write_npy("condition.npy", "6,", condition, GEN_W);
+    assert_ok(weft_latent_separate(ctx, x, ROWS, GEN_W, score, &(weft_separate_params) { .cost = 0.5, .threshold = 0.1 }, direction, NULL));
+    assert_code(0, "generate g.weft -d cpu --seeds 0-59 --save-latents sixty.npz");
+    assert_code(0, "edit --find-plane scores.npy --latents sixty.npz --cost 0.5 --threshold 0.1 -o plane.npz");
+    assert_says("accuracy");
+    assert_code(0, "edit g.weft -d cpu --seeds 1 --direction plane.npz --strength 1.5 -o plane.png");
+    seed_ws(1, 1, -1, ws);
+    weft_latent_move(ws, GEN_L, GEN_W, direction, 1, 1.5, WEFT_ALL_LAYERS);
+    assert_cell("plane.png", 1, 1, 0, 0, ws, NULL);
+    assert_ok(weft_latent_project(ctx, direction, GEN_W, condition, 1));
+    assert_code(0, "edit --find-plane scores.npy --latents sixty.npz --cost 0.5 --threshold 0.1 --condition condition.npy -o across.npz");
+    assert_code(0, "edit g.weft -d cpu --seeds 1 --direction across.npz:direction --strength 1.5 -o across.png");
+    seed_ws(1, 1, -1, ws);
+    weft_latent_move(ws, GEN_L, GEN_W, direction, 1, 1.5, WEFT_ALL_LAYERS);
+    assert_cell("across.png", 1, 1, 0, 0, ws, NULL);
+    assert_code(0, "edit --find-plane scores.npy --latents sixty.npz --share 0.2 --held 0.25 -o plane.npz");
+    assert_says("8 positive and 10 negative");
+    assert_says("of 6 held back");
+    assert_code(5, "edit --find-plane scores.npy --latents sixty.npz --threshold 100 -o plane.npz");
+    assert_says("one class");
+    assert_code(5, "edit --find-plane condition.npy --latents sixty.npz -o plane.npz");
+    assert_says("6 scores for 60 latents");
+    assert_code(2, "edit --find-plane scores.npy -o plane.npz");
+}
+
+static void latents_are_mixed(void **state)
+{
+    (void) state;
+    float a[WS], b[WS];
+    assert_code(0, "generate g.weft -d cpu --seeds 3 --save-latents b.npz");
+    assert_code(0, "edit g.weft -d cpu --seeds 1,2 --mix b.npz --mix-layers 0,2 -o mixed.png");
+    seed_ws(2, 1, -1, a), seed_ws(3, 1, -1, b);
+    weft_latent_mix(a, b, GEN_L, GEN_W, 5);
+    assert_cell("mixed.png", 2, 1, 1, 0, a, NULL);
+    assert_code(2, "edit g.weft -d cpu --seeds 1,2 --mix b.npz -o mixed.png");
+    assert_code(2, "edit g.weft -d cpu --seeds 1,2 --mix b.npz --mix-layers 9 -o mixed.png");
+}
+
+static void edits_go_back_into_the_photo(void **state)
+{
+    (void) state;
+    enum { W = 40, H = 30 };
+    float ws[WS], image[GEN_PICTURE];
+    weft_image *photo = NULL, *mask = NULL, *edit = NULL;
+    seed_ws(4, 1, -1, ws);
+    assert_ok(weft_generator_run(g, 1, ws, NULL, image));
+    assert_ok(weft_generator_picture(g, image, 8, &edit));
+    assert_ok(weft_image_save(edit, in_folder("edit.png"), NULL));
+    assert_ok(weft_image_create(ctx, W, H, 3, 8, &photo));
+    assert_ok(weft_image_create(ctx, W, H, 1, 8, &mask));
+    for (int i = 0; i < W * H * 3; i++) ((uint8_t *) weft_image_data(photo))[i] = (uint8_t) (i * 31 % 200);
+    for (int i = 0; i < W * H; i++) ((uint8_t *) weft_image_data(mask))[i] = hypot(i % W - 20, i / W - 14) < 9 ? 255 : 0;
+    assert_ok(weft_image_save(photo, in_folder("photo.png"), NULL));
+    assert_ok(weft_image_save(mask, in_folder("mask.png"), NULL));
+    static const char *const words[] = { "", "--blend alpha --feather 3", "--blend mixed --region 8,2,24,26" };
+    static const weft_stitch_params params[] = { { .blend = WEFT_BLEND_POISSON }, { .feather = 3 }, { .blend = WEFT_BLEND_MIXED, .region = { 8, 2, 24, 26 } } };
+    for (int k = 0; k < 3; k++)
+        for (int model = 0; model < 2; model++) {
+            weft_image *want = NULL, *is = NULL;
+            assert_ok(weft_stitch(photo, edit, mask, &params[k], &want, NULL));
+            assert_code(0, "edit %s -i photo.png -m mask.png -o stitched.png %s", model ? "g.weft -d cpu --seeds 4" : "--edited edit.png", words[k]);
+            assert_ok(weft_image_load(ctx, in_folder("stitched.png"), &is));
+            assert_memory_equal(weft_image_view(is), weft_image_view(want), W * H * 3);
+            weft_image_destroy(&want), weft_image_destroy(&is);
+        }
+    assert_code(2, "edit --edited edit.png -i photo.png -o stitched.png");
+    assert_says("--mask is missing");
+    assert_code(2, "edit --edited edit.png -i photo.png -m mask.png --region 1,2,3 -o stitched.png");
+    assert_code(5, "edit --edited edit.png -i photo.png -m mask.png --region 30,0,20,20 -o stitched.png");
+    assert_says("is not inside the photo of 40 x 30");
+    assert_code(5, "edit --edited edit.png -i photo.png -m nothing.png -o stitched.png");
+    assert_code(2, "edit g.weft --edited edit.png -i photo.png -m mask.png -o stitched.png");
+    assert_code(2, "edit --latents b.npz -o x.png");
+    assert_says("the generator is missing");
+    weft_image_destroy(&photo), weft_image_destroy(&mask), weft_image_destroy(&edit);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,7 +413,9 @@ int main(void)
         cmocka_unit_test(noise_is_what_was_asked_for), cmocka_unit_test(latents_go_out_and_come_back),
         cmocka_unit_test(styles_are_mixed_in_a_grid), cmocka_unit_test(paths_lead_from_latent_to_latent),
         cmocka_unit_test(classes_are_asked_for), cmocka_unit_test(deep_pictures_have_16_bits),
-        cmocka_unit_test(what_cannot_be_done_says_why),
+        cmocka_unit_test(what_cannot_be_done_says_why), cmocka_unit_test(directions_make_strips),
+        cmocka_unit_test(components_are_found_and_followed), cmocka_unit_test(planes_are_found_and_conditioned),
+        cmocka_unit_test(latents_are_mixed), cmocka_unit_test(edits_go_back_into_the_photo),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
