@@ -364,8 +364,7 @@ static void devices_agree_on_the_loss(void **state)
         print_message("skipped: %s\n", weft_error_text());
         skip();
     }
-    const bool software = !strcmp(weft_device_get_info(gpu)->type, "software") || !strcmp(weft_device_get_info(gpu)->type, "cpu");
-    const int steps = software ? 40 : 101; // a step is hundreds of dispatches
+    const int steps = 101;
     weft_image *photo = made(small, 12, NULL);
     weft_invert_params p = quick(steps);
     p.latent_noise = 0;
@@ -429,6 +428,86 @@ static void it_stops_early_when_told_to(void **state)
     assert_true(weft_inversion_get_facts(v)->stopped && weft_inversion_get_facts(v)->steps <= 20);
     weft_inversion_destroy(&v);
     weft_image_destroy(&photo);
+}
+
+// --- Memory. -----------------------------------------------------------------------------------------------------
+
+typedef struct memory { long calls, blocks, fail_at, seen; } memory;
+
+static void *counted(void *user, void *p, size_t old_bytes, size_t new_bytes)
+{
+    memory *m = user;
+    (void) old_bytes;
+    if (p && !new_bytes) return m->blocks--, free(p), NULL;
+    if (m->calls++ == m->fail_at) return NULL;
+    void *q = realloc(p, new_bytes);
+    if (!p && q) m->blocks++;
+    return q;
+}
+
+static int look(void *user, const weft_invert_progress *p)
+{
+    memory *m = user;
+    if (p->step >= 2 && !m->seen) m->seen = m->calls;
+    if (p->step == p->steps) m->seen = m->calls - m->seen;
+    return 0;
+}
+
+// An inversion with everything in it, from opening the device on.
+static weft_result life(memory *m, int steps, bool all)
+{
+    weft_context *own = NULL;
+    weft_device *dev = NULL;
+    weft_model *g = NULL;
+    weft_image *photo = NULL, *mask = NULL;
+    weft_inverter *inverter = NULL;
+    weft_inversion *v = NULL;
+    weft_invert_params p = quick(steps);
+    p.samples = 20, p.progress = look, p.progress_user = m;
+    if (all) p.tune = 2, p.frames = 3, p.maps = WEFT_MAPS_OPTIMIZE, p.latent_noise = 0;
+    weft_result r = weft_context_create(&(weft_context_params) { .threads = 1, .allocator = { counted, m } }, &own);
+    if (r == WEFT_OK) r = weft_device_open(own, &(weft_device_params) { .name = "cpu" }, &dev);
+    if (r == WEFT_OK) r = small_stylegan(own, 8, 2, 0, &g);
+    if (r == WEFT_OK) r = weft_image_create(own, 9, 9, 3, 8, &photo);
+    if (r == WEFT_OK) r = weft_image_create(own, 9, 9, 1, 8, &mask);
+    if (r == WEFT_OK) ((unsigned char *) weft_image_data(mask))[40] = 255;
+    if (r == WEFT_OK) r = weft_inverter_create(own, dev, g, &p, &inverter);
+    if (r == WEFT_OK) r = weft_inverter_run(inverter, &(weft_invert_job) { .photo = photo, .mask = all ? mask : NULL, .fill = all, .checkpoint = all ? checkpoint : NULL }, &v);
+    weft_inversion_destroy(&v);
+    weft_inverter_destroy(&inverter);
+    weft_image_destroy(&mask);
+    weft_image_destroy(&photo);
+    weft_model_destroy(&g);
+    weft_device_destroy(&dev);
+    weft_context_destroy(&own);
+    return r;
+}
+
+static void steps_allocate_nothing(void **state)
+{
+    (void) state;
+    memory m = { .fail_at = -1 };
+    assert_int_equal(life(&m, 300, false), WEFT_OK);
+    assert_int_equal(m.seen, 0);
+    assert_int_equal(m.blocks, 0);
+}
+
+static void an_allocation_that_fails_is_an_error_and_leaks_nothing(void **state)
+{
+    (void) state;
+    memory whole = { .fail_at = -1 };
+    int failed = 0;
+    assert_int_equal(life(&whole, 4, true), WEFT_OK);
+    assert_int_equal(whole.blocks, 0);
+    for (long at = 0; at < whole.calls; at += at < 20 ? 1 : whole.calls / 61 + 1) {
+        memory m = { .fail_at = at };
+        const weft_result r = life(&m, 4, true);
+        if (r != WEFT_OK && r != WEFT_ERR_MEMORY) fail_msg("allocation %ld fails: %s", at, weft_error_text());
+        if (m.blocks) fail_msg("allocation %ld fails: %ld blocks are lost", at, m.blocks);
+        failed += r == WEFT_ERR_MEMORY;
+    }
+    assert_true(failed > 40);
+    unlink(checkpoint);
 }
 
 // --- Losses. -----------------------------------------------------------------------------------------------------
@@ -632,6 +711,8 @@ int main(void)
         cmocka_unit_test(an_inverter_takes_one_photo_after_another),
         cmocka_unit_test(a_loss_that_is_no_number_ends_it_with_the_step),
         cmocka_unit_test(it_stops_early_when_told_to),
+        cmocka_unit_test(steps_allocate_nothing),
+        cmocka_unit_test(an_allocation_that_fails_is_an_error_and_leaks_nothing),
         cmocka_unit_test(losses_of_networks_are_what_they_say),
         cmocka_unit_test(what_makes_no_sense_is_refused_in_a_sentence),
         cmocka_unit_test(a_photo_of_any_shape_is_cut_or_stretched),

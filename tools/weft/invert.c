@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // weft invert: the latents of photos.
 #include "batch.h"
+#include "bundled.h"
 #include "dims.h"
 #include "losses.h"
 #include "npz.h"
@@ -29,7 +30,7 @@ struct invert_options {
 static const option invert_options[] = {
     { "input", 'i', OPTION_LIST, "PHOTO", AT(in), "a PNG or JPEG picture, or a folder of them; may be given again" },
     { "target", 0, OPTION_LIST, "PHOTO", AT(in), "the same" },
-    { "network", 'n', OPTION_TEXT, "MODEL", AT(network), "the generator, a .weft file" },
+    { "network", 'n', OPTION_TEXT, "MODEL", AT(network), "the generator, a .weft file or the name of a bundled model" },
     { "output", 'o', OPTION_TEXT, "DIR", AT(out), "the folder for the results; several photos get a folder each in it" },
     { "outdir", 0, OPTION_TEXT, "DIR", AT(out), "the same" },
     { "space", 's', OPTION_CHOICE, "w+|w|z|s", AT(space), "what is looked for: a w for each layer (the default), one w, z, or styles" },
@@ -408,7 +409,7 @@ static int open_tools(call *c, struct invert_tools *with)
     int code = read_params(c, &params);
     if (!code && o->segments.count > SEGMENTS_MOST) code = usage(c, "more than %d segments", SEGMENTS_MOST);
     if (!code) code = choose_start(c, with);
-    if (!code) code = load_model(c, o->network, &with->generator);
+    if (!code) code = load_named_model(c, o->network, &with->generator);
     for (int i = 0; i < o->segments.count && !code; i++) {
         const weft_result r = weft_image_load(c->ctx, o->segments.at[i], &with->segments[i]);
         if (r != WEFT_OK) code = fail_input(c, r);
