@@ -156,7 +156,7 @@ static inline void sg_mapping(stylegan *g)
     }
     x = weft_build_op(g->b, "pixel_norm", &x, 1, NULL, 0);
     for (int i = 0; i < 2; i++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "fc%d.weight", i);
         x = weft_build_op(g->b, "linear", (weft_value[]) { x, sg_weight(g, name, (weft_shape) WEFT_SHAPE(SG_W, SG_W), 1 / sqrt(SG_W)) }, 2, NULL, 0);
         x = weft_build(g->b, "bias_act", WEFT_IN(x), WEFT_TEXT("act", "leaky_relu"), WEFT_NUM("a", 0.2), WEFT_NUM("gain", sqrt(2)));
