@@ -9,7 +9,7 @@
 
 enum { STATE_NET = 37 };
 
-static weft_result state_net(weft_context *ctx, weft_model **out)
+static inline weft_result state_net(weft_context *ctx, weft_model **out)
 {
     weft_builder *b;
     const weft_shape many = WEFT_SHAPE(STATE_NET), one = WEFT_SHAPE(1);
@@ -40,7 +40,7 @@ static weft_result state_net(weft_context *ctx, weft_model **out)
 typedef struct state_data { float x[STATE_NET], p[STATE_NET], loss, step, ping; } state_data;
 
 // Seven steps in three calls, states set and read in between.
-static weft_result state_run(weft_session *s, state_data *d)
+static inline weft_result state_run(weft_session *s, state_data *d)
 {
     const weft_io in = { "x", d->x, sizeof d->x }, out = { "loss", &d->loss, sizeof d->loss };
     const float two = 2;
@@ -55,7 +55,7 @@ static weft_result state_run(weft_session *s, state_data *d)
     return r == WEFT_OK ? weft_session_get_state(s, "ping", &d->ping, sizeof d->ping) : r;
 }
 
-static weft_result state_reference(weft_context *ctx, const weft_model *model, state_data *d)
+static inline weft_result state_reference(weft_context *ctx, const weft_model *model, state_data *d)
 {
     weft_device *dev = NULL;
     weft_session *s = NULL;
@@ -67,7 +67,7 @@ static weft_result state_reference(weft_context *ctx, const weft_model *model, s
     return r;
 }
 
-static bool state_equal(const state_data *got, const state_data *want)
+static inline bool state_equal(const state_data *got, const state_data *want)
 {
     double d = 0, n = 1e-30;
     for (int i = 0; i < STATE_NET; i++) d += (double) (got->p[i] - want->p[i]) * (got->p[i] - want->p[i]), n += (double) want->p[i] * want->p[i];

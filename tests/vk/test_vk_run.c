@@ -7,6 +7,7 @@
 
 #include "graph/model.h"
 #include "small_net.h"
+#include "state_net.h"
 #include "vk/inside.h"
 #include "vk/run.h"
 #include <math.h>
@@ -158,6 +159,113 @@ static void progress_is_told_and_can_stop(void **state)
     assert_int_equal(run_inside(&p, &got, NULL), WEFT_ERR_CANCELLED);
     assert_int_equal(w.calls, 4);
     assert_false(w.back);
+}
+
+// --- States on a device that is so slow that every dispatch is a submission. -----------------------------------
+
+typedef struct slow { // state_net straight on `vk`
+    weft_arena arena;
+    weft_model *model;
+    weft_graph bound;
+    weft_vk_run *run;
+    double rate;
+} slow;
+
+static slow slow_open(bool watchdog, const weft_session_params *p)
+{
+    slow s = { .arena = { .ctx = ctx }, .rate = atomic_load(&vk->rate) };
+    vk->rate_fixed = watchdog;
+    atomic_store(&vk->rate, 1e6);
+    assert_int_equal(state_net(ctx, &s.model), WEFT_OK);
+    weft_graph_init(&s.bound, &s.arena);
+    assert_int_equal(weft_pass_bind(&s.model->entries[0].graph, NULL, &s.bound), WEFT_OK);
+    assert_int_equal(weft_vk_run_create(vk, &s.bound, p, &s.run), WEFT_OK);
+    return s;
+}
+
+static void slow_close(slow *s)
+{
+    weft_vk_run_destroy(s->run);
+    weft_arena_free(&s->arena);
+    weft_model_destroy(&s->model);
+    atomic_store(&vk->rate, s->rate);
+    vk->rate_fixed = false;
+}
+
+static const float *fill_x(float x[STATE_NET])
+{
+    for (int i = 0; i < STATE_NET; i++) x[i] = (float) i / 8;
+    return x;
+}
+
+enum { P_STATE, STEP_STATE = 3, PING_STATE, LAST_STATE = 6 };
+
+// What the states are after `steps` runs from the beginning, on a device that is not slow: the same bits.
+static void assert_steps(slow *s, const slow *whole, int64_t steps)
+{
+    float x[STATE_NET], got[STATE_NET], want[STATE_NET], step, ping;
+    void *none[1] = { NULL };
+    assert_int_equal(weft_vk_run_get_state(s->run, STEP_STATE, &step), WEFT_OK);
+    assert_int_equal(weft_vk_run_get_state(s->run, PING_STATE, &ping), WEFT_OK);
+    assert_true(step == (float) steps && ping == (float) (steps % 2 == 0));
+    assert_int_equal(weft_vk_run_reset_states(whole->run), WEFT_OK);
+    if (steps) assert_int_equal(weft_vk_run_go(whole->run, (const void *[]) { fill_x(x) }, none), WEFT_OK);
+    if (steps) assert_int_equal(weft_vk_run_repeat(whole->run, steps - 1), WEFT_OK);
+    for (int k = P_STATE; k <= LAST_STATE; k += LAST_STATE) {
+        assert_int_equal(weft_vk_run_get_state(s->run, k, got), WEFT_OK);
+        assert_int_equal(weft_vk_run_get_state(whole->run, k, want), WEFT_OK);
+        assert_memory_equal(got, want, sizeof got);
+    }
+}
+
+static void a_step_without_a_watchdog_is_one_submission(void **state)
+{
+    (void) state;
+    need_vulkan();
+    float x[STATE_NET], loss;
+    weft_session_facts f;
+    slow s = slow_open(false, &(weft_session_params) { 0 });
+    assert_int_equal(weft_vk_run_go(s.run, (const void *[]) { fill_x(x) }, (void *[]) { &loss }), WEFT_OK);
+    weft_vk_run_measure(s.run, &f);
+    if (vk->caps.is_software) assert_int_equal(f.submissions, 1);
+    assert_int_equal(weft_vk_run_repeat(s.run, 20), WEFT_OK);
+    weft_vk_run_measure(s.run, &f);
+    if (vk->caps.is_software) assert_int_equal(f.submissions, 20);
+    assert_int_equal(f.runs, 21);
+    assert_steps(&s, &s, 21);
+    slow_close(&s);
+}
+
+// Steps are cut, and stopped after each of their submissions in turn.
+static void a_stop_in_the_middle_of_a_step_leaves_whole_steps(void **state)
+{
+    (void) state;
+    need_vulkan();
+    float x[STATE_NET];
+    void *none[1] = { NULL };
+    int held = 0;
+    weft_session_facts f;
+    watch w = { 0 };
+    slow whole = slow_open(false, &(weft_session_params) { 0 }), s = slow_open(true, &(weft_session_params) { .progress = on_progress, .progress_user = &w });
+    assert_int_equal(weft_vk_run_go(s.run, (const void *[]) { fill_x(x) }, none), WEFT_OK);
+    weft_vk_run_measure(s.run, &f);
+    const int each = f.submissions;
+    assert_true(each > 3);
+    for (int at = 1; at <= 3 * each; at++) {
+        weft_vk_run_measure(s.run, &f);
+        const int64_t before = f.runs;
+        assert_int_equal(weft_vk_run_reset_states(s.run), WEFT_OK);
+        w = (watch) { .stop_at = at };
+        const weft_result r = weft_vk_run_repeat(s.run, 3);
+        assert_int_equal(r, WEFT_ERR_CANCELLED);
+        weft_vk_run_measure(s.run, &f);
+        held += f.runs - before > at / each; // it went on to the end of the step
+        assert_false(w.back);
+        assert_steps(&s, &whole, f.runs - before);
+    }
+    assert_true(held > 0);
+    slow_close(&s);
+    slow_close(&whole);
 }
 
 static void a_session_goes_on_after_a_stop(void **state)
@@ -354,6 +462,8 @@ int main(void)
         cmocka_unit_test(a_tensor_beyond_the_limits_is_refused_by_name),
         cmocka_unit_test(work_in_many_slices_gives_the_same),
         cmocka_unit_test(progress_is_told_and_can_stop),
+        cmocka_unit_test(a_step_without_a_watchdog_is_one_submission),
+        cmocka_unit_test(a_stop_in_the_middle_of_a_step_leaves_whole_steps),
         cmocka_unit_test(a_session_goes_on_after_a_stop),
         cmocka_unit_test(a_session_keeps_to_its_memory),
         cmocka_unit_test(every_kept_value_is_that_of_the_reference),
