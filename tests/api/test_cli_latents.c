@@ -406,6 +406,23 @@ static void edits_go_back_into_the_photo(void **state)
     weft_image_destroy(&photo), weft_image_destroy(&mask), weft_image_destroy(&edit);
 }
 
+static void the_bundled_generator_is_found_by_name(void **state)
+{
+    (void) state;
+    assert_code(0, "generate garment-generator -d cpu --seeds 1,2 --trunc 0.7 -o garments.png --save-latents garments.npz");
+    assert_code(0, "edit garment-generator -d cpu --find-pca 2 --samples 200 -o garments-pca.npz");
+    assert_code(0, "edit garment-generator -d cpu --latents garments.npz --direction garments-pca.npz:0 --direction garments-pca.npz:1 --strength=-2,0,2 "
+                   "--layers 0-3 -o edited.png");
+    weft_image *i = NULL;
+    assert_ok(weft_image_load(ctx, in_folder("edited.png"), &i));
+    assert_int_equal(weft_image_get_info(i)->width, 3 * 64);
+    weft_image *from = NULL;
+    assert_ok(weft_image_load(ctx, in_folder("garments.png"), &from));
+    for (int y = 0; y < 128; y++) // strength 0 is the picture itself
+        assert_memory_equal((const char *) weft_image_view(i) + (y * 192 + 64) * 3, (const char *) weft_image_view(from) + (y % 64 * 128 + y / 64 * 64) * 3, 192);
+    weft_image_destroy(&i), weft_image_destroy(&from);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -416,6 +433,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_done_says_why), cmocka_unit_test(directions_make_strips),
         cmocka_unit_test(components_are_found_and_followed), cmocka_unit_test(planes_are_found_and_conditioned),
         cmocka_unit_test(latents_are_mixed), cmocka_unit_test(edits_go_back_into_the_photo),
+        cmocka_unit_test(the_bundled_generator_is_found_by_name),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

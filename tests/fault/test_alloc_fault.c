@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 // The n-th allocation of host memory fails, for every n in the life of a model and of sessions on every kind of device:
 // WEFT_ERR_MEMORY and a sentence come back, nothing leaks, nothing crashes. Where a failure costs only comfort, the run is right.
+#include "../nets/small_generator.h"
 #include "../vk/small_net.h"
 #include "../vk/state_net.h"
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
+#include <weft/edit.h>
+#include <weft/latent.h>
 #include <weft/optimize.h>
 
 typedef struct fault {
@@ -149,6 +152,46 @@ static weft_result live(fault *f, weft_result (*life)(weft_context *))
     return r;
 }
 
+// A generator from the model to a picture put back into a photo, and directions.
+static weft_result generator_life(weft_context *ctx)
+{
+    float z[3 * GEN_Z], ws[3 * GEN_L * GEN_W], image[GEN_PICTURE], directions[2 * GEN_W];
+    const float scores[] = { 1, -1, 1 };
+    weft_model *model = NULL;
+    weft_device *dev = NULL;
+    weft_generator *g = NULL;
+    weft_pca *pca = NULL;
+    weft_image *photo = NULL, *edit = NULL, *mask = NULL, *out = NULL;
+    weft_random_state random;
+    weft_random_seed(&random, 1);
+    weft_result r = small_generator(ctx, &(generator_kind) { 0 }, &model);
+    if (r == WEFT_OK) r = weft_device_open(ctx, &(weft_device_params) { .name = "reference" }, &dev);
+    if (r == WEFT_OK) r = weft_generator_create(ctx, dev, model, NULL, &g);
+    for (uint32_t i = 0; r == WEFT_OK && i < 3; i++) weft_generator_seed(g, i, z + i * GEN_Z);
+    if (r == WEFT_OK) r = weft_generator_map(g, 3, z, NULL, ws);
+    if (r == WEFT_OK) r = weft_generator_truncate(g, 3, ws, 0.5, -1);
+    if (r == WEFT_OK) r = weft_pca_create(ctx, GEN_W, &pca);
+    if (r == WEFT_OK) r = weft_pca_add(pca, ws, 3);
+    if (r == WEFT_OK) r = weft_pca_solve(pca, 1, NULL, directions, NULL, NULL);
+    if (r == WEFT_OK) r = weft_latent_separate(ctx, ws, 3, GEN_L * GEN_W, scores, NULL, ws, NULL);
+    if (r == WEFT_OK) r = weft_latent_project(ctx, directions, GEN_W, ws, 1);
+    if (r == WEFT_OK) r = weft_generator_run(g, 1, ws, &(weft_noise) { WEFT_NOISE_RANDOM, .random = &random }, image);
+    if (r == WEFT_OK) r = weft_generator_picture(g, image, 8, &edit);
+    if (r == WEFT_OK) r = weft_image_create(ctx, 20, 12, 3, 8, &photo);
+    if (r == WEFT_OK) r = weft_image_create(ctx, 10, 6, 1, 8, &mask);
+    if (r == WEFT_OK) memset((char *) weft_image_data(mask) + 14, 255, 30);
+    for (int blend = 0; r == WEFT_OK && blend < 3; blend++) {
+        r = weft_stitch(photo, edit, mask, &(weft_stitch_params) { .blend = (weft_blend) blend, .feather = 2 }, &out, NULL);
+        weft_image_destroy(&out);
+    }
+    weft_image_destroy(&photo), weft_image_destroy(&edit), weft_image_destroy(&mask);
+    weft_pca_destroy(&pca);
+    weft_generator_destroy(&g);
+    weft_device_destroy(&dev);
+    weft_model_destroy(&model);
+    return r;
+}
+
 static int test_life(const char *name, weft_result (*life)(weft_context *))
 {
     fault clean = { .at = -1 };
@@ -185,6 +228,7 @@ int main(void)
     int bad = test_life("model, reference and cpu", model_life);
     bad += test_life("calls and gradients", calling_life);
     bad += test_life("states, reference and cpu", state_life);
+    bad += test_life("generator, edits", generator_life);
     bad += test_life("vulkan", vulkan_life);
     bad += test_life("states, vulkan", vulkan_states);
     remove(file);

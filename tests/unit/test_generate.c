@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "nets/small_generator.h"
+#include "nets/small_stylegan.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -342,6 +343,53 @@ static void a_vulkan_device_makes_the_same_pictures(void **state)
     weft_device_destroy(&vk);
 }
 
+// A real StyleGAN2, small: conditional, modulated, with noise in every layer.
+static void stylegan2_goes_through_every_entry(void **state)
+{
+    (void) state;
+    enum { SIDE = 16, PICTURE = 3 * SIDE * SIDE };
+    weft_model *m = NULL;
+    weft_generator *one = NULL, *three = NULL;
+    weft_device *cpu = NULL, *vk = NULL;
+    const int classes[] = { 1, 0, 1 };
+    assert_ok(weft_device_open(ctx, &(weft_device_params) { .name = "cpu" }, &cpu));
+    assert_ok(small_stylegan(ctx, SIDE, 8, 2, &m));
+    assert_ok(weft_generator_create(ctx, cpu, m, NULL, &one));
+    assert_ok(weft_generator_create(ctx, cpu, m, &(weft_generator_params) { .batch = 3 }, &three));
+    const weft_generator_info *i = weft_generator_get_info(one);
+    const size_t w = (size_t) i->layers * (size_t) i->w, all = 3 * PICTURE;
+    float *v = calloc(3 * ((size_t) i->z + 2 * w + (size_t) i->style_numbers) + 3 * all, sizeof *v), *from = v, *a = from + 3 * i->z, *b = a + 3 * w;
+    float *styles = b + 3 * w, *x = styles + 3 * i->style_numbers, *y = x + all, *n = y + all;
+    assert_true(v && i->classes == 2 && i->height == SIDE && i->noise_count == 5 && i->style_count >= 5 && i->has_none);
+    for (int k = 0; k < 3; k++) weft_generator_seed(one, (uint32_t) k, from + k * i->z);
+    assert_ok(weft_generator_map(one, 3, from, classes, a));
+    for (int k = 0; k < 3; k++) assert_ok(weft_generator_map(one, 1, from + k * i->z, classes + k, b + (size_t) k * w));
+    assert_near(a, b, (int) (3 * w), 1e-5);
+    assert_ok(weft_generator_run(one, 3, a, NULL, x));
+    assert_ok(weft_generator_run(three, 3, a, NULL, y));
+    assert_near(x, y, (int) all, 1e-4);
+    assert_ok(weft_generator_styles(three, 3, a, styles));
+    assert_ok(weft_generator_run_styles(three, 3, styles, y));
+    assert_near(x, y, (int) all, 1e-4);
+    assert_ok(weft_generator_run(one, 3, a, &(weft_noise) { WEFT_NOISE_NONE }, n));
+    double apart = 0;
+    for (size_t k = 0; k < all; k++) apart = fmax(apart, fabs((double) x[k] - n[k]));
+    assert_true(apart > 1e-3); // noise does something
+    const weft_result opened = weft_device_open(ctx, &(weft_device_params) { .name = "vulkan" }, &vk);
+    if (opened == WEFT_OK) {
+        weft_generator *g = NULL;
+        assert_ok(weft_generator_create(ctx, vk, m, &(weft_generator_params) { .batch = 3 }, &g));
+        assert_ok(weft_generator_run(g, 3, a, NULL, y));
+        assert_near(x, y, (int) all, 1e-3);
+        weft_generator_destroy(&g);
+    } else assert_int_equal(opened, WEFT_ERR_NO_DEVICE);
+    weft_device_destroy(&vk);
+    free(v);
+    weft_generator_destroy(&one), weft_generator_destroy(&three);
+    weft_model_destroy(&m);
+    weft_device_destroy(&cpu);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,7 +398,7 @@ int main(void)
         cmocka_unit_test(truncation_moves_the_first_layers_towards_the_mean), cmocka_unit_test(noise_is_constant_none_random_or_given),
         cmocka_unit_test(styles_in_between_give_the_same_picture), cmocka_unit_test(pictures_are_rounded_as_published),
         cmocka_unit_test(progress_rises_and_stops_a_run), cmocka_unit_test(what_is_no_generator_or_cannot_do_it_is_told),
-        cmocka_unit_test(a_vulkan_device_makes_the_same_pictures),
+        cmocka_unit_test(a_vulkan_device_makes_the_same_pictures), cmocka_unit_test(stylegan2_goes_through_every_entry),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
