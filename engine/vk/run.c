@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "vk/run.h"
-#include "graph/compute.h"
 #include "graph/lower.h"
 #include "graph/program.h"
+#include "vk/moves.h"
 #include "vk/record.h"
 #include <math.h>
 #include <string.h>
 
-enum { STAGING_BYTES = 16 << 20, STATE_PIECE = 4 << 20, MAX_BLOCKS = 64, LIST_LEAST = 256 };
+enum { STAGING_BYTES = 16 << 20, MAX_BLOCKS = 64, LIST_LEAST = 256 };
 static const double CHUNK_SECONDS = 0.006; // an eighth of what a submission may take, see submit.c
 
 struct weft_vk_run {
@@ -22,7 +22,7 @@ struct weft_vk_run {
     weft_state_update *updates; // per state
     weft_vk_place *aside;       // per state: where what is copied to it waits, where it must
     int workspace_blocks;       // places in blocks from this number on belong to states
-    VkCommandBuffer moves;      // for states on their way in and out
+    weft_vk_moves moves;        // of states
     weft_vk_line line;          // room for the chunks of a run
     weft_vk_chunk *chunks;      // of it
     weft_vk_block staging_in, staging_out;
@@ -224,7 +224,7 @@ static weft_result stage(weft_vk_run *run, const weft_port_def *ports, int count
         used += ((*bytes)[i] + 63) / 64 * 64;
     }
     for (int i = 0; i < run->graph.state_count; i++) {
-        const size_t state = run->places[run->graph.states[i].value].bytes, piece = state < STATE_PIECE ? state : STATE_PIECE;
+        const size_t state = run->places[run->graph.states[i].value].bytes, piece = state < WEFT_VK_MOVE_PIECE ? state : WEFT_VK_MOVE_PIECE;
         if (used < piece) used = piece;
     }
     WEFT_TRY(weft_vk_block_create(run->dev, out ? WEFT_VK_DOWNLOAD : WEFT_VK_UPLOAD, used, staging));
@@ -279,7 +279,7 @@ static weft_result record(weft_vk_run *run, const weft_vk_copy *in, const weft_v
     run->line.chunks = run->chunks = weft_arena_new(&run->arena, sizeof *run->chunks * (size_t) most);
     if (!run->line.list || !run->chunks) return WEFT_ERR_MEMORY;
     if (!g->state_count) return WEFT_OK;
-    WEFT_TRY(weft_vk_queue_commands(&run->queue, 1, &run->moves));
+    WEFT_TRY(weft_vk_moves_create(&run->queue, &run->staging_in, &run->staging_out, &run->moves));
     return weft_vk_run_reset_states(run);
 }
 
@@ -403,94 +403,21 @@ weft_result weft_vk_run_go(weft_vk_run *run, const void *const *in, void *const 
 // Where there are no states, the memory of inputs is used for other things in a run.
 weft_result weft_vk_run_repeat(weft_vk_run *run, int64_t count) { return go(run, !run->graph.state_count, NULL, count); }
 
-static weft_result submit_moves(weft_vk_run *run)
-{
-    VK_TRY(&run->dev->vk, vkEndCommandBuffer, run->moves);
-    return weft_vk_queue_once(&run->queue, run->moves);
-}
-
-static const VkCommandBufferBeginInfo once = { VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO, NULL, VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT, NULL };
-
-// Copies from staging memory to states, gathered until it is full.
-typedef struct moving {
-    weft_vk_run *run;
-    size_t used;
-    bool recording;
-} moving;
-
-static weft_result begin_moves(moving *m)
-{
-    if (!m->recording) VK_TRY(&m->run->dev->vk, vkBeginCommandBuffer, m->run->moves, &once);
-    m->recording = true;
-    return WEFT_OK;
-}
-
-static weft_result end_moves(moving *m)
-{
-    if (!m->recording) return WEFT_OK;
-    m->recording = false, m->used = 0;
-    WEFT_TRY(weft_vk_block_flush(m->run->dev, &m->run->staging_in));
-    return submit_moves(m->run);
-}
-
-static weft_result move_in(moving *m, int index, const void *data)
-{
-    const weft_vk_calls *vk = &m->run->dev->vk;
-    const weft_vk_block *staging = &m->run->staging_in;
-    const weft_weight *init = m->run->graph.states[index].init;
-    const weft_vk_place *to = &m->run->places[m->run->graph.states[index].value];
-    if (!data && !init) {
-        WEFT_TRY(begin_moves(m));
-        vk->vkCmdFillBuffer(m->run->moves, to->buffer, to->offset, to->bytes, 0);
-        return WEFT_OK;
-    }
-    for (size_t at = 0, bytes; at < to->bytes; at += bytes) {
-        if (m->used == staging->bytes) WEFT_TRY(end_moves(m));
-        const size_t room = staging->bytes - m->used;
-        bytes = to->bytes - at < room ? to->bytes - at : room;
-        if (data) memcpy((char *) staging->mapped + m->used, (const char *) data + at, bytes);
-        else weft_weight_unpack(init, (int64_t) at / 4, (int64_t) (at + bytes) / 4, (char *) staging->mapped + m->used);
-        WEFT_TRY(begin_moves(m));
-        vk->vkCmdCopyBuffer(m->run->moves, staging->buffer, to->buffer, 1, &(VkBufferCopy) { m->used, to->offset + at, bytes });
-        m->used += bytes;
-    }
-    return WEFT_OK;
-}
+static const weft_vk_place *state_place(const weft_vk_run *run, int index) { return &run->places[run->graph.states[index].value]; }
 
 weft_result weft_vk_run_set_state(weft_vk_run *run, int index, const void *data)
 {
-    moving m = { .run = run };
-    WEFT_TRY(move_in(&m, index, data));
-    return end_moves(&m);
+    WEFT_TRY(weft_vk_move_in(&run->moves, state_place(run, index), run->graph.states[index].init, data));
+    return weft_vk_moves_end(&run->moves);
 }
 
 weft_result weft_vk_run_reset_states(weft_vk_run *run)
 {
-    moving m = { .run = run };
-    for (int i = 0; i < run->graph.state_count; i++) WEFT_TRY(move_in(&m, i, NULL));
-    return end_moves(&m);
+    for (int i = 0; i < run->graph.state_count; i++) WEFT_TRY(weft_vk_move_in(&run->moves, state_place(run, i), run->graph.states[i].init, NULL));
+    return weft_vk_moves_end(&run->moves);
 }
 
-weft_result weft_vk_run_get_state(weft_vk_run *run, int index, void *data)
-{
-    const weft_vk_calls *vk = &run->dev->vk;
-    const weft_vk_place *from = &run->places[run->graph.states[index].value];
-    const VkMemoryBarrier written = { VK_STRUCTURE_TYPE_MEMORY_BARRIER, NULL, VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT,
-                                      VK_ACCESS_TRANSFER_READ_BIT };
-    const VkMemoryBarrier host = { VK_STRUCTURE_TYPE_MEMORY_BARRIER, NULL, VK_ACCESS_TRANSFER_WRITE_BIT, VK_ACCESS_HOST_READ_BIT };
-    for (size_t at = 0, bytes; at < from->bytes; at += bytes) {
-        bytes = from->bytes - at < STATE_PIECE ? from->bytes - at : STATE_PIECE;
-        VK_TRY(vk, vkBeginCommandBuffer, run->moves, &once);
-        vk->vkCmdPipelineBarrier(run->moves, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_TRANSFER_BIT, 0, 1,
-                                 &written, 0, NULL, 0, NULL);
-        vk->vkCmdCopyBuffer(run->moves, from->buffer, run->staging_out.buffer, 1, &(VkBufferCopy) { from->offset + at, 0, bytes });
-        vk->vkCmdPipelineBarrier(run->moves, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &host, 0, NULL, 0, NULL);
-        WEFT_TRY(submit_moves(run));
-        WEFT_TRY(weft_vk_block_invalidate(run->dev, &run->staging_out));
-        memcpy((char *) data + at, run->staging_out.mapped, bytes);
-    }
-    return WEFT_OK;
-}
+weft_result weft_vk_run_get_state(weft_vk_run *run, int index, void *data) { return weft_vk_move_out(&run->moves, state_place(run, index), data); }
 
 void weft_vk_run_measure(const weft_vk_run *run, weft_session_facts *facts) { *facts = run->facts; }
 
