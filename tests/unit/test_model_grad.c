@@ -217,11 +217,48 @@ static void what_makes_no_sense_is_refused(void **state)
     refuse(p, WEFT_ERR_ARGUMENT, "entry 1");
 }
 
+// loss = sum (p x)^2, p <- p + x: the gradient by p is 2 p x^2 of p as it is before the run, and p goes on.
+static void a_gradient_may_be_by_a_state_and_the_states_go_on(void **state)
+{
+    (void) state;
+    const float start[3] = { 1, -2, 0.5f }, x_now[3] = { 2, 0.5f, -1 };
+    const weft_shape three = WEFT_SHAPE(3);
+    weft_builder *b;
+    weft_model *m = NULL, *g = NULL;
+    weft_session *s = NULL;
+    float d[3], after[3];
+    assert_int_equal(weft_builder_create(ctx, &b), WEFT_OK);
+    const weft_value x = weft_build_input(b, "x", WEFT_F32, three), p = weft_build_state(b, "p", WEFT_F32, three, start);
+    const weft_value k = weft_build_state(b, "k", WEFT_I32, three, NULL), y = weft_build(b, "mul", WEFT_IN(p, x), { 0 });
+    weft_build_next(b, p, weft_build(b, "add", WEFT_IN(p, x), { 0 }));
+    weft_build_next(b, k, k);
+    weft_build_output(b, "loss", weft_build_op(b, "sum_square", &y, 1, NULL, 0));
+    assert_int_equal(weft_builder_finish(&b, &m), WEFT_OK);
+    const char *const by_p[] = { "p" }, *const by_k[] = { "k" };
+    assert_int_equal(weft_model_grad(m, &(weft_model_grad_params) { .loss = "loss", .wrt = by_k, .wrt_count = 1 }, &g), WEFT_ERR_ARGUMENT);
+    g = gradient_of(m, (weft_model_grad_params) { .loss = "loss", .wrt = by_p, .wrt_count = 1 });
+    weft_model_destroy(&m);
+    assert_int_equal(weft_session_create(device, g, NULL, &s), WEFT_OK);
+    const weft_io in = { "x", (void *) (uintptr_t) x_now, sizeof x_now }, out = { "d.p", d, sizeof d };
+    for (int turn = 0; turn < 3; turn++) {
+        assert_int_equal(weft_session_run(s, &in, 1, &out, 1), WEFT_OK);
+        assert_int_equal(weft_session_get_state(s, "p", after, sizeof after), WEFT_OK);
+        for (int i = 0; i < 3; i++) {
+            const float before = start[i] + (float) turn * x_now[i];
+            assert_true(fabsf(d[i] - 2 * before * x_now[i] * x_now[i]) < 1e-5f);
+            assert_true(fabsf(after[i] - before - x_now[i]) < 1e-6f);
+        }
+    }
+    weft_session_destroy(&s);
+    weft_model_destroy(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_loss_gives_gradients_by_inputs_and_weights),
         cmocka_unit_test(cotangents_are_inputs_and_outputs_stay),
+        cmocka_unit_test(a_gradient_may_be_by_a_state_and_the_states_go_on),
         cmocka_unit_test(a_cotangent_may_be_the_gradient_itself_and_nothing_may_flow),
         cmocka_unit_test(it_is_saved_and_outlives_its_model),
         cmocka_unit_test(second_order_is_refused_by_name),
