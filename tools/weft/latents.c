@@ -102,6 +102,7 @@ int check_latent_options(const call *c, const latent_options *o)
     int class;
     if (o->trunc && (!read_real(o->trunc, &end, &psi) || *end)) return usage(c, "--trunc wants a number, not '%s'", o->trunc);
     if (o->class && !read_class(o->class, &class)) return usage(c, "--class wants a number from 0 on, not '%s'", o->class);
+    if (o->seeds && o->latents) return usage(c, "give --seeds or --latents, not both");
     if (o->cutoff && !o->trunc) return usage(c, "--trunc-cutoff without --trunc has no meaning");
     if (o->noise_maps && o->noise) return usage(c, "give --noise or --noise-maps, not both");
     return CODE_OK;
@@ -255,7 +256,6 @@ static int latents_from_file(const call *c, weft_generator *g, const latent_opti
 int latents_load(const call *c, weft_generator *g, const latent_options *o, const char *file, latent_set *out)
 {
     if (file) return latents_from_file(c, g, o, file, out);
-    if (o->seeds && o->latents) return usage(c, "give --seeds or --latents, not both");
     if (o->seeds) return latents_from_seeds(c, g, o, o->seeds, out);
     if (o->latents) return latents_from_file(c, g, o, o->latents, out);
     return usage(c, "--seeds or --latents is missing");
