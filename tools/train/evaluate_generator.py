@@ -44,7 +44,7 @@ def main():
     parser = argparse.ArgumentParser(description="Measure the generator on held-out pictures.")
     parser.add_argument("--weights", default=os.path.join(HERE, "weights", "generator.safetensors"))
     parser.add_argument("--count", type=int, default=12)
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--sheet", help="also write a PNG: pictures, w and w+ reconstructions, samples at psi 1 and .7")
     options = parser.parse_args()
     torch.manual_seed(0)
