@@ -19,8 +19,8 @@ static weft_result copy_or_say(const weft_graph *from, const weft_node *n, weft_
     weft_graph_fail(to, say(&here, to, out));
     to->name_prefix = prefix;
     WEFT_TRY(weft_graph_status(to));
-    if (out[0] < 0) return weft_graph_copy_node(from, n, to, map);
     for (int i = first; i < to->value_count; i++) to->values[i].origin = -1;
+    if (out[0] < 0) return weft_graph_copy_node(from, n, to, map);
     for (int k = 0; k < n->out_count; k++) {
         map[n->out[k]] = out[k];
         if (out[k] >= first) to->values[out[k]].origin = from->values[n->out[k]].origin;

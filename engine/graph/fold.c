@@ -39,7 +39,8 @@ static bool is_constant(const weft_graph *from, const weft_node *n)
     return any && n->op->cpu;
 }
 
-static weft_result fold_node(const weft_graph *from, const weft_node *n, weft_pool *pool, weft_graph *to, weft_value *map)
+// The node's inputs are values of `from`, its outputs are in `origins`.
+static weft_result fold_node(const weft_graph *from, const weft_value_def *origins, const weft_node *n, weft_pool *pool, weft_graph *to, weft_value *map)
 {
     weft_arena *a = to->arena;
     const void **in = weft_arena_new(a, sizeof *in * (size_t) n->in_count);
@@ -54,7 +55,7 @@ static weft_result fold_node(const weft_graph *from, const weft_node *n, weft_po
         *w = (weft_weight) { n->name, (weft_dtype) n->out_dtype[k], n->out_shape[k], out[k], bytes };
         map[n->out[k]] = weft_graph_constant(to, w);
         WEFT_TRY(weft_graph_status(to));
-        to->values[map[n->out[k]]].origin = from->values[n->out[k]].origin;
+        to->values[map[n->out[k]]].origin = origins[n->out[k]].origin;
     }
     weft_node_compute(pool, n, out, in);
     return WEFT_OK;
@@ -75,7 +76,7 @@ weft_result weft_pass_fold(const weft_graph *from, weft_pool *pool, weft_graph *
         for (int k = 0; k < n.in_count; k++) in[k] = weft_graph_map(from, to, map, n.in[k]);
         view = *to;
         n.in = in;
-        if (is_constant(&view, &n) && afford(&left, &n)) WEFT_TRY(fold_node(&view, &n, pool, to, map));
+        if (is_constant(&view, &n) && afford(&left, &n)) WEFT_TRY(fold_node(&view, from->values, &n, pool, to, map));
         else WEFT_TRY(weft_graph_copy_node(from, &from->nodes[i], to, map));
     }
     return weft_graph_copy_outputs(from, to, map);

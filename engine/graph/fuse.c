@@ -60,7 +60,9 @@ weft_result weft_pass_fuse(const weft_graph *from, const weft_fuse_rule *rules, 
         if (!here.in) return WEFT_ERR_MEMORY;
         for (int k = 0; k < n->in_count; k++) here.in[k] = weft_graph_map(from, to, map, n->in[k]);
         WEFT_TRY(weft_graph_status(to));
+        const int first = to->value_count;
         const bool found = n->out_count == 1 && find_rule(from, uses, n, &here, rules, to, fused);
+        for (int v = first; v < to->value_count; v++) to->values[v].origin = -1; // what rules make on the way is nobody's
         WEFT_TRY(weft_graph_status(to));
         if (!found) {
             WEFT_TRY(weft_graph_copy_node(from, n, to, map));

@@ -604,8 +604,8 @@ def hanger(rng, frame, canvas):
 
 # ---- what the others call
 
-def picture(seed, size=256):
-    """A garment picture, uint8 [h,w,3]; size is a number or (height, width)."""
+def picture(seed, size=256, silhouette=False):
+    """A garment picture, uint8 [h,w,3]; size is a number or (height, width). silhouette: of the garment in it, uint8 [h,w], instead."""
     shape = (size, size) if np.isscalar(size) else tuple(size)
     rng = np.random.default_rng(seed)
     frame = Frame(rng, shape)
@@ -627,6 +627,8 @@ def picture(seed, size=256):
     for part in parts:
         canvas, mask = cloth(rng, frame, canvas, part, sleeves if part[2] == "sleeve" else fabric, light)
         whole = np.maximum(whole, mask)
+    if silhouette:
+        return (whole * 255 + .5).astype(np.uint8)
     for kind, paths in trims:
         canvas = trim(rng, frame, canvas, whole, kind, paths, ink, metal, fabric)
     canvas = canvas + rng.uniform(0, .012) * rng.standard_normal(shape + (1,), np.float32)
