@@ -31,7 +31,7 @@ static weft_result check_params(const weft_invert_params *p)
     WEFT_TRY(check_count("class_index", p->class_index, 0));
     const struct { const char *name; double v; } numbers[] = {
         { "rate", p->rate }, { "rampup", p->rampup }, { "rampdown", p->rampdown }, { "latent_noise", p->latent_noise }, { "latent_noise_ramp", p->latent_noise_ramp },
-        { "noise_weight", p->noise_weight }, { "clip_norm", p->clip_norm }, { "stop_loss", p->stop_loss }, { "tune_rate", p->tune_rate },
+        { "noise_weight", p->noise_weight }, { "clip_norm", p->clip_norm }, { "stop_loss", p->stop_loss }, { "tune_rate", p->tune_rate }, { "tune_stop_loss", p->tune_stop_loss },
     };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) WEFT_TRY(check_number(numbers[i].name, numbers[i].v));
     if (p->rate < 0 || p->tune_rate < 0 || p->clip_norm < 0) return weft_fail(WEFT_ERR_ARGUMENT, "weft_inverter_create: a rate or a norm below 0");

@@ -29,6 +29,7 @@ typedef struct stage { // one optimisation
 struct weft_inverter {
     weft_context *ctx;
     weft_device *dev;
+    weft_device *host; // for the mean latent, which so is the same whatever the device
     weft_generator *generator;
     weft_invert_params params;
     weft_arena arena, kind; // what stays; what belongs to one kind of job
@@ -358,7 +359,7 @@ static void make_key(struct run *r)
     const weft_invert_params *p = &r->p->params;
     const weft_objective *o = &r->p->o;
     const double numbers[] = { p->space, p->maps, p->precision, p->steps, p->rate, p->rampup, p->rampdown, p->latent_noise, p->latent_noise_ramp,
-                               p->clip_norm, p->samples, p->seed, p->class_index, p->tune, p->tune_rate, p->stop_loss, p->patience, p->check_every,
+                               p->clip_norm, p->samples, p->seed, p->class_index, p->tune, p->tune_rate, p->tune_stop_loss, p->stop_loss, p->patience, p->check_every,
                                o->segments, r->fit.mask != NULL };
     uint64_t h = mix(0xcbf29ce484222325, numbers, sizeof numbers);
     h = mix_model(h, o->source.model);
@@ -512,10 +513,11 @@ static bool should_stop(struct run *r, int from, int to)
     const weft_invert_params *p = &r->p->params;
     for (int i = from; i < to; i++) {
         const double loss = r->log[r->stage][i * columns_of(r->p)];
+        const double enough = r->stage ? p->tune_stop_loss : p->stop_loss;
         if (i == 0 || loss < r->best * (1 - LEAST_GAIN)) r->best = loss, r->best_step = i;
-        if (p->stop_loss > 0 && loss < p->stop_loss) return true;
+        if (enough > 0 && loss < enough) return true;
     }
-    return p->patience > 0 && to - r->best_step > p->patience;
+    return !r->stage && p->patience > 0 && to - r->best_step > p->patience;
 }
 
 static double speed(const struct run *r) { return r->here && r->run_ns ? r->here / (1e-9 * (double) r->run_ns) : 0; }
@@ -581,9 +583,9 @@ static weft_result go_stage(struct run *r)
         const int done = r->done[r->stage], check = p->params.check_every;
         WEFT_TRY(check_losses(r, checked));
         const int whole = done == s->steps ? done : done / check * check;
-        const bool stop = !r->stage && done < s->steps && whole > checked && should_stop(r, checked, whole);
+        const bool stop = done < s->steps && whole > checked && should_stop(r, checked, whole);
         checked = whole > checked ? whole : checked;
-        r->stopped |= stop;
+        r->stopped |= stop && !r->stage;
         if (!r->stage && frames_due(p, done) > r->sheet.count) WEFT_TRY(take_frame(r));
         if (done == s->steps || stop) return WEFT_OK;
         if (r->here && r->job->checkpoint && done % p->params.checkpoint_every == 0) WEFT_TRY(save(r));
@@ -852,7 +854,8 @@ static weft_result set_up(weft_inverter *p, const weft_model *generator)
 {
     weft_objective *o = &p->o;
     const weft_invert_params *is = &p->params;
-    WEFT_TRY(weft_generator_new(p->ctx, p->dev, generator, &(weft_generator_params) { .batch = WEFT_START_BATCH }, &p->generator));
+    WEFT_TRY(weft_device_open(p->ctx, &(weft_device_params) { .name = "cpu" }, &p->host));
+    WEFT_TRY(weft_generator_new(p->ctx, p->host, generator, &(weft_generator_params) { .batch = WEFT_START_BATCH }, &p->generator));
     o->ctx = p->ctx, o->arena = &p->arena, o->space = is->space, o->maps_mode = is->maps, o->class_index = is->class_index;
     o->segments = 1, o->latent_noise = is->latent_noise > 0;
     WEFT_TRY(weft_source_read(generator, weft_generator_get_info(p->generator), &o->source));
@@ -880,6 +883,7 @@ void weft_invert_free(weft_inverter *p)
 {
     drop_kind(p);
     if (p->generator) weft_generator_free(p->generator);
+    weft_device_destroy(&p->host);
     weft_arena_free(&p->arena);
     weft_delete(p->ctx, p);
 }

@@ -95,6 +95,7 @@ typedef struct weft_invert_params {
     int patience;             // stop when the sum has not fallen by a thousandth in so many steps; 0: never
     int tune;                 // then so many steps on the generator's own weights (pivotal tuning), 0: none
     double tune_rate;         // 0: 3e-4
+    double tune_stop_loss;    // end the tuning when the sum falls below it; 0: never
     int check_every;          // steps between looks at the losses, 0: 25
     int checkpoint_every;     // 0: 100
     int frames;               // of the contact sheet, 0: 16, negative: no sheet

@@ -423,7 +423,11 @@ static void it_stops_early_when_told_to(void **state)
     assert_true(steps > 5 && least < enough);
     for (int i = 0; i < steps - 5; i++) assert_true(loss_at(v, i, "loss") >= enough);
     weft_inversion_destroy(&v);
-    p.stop_loss = 0, p.patience = 10, p.rate = 1e-9; // it does not fall
+    p.stop_loss = 0, p.steps = 5, p.tune = 100, p.tune_rate = 0.01, p.tune_stop_loss = enough;
+    v = invert(&p, &(weft_invert_job) { .photo = photo });
+    assert_true(weft_inversion_get_facts(v)->steps == 5 && weft_inversion_get_facts(v)->tune_steps < 100 && !weft_inversion_get_facts(v)->stopped);
+    weft_inversion_destroy(&v);
+    p.tune = 0, p.steps = 200, p.patience = 10, p.rate = 1e-9; // it does not fall
     v = invert(&p, &(weft_invert_job) { .photo = photo });
     assert_true(weft_inversion_get_facts(v)->stopped && weft_inversion_get_facts(v)->steps <= 20);
     weft_inversion_destroy(&v);

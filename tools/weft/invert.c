@@ -23,7 +23,7 @@ struct invert_options {
     loss_options loss;
     text_list in, segments;
     const char *out, *network, *mask, *init, *encoder;
-    const char *seed, *rate, *rampup, *rampdown, *noise_factor, *noise_ramp, *noise_weight, *clip_norm, *stop_loss, *tune_rate;
+    const char *seed, *rate, *rampup, *rampdown, *noise_factor, *noise_ramp, *noise_weight, *clip_norm, *stop_loss, *tune_rate, *tune_stop_loss;
     int space, noise, mode, fill, steps, samples, class, patience, tune, checkpoint_every, check_every, frames, stretch, memory, resume, no_sheet;
 };
 #define AT(field) offsetof(struct invert_options, field)
@@ -57,6 +57,7 @@ static const option invert_options[] = {
     { "patience", 0, OPTION_INT, "N", AT(patience), "stop when the loss has not fallen by a thousandth in N steps", 1, 1000000 },
     { "tune", 0, OPTION_INT, "N", AT(tune), "then N steps on the generator's own weights (pivotal tuning); the tuned generator is written too", 1, 1000000 },
     { "tune-rate", 0, OPTION_TEXT, "X", AT(tune_rate), "learning rate of these; default 3e-4" },
+    { "tune-stop-loss", 0, OPTION_TEXT, "X", AT(tune_stop_loss), "end the tuning when the loss falls below this (PTI: 0.06 of lpips)" },
     { "frames", 0, OPTION_INT, "N", AT(frames), "pictures on the contact sheet; default 16", 2, 400 },
     { "no-sheet", 0, OPTION_FLAG, NULL, AT(no_sheet), "no contact sheet" },
     { "stretch", 0, OPTION_FLAG, NULL, AT(stretch), "stretch the photo to the generator's shape instead of cutting out its middle" },
@@ -101,7 +102,7 @@ static int read_params(const call *c, weft_invert_params *p)
         { "initial-learning-rate", o->rate, &p->rate }, { "lr-rampup-length", o->rampup, &p->rampup }, { "lr-rampdown-length", o->rampdown, &p->rampdown },
         { "initial-noise-factor", o->noise_factor, &p->latent_noise }, { "noise-ramp-length", o->noise_ramp, &p->latent_noise_ramp },
         { "regularize-noise-weight", o->noise_weight, &p->noise_weight }, { "clip-norm", o->clip_norm, &p->clip_norm },
-        { "stop-loss", o->stop_loss, &p->stop_loss }, { "tune-rate", o->tune_rate, &p->tune_rate },
+        { "stop-loss", o->stop_loss, &p->stop_loss }, { "tune-rate", o->tune_rate, &p->tune_rate }, { "tune-stop-loss", o->tune_stop_loss, &p->tune_stop_loss },
     };
     int code = CODE_OK;
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers && !code; i++) code = read_number(c, numbers[i].name, numbers[i].text, numbers[i].to);
