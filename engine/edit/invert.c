@@ -172,6 +172,8 @@ static weft_result make_tuning(weft_inverter *p)
 static weft_result make_kind(weft_inverter *p)
 {
     weft_model *objective = NULL;
+    if (p->o.latent_count > WEFT_OBJECTIVE_LATENTS || p->o.map_count > WEFT_OBJECTIVE_LATENTS)
+        return weft_fail(WEFT_ERR_UNSUPPORTED, "a generator of %d latents and %d noise maps, more than %d", p->o.latent_count, p->o.map_count, WEFT_OBJECTIVE_LATENTS);
     p->o.arena = &p->kind;
     const char **columns = weft_arena_new(&p->kind, sizeof *columns * (size_t) columns_of(p));
     if (!columns) return WEFT_ERR_MEMORY;

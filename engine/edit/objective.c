@@ -8,7 +8,7 @@
 #include "edit/convention.h"
 #include <string.h>
 
-enum { MOST_TAPS = 64, MOST_LATENTS = 128, IDENTITY_ROOM = 256, IDENTITY_SIZE = 112, SMALLEST_LEVEL = 8, DEFAULT_MOST = 256 };
+enum { MOST_TAPS = 64, IDENTITY_ROOM = 256, IDENTITY_SIZE = 112, SMALLEST_LEVEL = 8, DEFAULT_MOST = 256 };
 
 const char *weft_loss_name(weft_loss_kind kind)
 {
@@ -249,8 +249,8 @@ weft_result weft_objective_targets(const weft_objective *o, weft_model **out)
 // --- From latents to the picture. --------------------------------------------------------------------------------
 
 struct parts { // values of the entry being built; WEFT_NONE: not there
-    weft_value latent[MOST_LATENTS], moved[MOST_LATENTS]; // as they are; with noise on them
-    weft_value maps[MOST_LATENTS];
+    weft_value latent[WEFT_OBJECTIVE_LATENTS], moved[WEFT_OBJECTIVE_LATENTS]; // as they are; with noise on them
+    weft_value maps[WEFT_OBJECTIVE_LATENTS];
     weft_value target, mask, segments, ws, image; // image: [1, 3, h, w] in -1..1, blended
 };
 
@@ -290,14 +290,14 @@ static weft_value ws_of(const weft_objective *o, weft_builder *b, const weft_mod
 // Space s has no entries for other noise than the checkpoint's: the maps, weights there, are replaced by name.
 static weft_value image_of_styles(const weft_objective *o, weft_builder *b, const weft_model *generator, const struct parts *p)
 {
-    weft_port_arg in[MOST_LATENTS], replace[MOST_LATENTS];
+    weft_port_arg in[WEFT_OBJECTIVE_LATENTS], replace[WEFT_OBJECTIVE_LATENTS];
     const weft_port *maps;
     weft_value image = WEFT_NONE;
     int replaced = 0;
     for (int i = 0; i < o->latent_count; i++) in[i] = (weft_port_arg) { o->latents[i].name, p->moved[i] };
     if (o->maps_mode != WEFT_MAPS_CONST) {
         const int count = weft_model_inputs(generator, o->source.synthesis_noise, &maps) - 1;
-        for (; replaced < count && replaced < MOST_LATENTS; replaced++) {
+        for (; replaced < count && replaced < WEFT_OBJECTIVE_LATENTS; replaced++) {
             const weft_port *m = &maps[replaced + 1];
             weft_value v = p->maps[replaced];
             if (o->maps_mode == WEFT_MAPS_NONE) {
@@ -315,7 +315,7 @@ static weft_value image_of_styles(const weft_objective *o, weft_builder *b, cons
 
 static weft_value image_of_ws(const weft_objective *o, weft_builder *b, const weft_model *generator, const struct parts *p)
 {
-    weft_port_arg in[MOST_LATENTS + 1] = { { NULL, p->ws } };
+    weft_port_arg in[WEFT_OBJECTIVE_LATENTS + 1] = { { NULL, p->ws } };
     weft_value image = WEFT_NONE;
     const int entry = o->maps_mode == WEFT_MAPS_CONST ? o->source.synthesis : o->maps_mode == WEFT_MAPS_NONE ? o->source.synthesis_none : o->source.synthesis_noise;
     for (int i = 0; i < o->map_count; i++) in[i + 1] = (weft_port_arg) { o->maps[i].name, p->maps[i] };
@@ -479,8 +479,6 @@ weft_result weft_objective_model(const weft_objective *o, const weft_model *targ
 {
     struct parts p = { .target = WEFT_NONE, .mask = WEFT_NONE, .segments = WEFT_NONE };
     weft_builder *b;
-    if (o->latent_count > MOST_LATENTS || o->map_count > MOST_LATENTS || o->loss_count > MOST_TAPS)
-        return weft_fail(WEFT_ERR_UNSUPPORTED, "more than %d latents or noise maps, or more than %d terms", MOST_LATENTS, MOST_TAPS);
     WEFT_TRY(weft_builder_create(o->ctx, &b));
     add_inputs(o, b, true, &p);
     p.target = weft_build_input(b, "target", WEFT_F32, picture_shape(o, 1, 3));

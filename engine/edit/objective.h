@@ -17,6 +17,8 @@ typedef struct weft_source {
 } weft_source;
 weft_result weft_source_read(const weft_model *m, const weft_generator_info *info, weft_source *out);
 
+enum { WEFT_OBJECTIVE_LATENTS = 128 }; // at most, and as many noise maps
+
 // --- What is looked for. -----------------------------------------------------------------------------------------
 
 typedef struct weft_latent { // "w", "z" or a style

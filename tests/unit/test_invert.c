@@ -185,6 +185,26 @@ static void every_space_comes_closer_and_gives_its_latents(void **state)
     weft_image_destroy(&photo);
 }
 
+static void a_class_is_kept_to(void **state)
+{
+    (void) state;
+    weft_model *g;
+    OK(small_stylegan(ctx, 8, 4, 3, &g));
+    weft_image *photo = made(g, 2, NULL);
+    weft_inversion *v[3];
+    for (int i = 0; i < 3; i++) {
+        weft_invert_params p = quick(20);
+        p.space = WEFT_SPACE_Z, p.class_index = i ? 2 : 0, p.seed = (uint32_t) i;
+        v[i] = invert_on(cpu, g, &p, &(weft_invert_job) { .photo = photo });
+        assert_true(loss_at(v[i], -1, "loss") < loss_at(v[i], 0, "loss"));
+    }
+    assert_true(memcmp(array_of(v[0], "w")->data, array_of(v[1], "w")->data, sizeof(float) * SG_W) != 0);
+    assert_memory_equal(array_of(v[1], "w")->data, array_of(v[2], "w")->data, sizeof(float) * SG_W); // without noise the seed is nothing
+    for (int i = 0; i < 3; i++) weft_inversion_destroy(&v[i]);
+    weft_image_destroy(&photo);
+    weft_model_destroy(&g);
+}
+
 static void what_a_mask_hides_does_not_count_and_can_be_filled(void **state)
 {
     (void) state;
@@ -707,6 +727,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_space_comes_closer_and_gives_its_latents),
+        cmocka_unit_test(a_class_is_kept_to),
         cmocka_unit_test(what_a_mask_hides_does_not_count_and_can_be_filled),
         cmocka_unit_test(segments_have_latents_of_their_own),
         cmocka_unit_test(tuning_changes_a_copy_of_the_generator),
