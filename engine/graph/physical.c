@@ -40,8 +40,14 @@ static bool makes_few_integers(const weft_node *n)
     return true;
 }
 
+static bool makes_one_number(const weft_node *n) // a loss, most likely: sums leave the range of f16 at 65504
+{
+    return n->out_count == 1 && weft_shape_count(n->out_shape[0]) == 1;
+}
+
 // Nodes on the way to a state or to a row that wants f32, and nowhere else, keep f32: what an optimiser counts, looks up and
-// updates would stand still in f16, whose numbers lie 2 apart from 2048 on. So do those that make a few integers, which are an index.
+// updates would stand still in f16, whose numbers lie 2 apart from 2048 on. So do those that make a few integers, which are an index,
+// and cheap ones that make a single number.
 static weft_result find_exact(physical *p)
 {
     const weft_graph *g = p->from;
@@ -55,7 +61,7 @@ static weft_result find_exact(physical *p)
         const weft_node *n = &g->nodes[i];
         bool any = false, all = true;
         for (int k = 0; k < n->out_count; k++) any |= used[n->out[k]], all &= !rounded[n->out[k]];
-        p->exact[i] = n->op->flags & WEFT_OP_F32 || (any && all && is_cheap(n)) || makes_few_integers(n);
+        p->exact[i] = n->op->flags & WEFT_OP_F32 || (any && all && is_cheap(n)) || makes_few_integers(n) || (makes_one_number(n) && is_cheap(n));
         for (int k = 0; k < n->in_count; k++)
             if (n->in[k] >= 0) used[n->in[k]] = true, rounded[n->in[k]] |= !p->exact[i];
     }
