@@ -141,6 +141,7 @@ with tempfile.TemporaryDirectory() as folder:
         command = [os.path.join(args.build, "tests", "time_stylegan2"), file, str(args.base), str(args.size), args.device, "2", out]
         lines = subprocess.check_output(command, text=True, env=dict(os.environ, OMP_NUM_THREADS=str(args.threads))).splitlines()
         times["weft " + args.device] += [tuple(map(float, line.split())) for line in lines[:-1]]
+        peak = float(lines[-1].split()[3])
         if turn == 0:
             g = np.fromfile(out, np.float32).reshape(gradient.shape)
             print(f"loss: PyTorch {first:.7g}, weft {float(lines[-1].split()[1]):.7g};",
@@ -156,3 +157,5 @@ for k, kind in enumerate(["clock", "processor time"]):
         print(f"{kind}, {name}: median {statistics.median(list_):.0f} ms, least {min(list_):.0f}, most {max(list_):.0f}, {len(list_)} steps")
     print(f"{kind}: weft / PyTorch {statistics.median(ours) / statistics.median(theirs):.3f} of the medians, {min(ours) / min(theirs):.3f} of the least;",
           f"{args.threads} threads")
+own = next(float(line.split()[1]) / 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(f"most memory of the process: weft {peak:.0f} MiB, PyTorch {own:.0f} MiB")

@@ -2,7 +2,7 @@
 // One step of an inversion in w+: StyleGAN2's synthesis, its mean squared difference to a picture, the gradient by the latents,
 // Adam.   time_stylegan2 NUMBERS BASE SIZE DEVICE TURNS GRADIENT
 // NUMBERS: ws, target and weights as f32, in the order in which stylegan2_step.py writes them. Prints ms per step and ms of all
-// processors' time, one line each, then the first loss; GRADIENT gets the first gradient.
+// processors' time, one line each, then the first loss and the most memory the process ever had, in MiB (Linux); GRADIENT gets the first gradient.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,6 +115,17 @@ static double now_ms(void)
     return (double) t.tv_sec * 1e3 + (double) t.tv_nsec * 1e-6;
 }
 
+static double peak_mib(void)
+{
+    char line[256];
+    double kib = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "VmHWM: %lf", &kib) == 1) break;
+    if (f) fclose(f);
+    return kib / 1024;
+}
+
 int main(int argc, char **argv)
 {
     weft_context *ctx;
@@ -148,7 +159,7 @@ int main(int argc, char **argv)
         need(weft_session_repeat(session, 1));
         printf("%.2f %.2f\n", now_ms() - begin, 1e3 * (double) clock() / CLOCKS_PER_SEC - busy);
     }
-    printf("loss %.9g\n", loss);
+    printf("loss %.9g peak %.0f\n", loss, peak_mib());
     free(ws), free(target), free(gradient), fclose(m.file);
     weft_session_destroy(&session);
     weft_model_destroy(&step);
