@@ -6,12 +6,16 @@
 
 enum { MOST_PORTS = 256 };
 
+// Whether the weight is a noise map of the checkpoint: an input of `synthesis_noise` has its name, perhaps without what stands before it.
 static bool is_map(const weft_source *g, const char *name)
 {
+    const size_t length = strlen(name);
     const weft_port *in;
     const int count = g->synthesis_noise < 0 ? 0 : weft_model_inputs(g->model, g->synthesis_noise, &in);
-    for (int i = 1; i < count; i++)
-        if (!strcmp(in[i].name, name)) return true;
+    for (int i = 1; i < count; i++) {
+        const size_t tail = strlen(in[i].name);
+        if (tail <= length && !strcmp(name + length - tail, in[i].name) && (tail == length || name[length - tail - 1] == '.')) return true;
+    }
     return false;
 }
 

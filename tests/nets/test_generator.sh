@@ -5,6 +5,13 @@ build=$1
 weft=$build/weft
 # Node by node: the passes keep track of which value is which.
 "$weft" check samples/data/garment-generator.weft --device cpu --entry synthesis --quiet || exit 1
+# Maps that are found beside weights that are tuned: the model's names of the maps and its ports' differ.
+found=$(mktemp -d) || exit 1
+"$weft" invert -i samples/data/garments/jeans.png -n samples/data/garment-generator.weft -o "$found" --device cpu --num-steps 4 --tune 2 \
+    --noise optimize --w-avg-samples 50 --quiet && [ -s "$found/generator.weft" ]
+code=$?
+rm -rf "$found"
+[ $code = 0 ] || exit 1
 for python in python3 /usr/bin/python3; do
     "$python" -c 'import numpy' 2>/dev/null && break
     python=

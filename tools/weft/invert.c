@@ -41,6 +41,7 @@ static const option invert_options[] = {
     { "mask-mode", 0, OPTION_CHOICE, "hole|keep|alpha", AT(mode), "white is hidden, the default; or is what counts; or what is transparent is hidden" },
     { "fill", 0, OPTION_FLAG, NULL, AT(fill), "also write the photo with what is hidden filled by the generator (Image2StyleGAN++)" },
     { "segment", 0, OPTION_LIST, "MASK", AT(segments), "a latent for this part of the photo, blended with others by their masks' brightness; may be given again (ChunkyGAN)" },
+    { "segments", 0, OPTION_LIST, "MASK", AT(segments), "the same" },
     LOSS_OPTIONS(struct invert_options),
     { "num-steps", 0, OPTION_INT, "N", AT(steps), "steps; default 1000", 1, 1000000 },
     { "initial-learning-rate", 0, OPTION_TEXT, "X", AT(rate), "of Adam; default 0.1" },
