@@ -195,7 +195,7 @@ static weft_result check_flat(const weft_inpainter *p, const struct job *j, weft
                 if (fabs(colour_of(j->out, pixel, k) - colour[k]) > 8 / 255.0)
                     return weft_fail(WEFT_ERR_NUMERIC, "the model filled the hole with one flat colour (%.3f %.3f %.3f), which the picture around "
                                      "it is not; nothing is kept%s", colour[0], colour[1], colour[2],
-                                     p->params.precision == WEFT_FAST ? "; try precision exact" : "");
+                                     p->params.precision != WEFT_EXACT ? "; try precision exact" : "");
         }
     return WEFT_OK;
 }
@@ -217,7 +217,7 @@ static weft_result check_output_numbers(const weft_inpainter *p, const struct jo
     if (bad)
         return weft_fail(WEFT_ERR_NUMERIC, "the model gave NaN or infinity for %lld of %lld numbers in the hole; nothing is kept%s", (long long) bad,
                          (long long) (filled * p->is.output_colours),
-                         p->params.precision == WEFT_FAST ? "; try precision exact" : "; try another device to see whether model or driver is at fault");
+                         p->params.precision != WEFT_EXACT ? "; try precision exact" : "; try another device to see whether model or driver is at fault");
     return equal == filled && filled >= FLAT_PIXELS ? check_flat(p, j, w, first) : WEFT_OK;
 }
 

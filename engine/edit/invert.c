@@ -504,7 +504,7 @@ static weft_result check_losses(const struct run *r, int from)
             if (isfinite(v)) continue;
             return weft_fail(WEFT_ERR_NUMERIC, "%s %d: the %s%s is %s; %s%s", r->stage ? "tuning step" : "step", i + 1, k ? "term " : "", r->p->columns[k],
                              v != v ? "NaN" : "infinite", r->job->checkpoint ? "the last checkpoint is as it was; " : "",
-                             r->p->params.precision == WEFT_FAST ? "try precision exact" : "try a smaller learning rate");
+                             r->p->params.precision != WEFT_EXACT ? "try precision exact" : "try a smaller learning rate");
         }
     return WEFT_OK;
 }

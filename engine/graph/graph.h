@@ -100,7 +100,12 @@ weft_result weft_pass_fuse(const weft_graph *from, const weft_fuse_rule *rules, 
 // `segments` 2 or more: what crosses the borders of so many segments of the forward half is kept; 0: what is costly to make.
 weft_result weft_pass_recompute(const weft_graph *from, int segments, weft_graph *to);
 // physical.c: chooses layout and storage of every value and puts `convert` nodes where they differ.
-weft_result weft_pass_physical(const weft_graph *from, bool f16, weft_graph *to);
+typedef enum weft_half {
+    WEFT_HALF_NONE,
+    WEFT_HALF_ALL,   // every value that may be
+    WEFT_HALF_LARGE, // what belongs to images with at least a 64th of the pixels of the largest one: the top four sizes of a generator
+} weft_half;
+weft_result weft_pass_physical(const weft_graph *from, weft_half half, weft_graph *to);
 
 // A rule looks at `producer` -> `consumer` (the only use of the producer's only used output, which is input
 // `slot` of the consumer). It gives true and fills `fused` (op, attrs, inputs) when one node can do both.

@@ -17,7 +17,7 @@ typedef struct physical {
     weft_value *map;
     ready **ready; // per old value
     const weft_op *convert;
-    bool f16;
+    weft_half half;
     bool *exact; // per old node: f32 even so
 } physical;
 
@@ -45,6 +45,27 @@ static bool makes_one_number(const weft_node *n) // a loss, most likely: sums le
     return n->out_count == 1 && weft_shape_count(n->out_shape[0]) == 1;
 }
 
+static int64_t pixels(weft_shape s) { return s.rank == 4 ? s.dim[2] * s.dim[3] : 0; }
+
+static int64_t most_pixels(const weft_graph *g)
+{
+    int64_t most = 0;
+    for (int v = 0; v < g->value_count; v++)
+        if (!g->values[v].weight && pixels(g->values[v].shape) > most) most = pixels(g->values[v].shape);
+    return most;
+}
+
+static bool is_large(const weft_graph *g, const weft_node *n, int64_t most)
+{
+    enum { SHARE = 64 };
+    int64_t here = 0;
+    for (int k = 0; k < n->out_count; k++)
+        if (pixels(n->out_shape[k]) > here) here = pixels(n->out_shape[k]);
+    for (int i = 0; i < n->in_count; i++)
+        if (n->in[i] >= 0 && !g->values[n->in[i]].weight && pixels(n->in_shape[i]) > here) here = pixels(n->in_shape[i]);
+    return here && here * SHARE >= most;
+}
+
 // Nodes on the way to a state or to a row that wants f32, and nowhere else, keep f32: what an optimiser counts, looks up and
 // updates would stand still in f16, whose numbers lie 2 apart from 2048 on. So do those that make a few integers, which are an index,
 // and cheap ones that make a single number.
@@ -57,18 +78,19 @@ static weft_result find_exact(physical *p)
     for (int i = 0; i < g->output_count; i++) used[g->outputs[i].value] = rounded[g->outputs[i].value] = true;
     for (int i = 0; i < g->state_count; i++)
         if (g->states[i].next >= 0) used[g->states[i].next] = true;
+    const int64_t most = most_pixels(g);
     for (int i = g->node_count - 1; i >= 0; i--) {
         const weft_node *n = &g->nodes[i];
         bool any = false, all = true;
         for (int k = 0; k < n->out_count; k++) any |= used[n->out[k]], all &= !rounded[n->out[k]];
-        p->exact[i] = n->op->flags & WEFT_OP_F32 || (any && all && is_cheap(n)) || makes_few_integers(n) || (makes_one_number(n) && is_cheap(n));
+        p->exact[i] = (p->half == WEFT_HALF_LARGE && !is_large(g, n, most)) || n->op->flags & WEFT_OP_F32 || (any && all && is_cheap(n)) || makes_few_integers(n) || (makes_one_number(n) && is_cheap(n));
         for (int k = 0; k < n->in_count; k++)
             if (n->in[k] >= 0) used[n->in[k]] = true, rounded[n->in[k]] |= !p->exact[i];
     }
     return WEFT_OK;
 }
 
-static bool in_half(const physical *p, const weft_node *n, int8_t dtype) { return p->f16 && dtype == WEFT_F32 && !p->exact[n - p->from->nodes]; }
+static bool in_half(const physical *p, const weft_node *n, int8_t dtype) { return p->half && dtype == WEFT_F32 && !p->exact[n - p->from->nodes]; }
 
 static bool same_bytes(weft_shape s, weft_layout a, weft_layout b) // whether the two layouts put every element in one place
 {
@@ -165,9 +187,9 @@ static weft_result place_node(physical *p, const weft_node *n)
     return WEFT_OK;
 }
 
-weft_result weft_pass_physical(const weft_graph *from, bool f16, weft_graph *to)
+weft_result weft_pass_physical(const weft_graph *from, weft_half half, weft_graph *to)
 {
-    physical p = { .from = from, .to = to, .f16 = f16, .map = weft_graph_new_map(from, to) };
+    physical p = { .from = from, .to = to, .half = half, .map = weft_graph_new_map(from, to) };
     p.ready = weft_arena_new(to->arena, sizeof *p.ready * (size_t) (from->value_count + 1));
     if (!p.map || !p.ready) return WEFT_ERR_MEMORY;
     for (int i = 0; (p.convert = weft_op_at(i)) && !(p.convert->flags & WEFT_OP_CONVERT); i++) {}

@@ -283,12 +283,17 @@ static weft_result record(weft_vk_run *run, const weft_vk_copy *in, const weft_v
     return weft_vk_run_reset_states(run);
 }
 
+static weft_half half_of(const weft_vk_device *dev, weft_precision p)
+{
+    return !dev->caps.f16_storage || p == WEFT_EXACT ? WEFT_HALF_NONE : p == WEFT_MIXED ? WEFT_HALF_LARGE : WEFT_HALF_ALL;
+}
+
 // From a lowered graph to dispatches and where everything lies; nothing is made on the device yet.
 static weft_result lay_out(weft_vk_run *run, const weft_graph *lowered, const weft_session_params *p)
 {
     run->facts = (weft_session_facts) { .recomputed = run->facts.recomputed };
     weft_graph_init(&run->graph, &run->arena);
-    WEFT_TRY(weft_pass_physical(lowered, p->precision == WEFT_FAST && run->dev->caps.f16_storage, &run->graph));
+    WEFT_TRY(weft_pass_physical(lowered, half_of(run->dev, p->precision), &run->graph));
     WEFT_TRY(weft_program_build(&run->graph, &run->dev->caps, &run->arena, &run->program));
     WEFT_TRY(check_sizes(run));
     run->places = weft_arena_new(&run->arena, sizeof *run->places * (size_t) (run->program.buffer_count + 1));
@@ -354,7 +359,7 @@ weft_result weft_vk_run_create(weft_vk_device *dev, const weft_graph *bound, con
     const weft_result r = prepare(run, bound, params);
     if (r != WEFT_OK) return weft_vk_run_destroy(run), r;
     run->facts.dispatches = run->program.step_count;
-    run->facts.precision = params->precision == WEFT_FAST && dev->caps.f16_storage ? WEFT_FAST : WEFT_EXACT;
+    run->facts.precision = dev->caps.f16_storage ? params->precision : WEFT_EXACT;
     *out = run;
     return WEFT_OK;
 }

@@ -26,7 +26,7 @@ typedef struct weft_device_info {
     const char *type;        // "cpu", "discrete", "integrated", "virtual", "software"
     uint8_t uuid[16];
     uint64_t memory_bytes;   // of the largest device-local heap
-    int f16_storage;         // WEFT_FAST is available
+    int f16_storage;         // WEFT_FAST and WEFT_MIXED are available
     int matrix_units;        // cooperative matrices are available
     const char *rejected;    // NULL: usable; otherwise why not
 } weft_device_info;
@@ -50,6 +50,8 @@ WEFT_API void weft_device_destroy(weft_device **dev); // after its sessions
 typedef enum weft_precision {
     WEFT_EXACT, // f32 storage
     WEFT_FAST,  // f16 storage where the device has it, f32 accumulation; otherwise as WEFT_EXACT
+    WEFT_MIXED, // so, but only for images with at least a 64th of the pixels of the largest one (the top four sizes of a
+                // generator, as StyleGAN2-ADA does it), and f32 for all that is smaller
 } weft_precision;
 
 typedef struct weft_node_time { // one node of one run

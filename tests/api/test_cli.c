@@ -169,7 +169,7 @@ static void what_is_not_understood_is_code_2_and_the_nearest_is_named(void **sta
     assert_code(2, "inpaint --model");
     assert_says("--model wants a value: MODEL");
     assert_code(2, "inpaint --precision quick");
-    assert_says("--precision is exact|fast, not 'quick'");
+    assert_says("--precision is exact|fast|mixed, not 'quick'");
     assert_code(2, "inpaint --quality 101");
     assert_says("not 1 to 100");
     assert_code(2, "inpaint --quality 9x");

@@ -121,7 +121,7 @@ static bool takes(test *t, subject *s, bool fast, const char *kernel) // whether
     weft_graph physical;
     weft_program program;
     weft_graph_init(&physical, &s->arena);
-    if (weft_pass_physical(&s->graph, fast, &physical) || weft_program_build(&physical, &t->dev->caps, &s->arena, &program)) return false;
+    if (weft_pass_physical(&s->graph, fast ? WEFT_HALF_ALL : WEFT_HALF_NONE, &physical) || weft_program_build(&physical, &t->dev->caps, &s->arena, &program)) return false;
     for (int i = 0; i < program.step_count; i++)
         if (!strcmp(program.steps[i].dispatch.kernel, kernel)) return true;
     return false;

@@ -195,7 +195,7 @@ static void physical_pass_converts_once_at_each_border(void **state)
     const weft_value a = weft_graph_call(&g, "conv2d", WEFT_V(x, w), NULL), b = weft_graph_call(&g, "conv2d", WEFT_V(x, w), NULL);
     weft_graph_output(&g, "y", call("relu", call("add", a, b), -1));
     weft_graph to = empty();
-    assert_int_equal(weft_pass_physical(&g, true, &to), WEFT_OK);
+    assert_int_equal(weft_pass_physical(&g, WEFT_HALF_ALL, &to), WEFT_OK);
     int converts = 0, constants = 0;
     for (int i = 0; i < to.node_count; i++) converts += (to.nodes[i].op->flags & WEFT_OP_CONVERT) != 0;
     for (int v = 0; v < to.value_count; v++) constants += to.values[v].weight != NULL;
@@ -212,6 +212,29 @@ static void physical_pass_converts_once_at_each_border(void **state)
     const weft_value_def *y = &to.values[to.outputs[0].value];
     assert_int_equal(y->layout, WEFT_ROW);
     assert_int_equal(y->storage, WEFT_F32);
+}
+
+static void large_images_alone_are_halved_when_that_is_asked_for(void **state)
+{
+    (void) state;
+    g.bound = true;
+    weft_value x = input("x", (weft_shape) WEFT_SHAPE(1, 4, 1, 1)); // doubled five times: 2, 4, 8, 16, 32
+    for (int i = 0; i < 5; i++) {
+        const weft_value v = weft_graph_call(&g, "concat", WEFT_V(x, x), &(const int32_t[]) { 2 }), u = weft_graph_call(&g, "concat", WEFT_V(v, v), &(const int32_t[]) { 3 });
+        x = call("tanh", u, -1);
+    }
+    weft_graph_output(&g, "y", x);
+    weft_graph to = empty();
+    assert_int_equal(weft_pass_physical(&g, WEFT_HALF_LARGE, &to), WEFT_OK);
+    int halved = 0, whole = 0;
+    for (int i = 0; i < to.node_count; i++) {
+        if (strcmp(to.nodes[i].op->name, "tanh")) continue;
+        const bool large = to.nodes[i].out_shape[0].dim[2] >= 4; // 32 and the three sizes below it
+        assert_int_equal(to.values[to.nodes[i].out[0]].storage, large ? WEFT_F16 : WEFT_F32);
+        ++*(large ? &halved : &whole);
+    }
+    assert_int_equal(halved, 4);
+    assert_int_equal(whole, 1);
 }
 
 static weft_value state(const char *name, const weft_weight *init) { return weft_graph_state(&g, name, WEFT_F32, (weft_shape) WEFT_SHAPE(4), init); }
@@ -252,9 +275,9 @@ static void every_pass_carries_states(void **unused)
     assert_states(&to, &init, "add");
     assert_int_equal(weft_pass_fuse(&bound, relu_rules, &to), WEFT_OK);
     assert_states(&to, &init, "add");
-    assert_int_equal(weft_pass_physical(&bound, false, &to), WEFT_OK);
+    assert_int_equal(weft_pass_physical(&bound, WEFT_HALF_NONE, &to), WEFT_OK);
     assert_states(&to, &init, "add");
-    assert_int_equal(weft_pass_physical(&bound, true, &to), WEFT_OK); // states are f32 whatever lies in between
+    assert_int_equal(weft_pass_physical(&bound, WEFT_HALF_ALL, &to), WEFT_OK); // states are f32 whatever lies in between
     assert_states(&to, &init, "add");
     assert_int_equal(to.values[to.states[0].value].storage, WEFT_F32);
 }
@@ -353,6 +376,7 @@ int main(void)
         TEST(plan_is_valid_and_no_smaller_than_the_largest_live_set),
         TEST(plan_of_a_chain_needs_two_buffers),
         TEST(physical_pass_converts_once_at_each_border),
+        TEST(large_images_alone_are_halved_when_that_is_asked_for),
         TEST(every_pass_carries_states),
         TEST(a_next_value_keeps_a_chain_from_being_fused_away),
         TEST(states_are_updated_in_place_only_where_no_reader_is_left),

@@ -179,7 +179,7 @@ static int check_model(call *c, struct job *j)
     if (!strcmp(info->name, truth)) return usage(c, "device and truth are both %s; choose another --device or --against", truth);
     const weft_result r = weft_device_open(c->ctx, &(weft_device_params) { .name = truth }, &j->truth_device);
     if (r != WEFT_OK) return fail_result(c, r);
-    j->tolerance = o->tolerance > 0 ? o->tolerance : info->kind != WEFT_DEVICE_VULKAN ? 1e-4 : o->device.precision == WEFT_FAST ? 2e-2 : 1e-3;
+    j->tolerance = o->tolerance > 0 ? o->tolerance : info->kind != WEFT_DEVICE_VULKAN ? 1e-4 : o->device.precision != WEFT_EXACT ? 2e-2 : 1e-3;
     if (!c->quiet) printf("%s against %s\n", info->name, truth);
     for (int i = 0; i < weft_model_entry_count(j->model); i++) {
         if (only >= 0 && i != only) continue;

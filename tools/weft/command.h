@@ -96,7 +96,7 @@ typedef struct device_options {
     { "validate", 0, OPTION_FLAG, NULL, offsetof(T, device.validate), "switch on Vulkan's validation layer if it is installed" },    \
     { "no-optional", 0, OPTION_FLAG, NULL, offsetof(T, device.no_optional), "use no optional device feature" }
 #define PRECISION_OPTION(T) \
-    { "precision", 'p', OPTION_CHOICE, "exact|fast", offsetof(T, device.precision), "f32 storage (the default), or f16 where the device has it" }
+    { "precision", 'p', OPTION_CHOICE, "exact|fast|mixed", offsetof(T, device.precision), "f32 storage (the default), f16 where the device has it, or f16 for the large images alone" }
 
 // Opens the device asked for; a failure is printed. CODE_OK or the exit code.
 int open_device(const call *c, const device_options *o, weft_device **out);

@@ -208,7 +208,7 @@ static void add_settings(const call *c, cJSON *j)
     const struct invert_options *o = c->options;
     cJSON_AddStringToObject(j, "space", spaces[o->space]);
     cJSON_AddStringToObject(j, "noise", noises[o->noise]);
-    cJSON_AddStringToObject(j, "precision", o->device.precision ? "fast" : "exact");
+    cJSON_AddStringToObject(j, "precision", ((const char *const[]) { "exact", "fast", "mixed" })[o->device.precision]);
     cJSON_AddStringToObject(j, "start", o->encoder ? o->encoder : o->init ? o->init : "mean");
     if (o->mask) cJSON_AddStringToObject(j, "mask", o->mask);
     if (o->segments.count) cJSON_AddNumberToObject(j, "segments", o->segments.count);
