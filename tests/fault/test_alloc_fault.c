@@ -32,16 +32,35 @@ static net_data want;
 static state_data want_states;
 static char file[64];
 
-static weft_result on_device(weft_context *ctx, const weft_model *model, const char *name)
+typedef struct subject { // a network, and one run of it with what it gives
+    weft_result (*make)(weft_context *ctx, weft_model **out);
+    weft_result (*run)(weft_session *s);
+} subject;
+
+static weft_result run_net(weft_session *s)
+{
+    net_data got;
+    net_fill(&got);
+    const weft_result r = net_run(s, &got);
+    return r == WEFT_OK && !net_equal(&got, &want, 1e-5) ? WEFT_ERR_NUMERIC : r;
+}
+
+static weft_result run_states(weft_session *s)
+{
+    state_data got;
+    const weft_result r = state_run(s, &got);
+    return r == WEFT_OK && !state_equal(&got, &want_states) ? WEFT_ERR_NUMERIC : r;
+}
+
+static const subject plain = { small_net, run_net }, with_states = { state_net, run_states };
+
+static weft_result on_device(weft_context *ctx, const subject *of, const weft_model *model, const char *name)
 {
     weft_device *dev = NULL;
     weft_session *s = NULL;
-    net_data got;
-    net_fill(&got);
     weft_result r = weft_device_open(ctx, &(weft_device_params) { .name = name }, &dev);
     if (r == WEFT_OK) r = weft_session_create(dev, model, NULL, &s);
-    if (r == WEFT_OK) r = net_run(s, &got);
-    if (r == WEFT_OK && !net_equal(&got, &want, 1e-5)) r = WEFT_ERR_NUMERIC;
+    if (r == WEFT_OK) r = of->run(s);
     weft_session_destroy(&s);
     weft_device_destroy(&dev);
     return r;
@@ -49,69 +68,35 @@ static weft_result on_device(weft_context *ctx, const weft_model *model, const c
 
 static void drop_line(void *user, const char *text) { (void) user, (void) text; }
 
-static weft_result states_on(weft_context *ctx, const weft_model *model, const char *name)
-{
-    weft_device *dev = NULL;
-    weft_session *s = NULL;
-    state_data got;
-    weft_result r = weft_device_open(ctx, &(weft_device_params) { .name = name }, &dev);
-    if (r == WEFT_OK) r = weft_session_create(dev, model, NULL, &s);
-    if (r == WEFT_OK) r = state_run(s, &got);
-    if (r == WEFT_OK && !state_equal(&got, &want_states)) r = WEFT_ERR_NUMERIC;
-    weft_session_destroy(&s);
-    weft_device_destroy(&dev);
-    return r;
-}
-
-static weft_result state_life(weft_context *ctx)
+static weft_result file_life(weft_context *ctx, const subject *of)
 {
     weft_model *built = NULL, *loaded = NULL;
     weft_model_facts facts;
-    weft_result r = state_net(ctx, &built);
+    weft_result r = of->make(ctx, &built);
     if (r == WEFT_OK) r = weft_model_save(built, file);
     if (r == WEFT_OK) r = weft_model_load(ctx, file, &loaded);
     if (r == WEFT_OK) r = weft_model_measure(loaded, 0, NULL, 0, &facts);
     if (r == WEFT_OK) r = weft_model_print(loaded, 0, drop_line, NULL);
-    if (r == WEFT_OK) r = states_on(ctx, loaded, "reference");
-    if (r == WEFT_OK) r = states_on(ctx, loaded, "cpu");
+    if (r == WEFT_OK) r = on_device(ctx, of, loaded, "reference");
+    if (r == WEFT_OK) r = on_device(ctx, of, loaded, "cpu");
     weft_model_destroy(&built);
     weft_model_destroy(&loaded);
     return r;
 }
 
-static weft_result vulkan_states(weft_context *ctx)
+static weft_result device_life(weft_context *ctx, const subject *of)
 {
     weft_model *model = NULL;
-    weft_result r = state_net(ctx, &model);
-    if (r == WEFT_OK) r = states_on(ctx, model, "vulkan");
+    weft_result r = of->make(ctx, &model);
+    if (r == WEFT_OK) r = on_device(ctx, of, model, "vulkan");
     weft_model_destroy(&model);
     return r;
 }
 
-static weft_result model_life(weft_context *ctx)
-{
-    weft_model *built = NULL, *loaded = NULL;
-    weft_model_facts facts;
-    weft_result r = small_net(ctx, &built);
-    if (r == WEFT_OK) r = weft_model_save(built, file);
-    if (r == WEFT_OK) r = weft_model_load(ctx, file, &loaded);
-    if (r == WEFT_OK) r = weft_model_measure(loaded, 0, NULL, 0, &facts);
-    if (r == WEFT_OK) r = weft_model_print(loaded, 0, drop_line, NULL);
-    if (r == WEFT_OK) r = on_device(ctx, loaded, "reference");
-    if (r == WEFT_OK) r = on_device(ctx, loaded, "cpu");
-    weft_model_destroy(&built);
-    weft_model_destroy(&loaded);
-    return r;
-}
-
-static weft_result vulkan_life(weft_context *ctx)
-{
-    weft_model *model = NULL;
-    weft_result r = small_net(ctx, &model);
-    if (r == WEFT_OK) r = on_device(ctx, model, "vulkan");
-    weft_model_destroy(&model);
-    return r;
-}
+static weft_result model_life(weft_context *ctx) { return file_life(ctx, &plain); }
+static weft_result state_life(weft_context *ctx) { return file_life(ctx, &with_states); }
+static weft_result vulkan_life(weft_context *ctx) { return device_life(ctx, &plain); }
+static weft_result vulkan_states(weft_context *ctx) { return device_life(ctx, &with_states); }
 
 // The net called by another, that one's gradient, and a step along it.
 static weft_result calling_life(weft_context *ctx)
