@@ -83,7 +83,8 @@ static weft_result find_exact(physical *p)
         const weft_node *n = &g->nodes[i];
         bool any = false, all = true;
         for (int k = 0; k < n->out_count; k++) any |= used[n->out[k]], all &= !rounded[n->out[k]];
-        p->exact[i] = (p->half == WEFT_HALF_LARGE && !is_large(g, n, most)) || n->op->flags & WEFT_OP_F32 || (any && all && is_cheap(n)) || makes_few_integers(n) || (makes_one_number(n) && is_cheap(n));
+        p->exact[i] = n->op->flags & WEFT_OP_F32 || makes_few_integers(n) || (is_cheap(n) && ((any && all) || makes_one_number(n))) ||
+                      (p->half == WEFT_HALF_LARGE && !is_large(g, n, most));
         for (int k = 0; k < n->in_count; k++)
             if (n->in[k] >= 0) used[n->in[k]] = true, rounded[n->in[k]] |= !p->exact[i];
     }
