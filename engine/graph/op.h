@@ -121,14 +121,23 @@ typedef struct weft_caps {
     uint32_t shared_bytes;       // at least 16384
     bool is_software;            // the driver runs on the processor
     uint32_t matrix[3];          // cooperative matrix m, n, k for f16 x f16 -> f32; 0: none
-    const char *force;           // for tests: the kernel to take wherever it can serve; NULL: the best
+    const char *force;           // for tests: the way to take wherever there is one of that kernel or text (way.h); NULL: the best
 } weft_caps;
+
+// One of several ways to run a node: a kernel, and how it cuts the work. What the numbers mean is between a row's `ways` and its `emit`.
+enum { WEFT_MAX_WAYS = 32, WEFT_WAY_CUTS = 5 };
+typedef struct weft_way {
+    const char *kernel; // lives for ever
+    uint8_t cut[WEFT_WAY_CUTS];
+} weft_way;
 
 typedef struct weft_emit weft_emit;
 weft_result weft_emit_dispatch(weft_emit *e, const weft_dispatch *d); // d and *d->params are copied
 int weft_emit_scratch(weft_emit *e, int64_t elements, weft_dtype dtype); // device memory for this node alone; F32 follows
                                                                           // the node's storage, I32 and U8... do not
 const weft_caps *weft_emit_caps(const weft_emit *e);
+bool weft_emit_half(const weft_emit *e);           // the node's first float input is stored in f16
+const weft_way *weft_emit_way(const weft_emit *e); // the one to take, of those that the row lists; NULL: it lists none
 
 // --- The row. ----------------------------------------------------------------------------------------------
 
@@ -160,6 +169,9 @@ struct weft_op {
     weft_result (*infer)(weft_node *n);                      // in_shape, attrs -> out_shape, out_dtype (preset F32)
     int64_t (*items)(const weft_node *n);                    // independent pieces for threads; NULL: 1
     void (*cpu)(const weft_node *n, const weft_cpu_args *a); // the truth: plain loops, double accumulators
+    // What emit can do with this node on this device, the best guess first; a tuner may know better. At least one, each of which serves,
+    // and always the same list for the same node and device. NULL: there is one way. Gives how many.
+    int (*ways)(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS]);
     weft_result (*emit)(const weft_node *n, weft_emit *e);   // or:
     // Says the operator in terms of others, in place: writes its outputs' values to `out`. Devices run the expansion,
     // the reference runs `cpu`; the tests hold the two together.

@@ -9,11 +9,17 @@ struct weft_emit {
     weft_program *program;
     const weft_node *node;
     weft_dtype storage; // of the node's f32 outputs
+    bool half;          // of its first float input
     const char *variant;
+    const weft_chooser *chooser;
+    const weft_way *way; // NULL: the row has one alone
+    char way_text[WEFT_WAY_TEXT];
     int first_scratch;  // buffers of this node begin here
 };
 
 const weft_caps *weft_emit_caps(const weft_emit *e) { return e->caps; }
+bool weft_emit_half(const weft_emit *e) { return e->half; }
+const weft_way *weft_emit_way(const weft_emit *e) { return e->way; }
 
 static size_t element_bytes(int storage) { return storage == WEFT_F16 ? 2 : 4; }
 
@@ -64,6 +70,7 @@ weft_result weft_emit_dispatch(weft_emit *e, const weft_dispatch *d)
     weft_step *steps = weft_arena_grow(e->arena, p->steps, p->step_count, sizeof *steps);
     s.dispatch.params = weft_arena_copy(e->arena, d->params, d->params_bytes);
     if (!steps || !s.dispatch.params) return WEFT_ERR_MEMORY;
+    memcpy(s.way, e->way_text, sizeof s.way);
     if (d->params_bytes > WEFT_MAX_PARAM_BYTES) return weft_node_fail(e->node, "kernel %s has %zu bytes of parameters", d->kernel, d->params_bytes);
     if (!d->bind_count && bound_inputs(e->node) + e->node->out_count > WEFT_MAX_BIND)
         return weft_node_fail(e->node, "%d inputs are more than kernel %s takes", bound_inputs(e->node), d->kernel);
@@ -99,11 +106,40 @@ static void choose_variant(weft_emit *e, const weft_node *n)
     static const char *const names[2][2] = { { "f32", "f32_f16" }, { "f16_f32", "f16" } };
     const weft_dtype in = float_storage(e->graph, n->in, n->in_count, float_storage(e->graph, n->out, n->out_count, WEFT_F32));
     e->storage = float_storage(e->graph, n->out, n->out_count, in);
+    e->half = in == WEFT_F16;
     e->variant = names[in == WEFT_F16][e->storage == WEFT_F16];
+}
+
+static int forced(const char *force, const weft_way *ways, int count)
+{
+    char text[WEFT_WAY_TEXT];
+    for (int i = 0; i < count; i++)
+        if (!strcmp(force, ways[i].kernel) || !strcmp(force, weft_way_text(&ways[i], text))) return i;
+    return 0;
+}
+
+static weft_result choose_way(weft_emit *e, const weft_node *n, weft_way list[WEFT_MAX_WAYS])
+{
+    int chosen = 0;
+    e->way = NULL;
+    e->way_text[0] = 0;
+    if (!n->op->ways) return WEFT_OK;
+    const int count = n->op->ways(n, e, list);
+    if (count < 1) return weft_node_fail(n, "has no way to run on this device");
+    if (e->caps->force) chosen = forced(e->caps->force, list, count);
+    else if (e->chooser && count > 1) {
+        char key[WEFT_NODE_KEY];
+        weft_node_key(e->graph, n, key);
+        chosen = e->chooser->choose(e->chooser->user, n, key, list, count);
+    }
+    e->way = &list[chosen];
+    weft_way_text(e->way, e->way_text);
+    return WEFT_OK;
 }
 
 static weft_result emit_node(weft_emit *e, const weft_node *n)
 {
+    weft_way ways[WEFT_MAX_WAYS];
     e->node = n;
     e->first_scratch = e->program->buffer_count;
     choose_variant(e, n);
@@ -112,6 +148,7 @@ static weft_result emit_node(weft_emit *e, const weft_node *n)
         return WEFT_OK;
     }
     if (!n->op->emit) return weft_node_fail(n, "has no kernel"), WEFT_ERR_UNSUPPORTED;
+    WEFT_TRY(choose_way(e, n, ways));
     const int before = e->program->step_count;
     WEFT_TRY(n->op->emit(n, e));
     for (int b = e->first_scratch; b < e->program->buffer_count; b++) { // scratch lives for the whole node
@@ -121,9 +158,10 @@ static weft_result emit_node(weft_emit *e, const weft_node *n)
     return WEFT_OK;
 }
 
-weft_result weft_program_build(const weft_graph *g, const weft_caps *caps, weft_arena *arena, weft_program *out)
+weft_result weft_program_build(const weft_graph *g, const weft_caps *caps, const weft_chooser *chooser, weft_arena *arena,
+                               weft_program *out)
 {
-    weft_emit e = { .arena = arena, .graph = g, .caps = caps, .program = out };
+    weft_emit e = { .arena = arena, .graph = g, .caps = caps, .chooser = chooser, .program = out };
     *out = (weft_program) { 0 };
     for (int v = 0; v < g->value_count; v++) {
         const weft_value_def *def = &g->values[v];

@@ -2,6 +2,7 @@
 // A program: the dispatches of a physical graph as plain data, before any device object exists.
 #pragma once
 #include "graph/graph.h"
+#include "graph/way.h"
 
 // A tensor or scratch buffer that some dispatch touches.
 typedef struct weft_buffer {
@@ -16,6 +17,7 @@ typedef struct weft_step {
     const weft_node *node;
     weft_dispatch dispatch;   // bind[].index: of weft_program.buffers; binds are complete
     const char *variant;      // of the kernel, by storage: "f32", "f16", or "f32_f16" where input and output differ
+    char way[WEFT_WAY_TEXT];  // that was taken; "" where the row has one alone
     double flops;
 } weft_step;
 
@@ -26,5 +28,13 @@ typedef struct weft_program {
     int step_count;
 } weft_program;
 
-// Runs every row's emit. Errors: whatever a row refuses, with the node named.
-weft_result weft_program_build(const weft_graph *physical, const weft_caps *caps, weft_arena *arena, weft_program *out);
+// Who knows which way is best: gives an index into `ways`, of which there are at least two. `key` is weft_node_key's.
+typedef struct weft_chooser {
+    int (*choose)(void *user, const weft_node *n, const char *key, const weft_way *ways, int count);
+    void *user;
+} weft_chooser;
+
+// Runs every row's emit. chooser NULL, or caps->force set: the first way of each, or the forced one.
+// Errors: whatever a row refuses, with the node named.
+weft_result weft_program_build(const weft_graph *physical, const weft_caps *caps, const weft_chooser *chooser, weft_arena *arena,
+                               weft_program *out);

@@ -66,7 +66,7 @@ const weft_op weft_op_conv2d = {
         WEFT_CONV_EPILOGUE_ATTRS,
         { 0 }
     },
-    .infer = conv2d_infer, .items = weft_conv_items, .cpu = conv2d_cpu, .emit = weft_conv_emit, .flops = conv2d_flops,
+    .infer = conv2d_infer, .items = weft_conv_items, .cpu = conv2d_cpu, .ways = weft_conv_ways, .emit = weft_conv_emit, .flops = conv2d_flops,
     .unfuse = weft_conv_unfuse, .grad = weft_conv2d_grad,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(1, 1, 5, 5), WEFT_SHAPE(1, 1, 3, 3) }, .attrs = CONV(.pads = { 1, 1, 1, 1 }) },

@@ -133,22 +133,37 @@ static weft_result emit_tile(conv *c, weft_emit *e)
 
 // --- The choice. ---
 
-static bool is(const char *name, const char *kernel) { return !strcmp(name, kernel); }
+static bool is(const weft_way *w, const char *kernel) { return !strcmp(w->kernel, kernel); }
+
+static void add(weft_way *list, int *count, weft_way w)
+{
+    if (*count < WEFT_MAX_WAYS) list[(*count)++] = w;
+}
+
+int weft_conv_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS])
+{
+    const weft_caps *caps = weft_emit_caps(e);
+    conv c;
+    int count = 0;
+    describe(&c, n);
+    // Subgroups of 4 (SwiftShader) share too little: the direct kernel is 3 to 5 times faster there.
+    const bool by_subgroup = caps->is_software && c.d.flops >= LONG_WORK && can_subgroup(&c, caps) && caps->subgroup_size >= 8;
+    const bool by_tile = !caps->is_software && c.p.co_group > 4 && can_cover(&c);
+    const weft_way subgroup = { "conv_subgroup", { 0 } }, tile = { "conv_tile", { 0 } }, direct = { "conv_direct", { 0 } };
+    if (by_subgroup) add(list, &count, subgroup);
+    if (by_tile) add(list, &count, tile);
+    add(list, &count, direct);
+    if (!by_subgroup && can_subgroup(&c, caps)) add(list, &count, subgroup);
+    if (!by_tile && can_cover(&c)) add(list, &count, tile);
+    return count;
+}
 
 weft_result weft_conv_emit(const weft_node *n, weft_emit *e)
 {
-    const weft_caps *caps = weft_emit_caps(e);
+    const weft_way *way = weft_emit_way(e);
     conv c;
     WEFT_TRY(weft_loop_check(n));
     describe(&c, n);
     c.d.params = &c.p;
-    if (caps->force) {
-        if (is(caps->force, "conv_subgroup") && can_subgroup(&c, caps)) return emit_subgroup(&c, e);
-        if (is(caps->force, "conv_tile") && can_cover(&c)) return emit_tile(&c, e);
-        return emit_direct(&c, e);
-    }
-    // Subgroups of 4 (SwiftShader) share too little: the direct kernel is 3 to 5 times faster there.
-    const bool by_subgroup = c.d.flops >= LONG_WORK && can_subgroup(&c, caps) && caps->subgroup_size >= 8;
-    if (caps->is_software) return by_subgroup ? emit_subgroup(&c, e) : emit_direct(&c, e);
-    return c.p.co_group > 4 && can_cover(&c) ? emit_tile(&c, e) : emit_direct(&c, e);
+    return is(way, "conv_subgroup") ? emit_subgroup(&c, e) : is(way, "conv_tile") ? emit_tile(&c, e) : emit_direct(&c, e);
 }

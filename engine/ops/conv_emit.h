@@ -3,5 +3,6 @@
 #pragma once
 #include "ops/conv.h"
 
-// emit of conv2d and conv_transpose2d.
+// Of conv2d and conv_transpose2d.
+int weft_conv_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS]);
 weft_result weft_conv_emit(const weft_node *n, weft_emit *e);

@@ -62,7 +62,7 @@ const weft_op weft_op_conv_transpose2d = {
         WEFT_CONV_EPILOGUE_ATTRS,
         { 0 }
     },
-    .infer = conv_transpose2d_infer, .items = weft_conv_items, .cpu = conv_transpose2d_cpu, .emit = weft_conv_emit,
+    .infer = conv_transpose2d_infer, .items = weft_conv_items, .cpu = conv_transpose2d_cpu, .ways = weft_conv_ways, .emit = weft_conv_emit,
     .flops = conv_transpose2d_flops,
     .unfuse = weft_conv_unfuse, .grad = weft_conv_transpose2d_grad,
     .cases = (const weft_case[]) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Every convolution kernel, forced in turn, on every Vulkan device: all cases of both rows against the truth.
+// Every way of every row that has several, forced in turn, on every Vulkan device: all its cases against the truth.
+// test_ways [ROW [CASE [WAY]]]: those alone.
 #include "base/half.h"
 #include "base/random.h"
 #include "cpu/run.h"
@@ -12,9 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const kernels[] = { "conv_direct", "conv_subgroup", "conv_tile" };
-static const char *const rows[] = { "conv2d", "conv_transpose2d" };
-enum { KERNELS = 3, ROWS = 2, INPUTS = 4 };
+enum { INPUTS = WEFT_CASE_INPUTS, KERNELS = 32 };
 
 // Large enough for the large tiles: many channels, few, and a gate.
 #define CONV(...) &(weft_conv_attrs) { .stride = { 1, 1 }, .dilation = { 1, 1 }, .groups = 1, __VA_ARGS__ }
@@ -25,13 +24,17 @@ static const weft_case large[] = {
     { 0 }
 };
 
+static const struct { const char *op; const weft_case *cases; } more[] = { { "conv2d", large } };
+enum { MORE = sizeof more / sizeof *more };
+
 typedef struct test {
-    const char *only_kernel; // arguments: NULL and -1 for all
+    const char *only_op, *only_way; // arguments: NULL and -1 for all
     int only_case;
     weft_context *ctx;
     weft_vk_device *dev;
     int devices, runs, bad, messages;
-    int served[KERNELS]; // runs in which the forced kernel was really taken
+    const char *kernels[KERNELS]; // that were taken on this device
+    int served[KERNELS], kernel_count;
 } test;
 
 static void log_line(void *user, weft_log_level level, const char *line)
@@ -72,7 +75,8 @@ static weft_result make(test *t, const weft_op *op, const weft_case *c, subject 
     *s = (subject) { .arena = { .ctx = t->ctx } };
     weft_graph_init(&s->graph, &s->arena);
     s->graph.bound = true;
-    for (; count < INPUTS && c->in[count].rank; count++) {
+    const int given = c->in_count;
+    for (; count < INPUTS && (given ? count < given : c->in[count].rank > 0); count++) {
         in[count] = -1;
         if (c->absent >> count & 1) continue;
         const float *data = numbers(&s->arena, c->in[count], &rng);
@@ -116,15 +120,31 @@ static weft_result on_device(test *t, subject *s, bool fast)
     return r;
 }
 
-static bool takes(test *t, subject *s, bool fast, const char *kernel) // whether the row's emit really takes this kernel
+typedef struct ways { // of the row under test
+    const weft_op *op;
+    weft_way list[WEFT_MAX_WAYS];
+    int count;
+} ways;
+
+static int note_ways(void *user, const weft_node *n, const char *key, const weft_way *list, int count)
+{
+    ways *w = user;
+    (void) key;
+    if (n->op != w->op) return 0;
+    memcpy(w->list, list, sizeof *list * (size_t) count);
+    w->count = count;
+    return 0;
+}
+
+static weft_result find_ways(test *t, subject *s, bool fast, ways *w)
 {
     weft_graph physical;
     weft_program program;
     weft_graph_init(&physical, &s->arena);
-    if (weft_pass_physical(&s->graph, fast ? WEFT_HALF_ALL : WEFT_HALF_NONE, &physical) || weft_program_build(&physical, &t->dev->caps, &s->arena, &program)) return false;
-    for (int i = 0; i < program.step_count; i++)
-        if (!strcmp(program.steps[i].dispatch.kernel, kernel)) return true;
-    return false;
+    w->count = 0;
+    t->dev->caps.force = NULL;
+    WEFT_TRY(weft_pass_physical(&s->graph, fast ? WEFT_HALF_ALL : WEFT_HALF_NONE, &physical));
+    return weft_program_build(&physical, &t->dev->caps, &(weft_chooser) { note_ways, w }, &s->arena, &program);
 }
 
 static double difference(const subject *s)
@@ -137,27 +157,46 @@ static double difference(const subject *s)
     return sqrt(d / (n > 1e-30 ? n : 1e-30));
 }
 
+static void note_kernel(test *t, const char *kernel)
+{
+    int k = 0;
+    while (k < t->kernel_count && strcmp(t->kernels[k], kernel)) k++;
+    if (k == KERNELS) return;
+    if (k == t->kernel_count) t->kernels[t->kernel_count++] = kernel, t->served[k] = 0;
+    t->served[k]++;
+}
+
+static void run_way(test *t, const weft_op *op, int index, subject *s, bool fast, const weft_way *way)
+{
+    char text[WEFT_WAY_TEXT];
+    weft_way_text(way, text);
+    if (t->only_way && strcmp(t->only_way, text) && strcmp(t->only_way, way->kernel)) return;
+    t->dev->caps.force = text;
+    t->runs++;
+    note_kernel(t, way->kernel);
+    const weft_result r = on_device(t, s, fast);
+    const double d = r == WEFT_OK ? difference(s) : 0;
+    t->dev->caps.force = NULL;
+    if (r == WEFT_OK && d <= (fast ? 2e-3 : op->tolerance > 1e-5 ? op->tolerance : 1e-5)) return;
+    t->bad++;
+    printf("FAIL %s case %d, %s, %s: %s, differs by %.2e\n     repeat: test_ways %s %d '%s'\n", op->name, index, text, fast ? "f16" : "f32",
+           r == WEFT_OK ? "ran" : weft_error_text(), d, op->name, index, text);
+}
+
 static void run_case(test *t, const weft_op *op, int index, subject *s)
 {
     check(t, truth(t, s), "truth");
-    for (int k = 0; k < KERNELS; k++) {
-        const bool fast = k && t->dev->caps.f16_storage && index % 4 == 1; // only another way to load and store
-        if (t->only_kernel && strcmp(t->only_kernel, kernels[k])) continue;
-        t->dev->caps.force = kernels[k];
-        if (!takes(t, s, fast, kernels[k])) continue;
-        t->runs++, t->served[k]++;
-        const weft_result r = on_device(t, s, fast);
-        const double d = r == WEFT_OK ? difference(s) : 0;
-        if (r == WEFT_OK && d <= (fast ? 2e-3 : 1e-5)) continue;
-        t->bad++;
-        printf("FAIL %s case %d, %s %s: %s, differs by %.2e\n     repeat: test_conv_kernels %s %d\n", op->name, index, kernels[k],
-               fast ? "f16" : "f32", r == WEFT_OK ? "ran" : weft_error_text(), d, kernels[k], index);
+    for (int fast = 0; fast <= (t->dev->caps.f16_storage != 0); fast++) {
+        ways w = { op };
+        check(t, find_ways(t, s, fast, &w), op->name);
+        for (int k = 0; k < w.count; k++)
+            // f16 is mostly only another way to load and store
+            if (!fast || t->only_way || (index + k) % 4 == 1 || strstr(w.list[k].kernel, "matrix")) run_way(t, op, index, s, fast, &w.list[k]);
     }
 }
 
-static void run_list(test *t, const weft_op *op, const weft_case *list)
+static void run_list(test *t, const weft_op *op, const weft_case *list, int index)
 {
-    int index = 0;
     for (const weft_case *c = list; c->in[0].rank; c++, index++) {
         if (t->only_case >= 0 && t->only_case != index) continue;
         subject s;
@@ -170,15 +209,18 @@ static void run_list(test *t, const weft_op *op, const weft_case *list)
 
 static void run_device(test *t)
 {
+    const weft_op *op;
     printf("%s (%s)\n", weft_vk_info(t->dev)->name, weft_vk_info(t->dev)->driver);
-    memset(t->served, 0, sizeof t->served);
-    for (int r = 0; r < ROWS; r++) run_list(t, weft_op_find(rows[r]), weft_op_find(rows[r])->cases);
-    run_list(t, weft_op_find("conv2d"), large);
-    for (int k = 0; k < KERNELS; k++) {
-        const bool expected = k != 1 || (t->dev->caps.subgroup_fixed && t->dev->caps.subgroup_size <= 32);
-        printf("  %s: %d runs\n", kernels[k], t->served[k]);
-        if (expected && !t->served[k] && !t->only_kernel && t->only_case < 0) printf("FAIL %s was never taken\n", kernels[k]), t->bad++;
+    t->kernel_count = 0;
+    for (int r = 0; (op = weft_op_at(r)); r++) {
+        int cases = 0;
+        if (!op->ways || !op->cases || (t->only_op && strcmp(t->only_op, op->name))) continue;
+        run_list(t, op, op->cases, 0);
+        while (op->cases[cases].in[0].rank) cases++;
+        for (int k = 0; k < MORE; k++)
+            if (!strcmp(more[k].op, op->name)) run_list(t, op, more[k].cases, cases);
     }
+    for (int k = 0; k < t->kernel_count; k++) printf("  %s: %d runs\n", t->kernels[k], t->served[k]);
 }
 
 static void count_device(void *user, const weft_device_info *info)
@@ -190,7 +232,7 @@ static void count_device(void *user, const weft_device_info *info)
 int main(int argc, char **argv)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
-    test t = { .only_kernel = argc > 1 ? argv[1] : NULL, .only_case = argc > 2 ? atoi(argv[2]) : -1 };
+    test t = { .only_op = argc > 1 ? argv[1] : NULL, .only_case = argc > 2 ? atoi(argv[2]) : -1, .only_way = argc > 3 ? argv[3] : NULL };
     char name[16];
     if (weft_context_create(&(weft_context_params) { .log = log_line, .log_user = &t, .log_level = WEFT_LOG_WARN }, &t.ctx)) return 1;
     check(&t, weft_vk_list(t.ctx, count_device, &t), "weft_vk_list");
