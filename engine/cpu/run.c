@@ -180,6 +180,7 @@ static weft_result create(weft_context *ctx, const weft_graph *bound, const weft
     if (r != WEFT_OK) weft_cpu_run_destroy(run);
     if (again) return create(ctx, bound, p, fast, fit_bytes - beside, out);
     if (r != WEFT_OK) return r;
+    run->facts.gpu_ms = -1;
     run->facts.dispatches = run->graph.node_count;
     for (int i = 0; i < run->graph.state_count; i++) weft_cpu_run_set_state(run, i, NULL);
     *out = run;
@@ -215,6 +216,18 @@ static weft_result compute(weft_cpu_run *run, int index)
     return WEFT_OK;
 }
 
+static double node_bytes(const weft_cpu_run *run, const weft_node *n)
+{
+    double bytes = 0;
+    for (int k = 0; k < n->in_count; k++) {
+        bool before = n->in[k] < 0;
+        for (int i = 0; i < k; i++) before |= n->in[i] == n->in[k];
+        if (!before) bytes += (double) value_bytes(&run->graph.values[n->in[k]]);
+    }
+    for (int k = 0; k < n->out_count; k++) bytes += (double) value_bytes(&run->graph.values[n->out[k]]);
+    return bytes;
+}
+
 static weft_result compute_timed(weft_cpu_run *run, int index)
 {
     const weft_node *n = &run->graph.nodes[index];
@@ -224,7 +237,8 @@ static weft_result compute_timed(weft_cpu_run *run, int index)
     const weft_result r = compute(run, index);
     clock_gettime(CLOCK_MONOTONIC, &end);
     const weft_node_time t = {
-        .op = n->op->name, .node = n->name, .flops = weft_node_flops(n), .busy_ms = 1e3 * (double) (clock() - busy) / CLOCKS_PER_SEC,
+        .op = n->op->name, .node = n->name, .flops = weft_node_flops(n), .bytes = node_bytes(run, n), .gpu_ms = -1,
+        .busy_ms = 1e3 * (double) (clock() - busy) / CLOCKS_PER_SEC,
         .wall_ms = (double) (end.tv_sec - begin.tv_sec) * 1e3 + (double) (end.tv_nsec - begin.tv_nsec) * 1e-6,
     };
     if (r == WEFT_OK) run->timing(run->timing_user, &t);

@@ -22,6 +22,14 @@ weft_result weft_vk_list(weft_context *ctx, void (*each)(void *user, const weft_
     return r;
 }
 
+static uint32_t stamp_bits(const weft_vk_device *dev)
+{
+    VkQueueFamilyProperties list[32];
+    uint32_t count = 32;
+    dev->vk.vkGetPhysicalDeviceQueueFamilyProperties(dev->physical, &count, list);
+    return dev->family < count ? list[dev->family].timestampValidBits : 0;
+}
+
 // What the device can do, and of that what will be used: dev->caps.
 static void read_facts(weft_vk_device *dev, const weft_vk_candidate *c, bool no_optional)
 {
@@ -46,6 +54,7 @@ static void read_facts(weft_vk_device *dev, const weft_vk_candidate *c, bool no_
     if (no_optional) dev->info.f16_storage = dev->info.matrix_units = 0;
     else {
         dev->caps.f16_storage = c->info.f16_storage;
+        dev->stamp_bits = stamp_bits(dev);
         dev->caps.subgroup_size = subgroup.subgroupSize;
         // Processors: the width of their vectors. GPUs may run narrower subgroups than they report.
         dev->caps.subgroup_fixed = dev->caps.is_software && subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT &&

@@ -17,6 +17,7 @@ struct weft_vk_device {
     VkDevice device;
     VkQueue queue;
     uint32_t family;
+    uint32_t stamp_bits;     // of timestamps in its queues; 0: it has none
     pthread_mutex_t queue_lock; // a queue is used by one thread at a time
     weft_device_info info;
     char name[256], driver[600], rejected[256];

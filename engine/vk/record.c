@@ -136,6 +136,25 @@ static bool changes_state(const recorder *c, const weft_step *s)
     return false;
 }
 
+static void stamp(recorder *c, int index) { weft_vk_stamp(c->dev, &c->out->stamps, c->cmd, index); }
+
+static weft_result make_stamps(recorder *c, const weft_vk_slices *slices)
+{
+    c->out->pieces = slices->pieces, c->out->piece_count = slices->piece_count;
+    if (c->job->timing == WEFT_VK_NOT_TIMED || !slices->chunk_count) return WEFT_OK;
+    return weft_vk_stamps_create(c->dev, c->job->timing == WEFT_VK_PIECES_TIMED ? 2 + 2 * slices->piece_count : 2, &c->out->stamps);
+}
+
+// A piece on its own, between two timestamps.
+static void dispatch_timed(recorder *c, const weft_vk_piece *p, int index)
+{
+    barrier(c, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
+            VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
+    stamp(c, 2 + 2 * index);
+    dispatch(c, p);
+    stamp(c, 3 + 2 * index);
+}
+
 static const VkCommandBufferBeginInfo again = { VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO, NULL, VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT, NULL };
 
 static weft_result record_chunks(recorder *c, const weft_vk_slices *slices)
@@ -144,16 +163,20 @@ static weft_result record_chunks(recorder *c, const weft_vk_slices *slices)
         weft_vk_chunk *chunk = &c->out->chunks[k];
         c->cmd = chunk->cmd;
         VK_TRY(c->vk, vkBeginCommandBuffer, c->cmd, &again);
+        if (k == 0) weft_vk_stamps_reset(c->dev, &c->out->stamps, c->cmd);
         if (k == 0) begin_program(c);
+        if (k == 0) stamp(c, 0);
         for (bool first = true; i < slices->piece_count && (first || !slices->pieces[i].starts_chunk); i++, first = false) {
             const weft_vk_piece *p = &slices->pieces[i];
             const weft_step *step = &c->job->program->steps[p->step];
             const bool first_of_step = i == 0 || slices->pieces[i - 1].step != p->step;
             if (first_of_step) WEFT_TRY(separate(c, step));
-            dispatch(c, p);
+            if (c->job->timing == WEFT_VK_PIECES_TIMED) dispatch_timed(c, p, i);
+            else dispatch(c, p);
             chunk->cost += p->cost;
             chunk->changes |= changes_state(c, step);
         }
+        if (k == c->out->chunk_count - 1) stamp(c, 1);
         VK_TRY(c->vk, vkEndCommandBuffer, c->cmd);
     }
     return WEFT_OK;
@@ -203,6 +226,7 @@ weft_result weft_vk_record(weft_vk_queue *q, const weft_vk_job *job, double chun
     WEFT_TRY(make_pipelines(&c, &slices, arena));
     WEFT_TRY(make_sets(&c, arena));
     WEFT_TRY(make_commands(&c, q, slices.chunk_count, arena));
+    WEFT_TRY(make_stamps(&c, &slices));
     weft_result r = record_chunks(&c, &slices);
     if (r == WEFT_OK) r = record_copies(&c);
     weft_vk_hazard_free(c.dev->ctx, &c.hazards);
@@ -211,6 +235,7 @@ weft_result weft_vk_record(weft_vk_queue *q, const weft_vk_job *job, double chun
 
 void weft_vk_recording_destroy(weft_vk_device *dev, weft_vk_recording *r)
 {
+    weft_vk_stamps_destroy(dev, &r->stamps);
     if (r->sets) dev->vk.vkDestroyDescriptorPool(dev->device, r->sets, NULL);
     *r = (weft_vk_recording) { 0 };
 }

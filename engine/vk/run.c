@@ -32,6 +32,9 @@ struct weft_vk_run {
     bool keep_values;
     int (*progress)(void *user, double done);
     void *progress_user;
+    void (*timing)(void *user, const weft_node_time *time);
+    void *timing_user;
+    bool time_device;
     weft_session_facts facts;
 };
 
@@ -268,6 +271,7 @@ static weft_result record(weft_vk_run *run, const weft_vk_copy *in, const weft_v
 {
     const weft_graph *g = &run->graph;
     weft_vk_job job = { .program = &run->program, .places = run->places, .in = in, .out = out, .in_count = g->input_count, .out_count = g->output_count,
+                        .timing = run->timing ? WEFT_VK_PIECES_TIMED : run->time_device ? WEFT_VK_RUNS_TIMED : WEFT_VK_NOT_TIMED,
                         .state_block = run->workspace_blocks };
     WEFT_TRY(list_commit(run, &job));
     const double cost = runs_whole(run) ? INFINITY : CHUNK_SECONDS * atomic_load(&run->dev->rate);
@@ -356,9 +360,12 @@ weft_result weft_vk_run_create(weft_vk_device *dev, const weft_graph *bound, con
     run->dev = dev, run->ctx = run->arena.ctx = dev->ctx;
     run->keep_values = params->keep_values;
     run->progress = params->progress, run->progress_user = params->progress_user;
+    run->timing = params->timing, run->timing_user = params->timing_user;
+    run->time_device = params->time_device;
     const weft_result r = prepare(run, bound, params);
     if (r != WEFT_OK) return weft_vk_run_destroy(run), r;
     run->facts.dispatches = run->program.step_count;
+    run->facts.gpu_ms = -1;
     run->facts.precision = dev->caps.f16_storage ? params->precision : WEFT_EXACT;
     *out = run;
     return WEFT_OK;
@@ -376,6 +383,49 @@ void weft_vk_run_destroy(weft_vk_run *run)
     weft_delete(run->ctx, run);
 }
 
+// What the kernels of a node took and had to move.
+static weft_node_time node_time(const weft_vk_run *run, const weft_node *n)
+{
+    weft_node_time t = { .op = n->op->name, .node = n->name, .flops = weft_node_flops(n) };
+    for (int k = 0; k < n->in_count; k++) {
+        bool before = n->in[k] < 0;
+        for (int i = 0; i < k; i++) before |= n->in[i] == n->in[k];
+        if (!before) t.bytes += (double) run->program.buffers[n->in[k]].bytes;
+    }
+    for (int k = 0; k < n->out_count; k++) t.bytes += (double) run->program.buffers[n->out[k]].bytes;
+    return t;
+}
+
+static void tell_nodes(const weft_vk_run *run)
+{
+    const weft_program *p = &run->program;
+    const weft_vk_recording *r = &run->recording;
+    for (int i = 0, piece = 0; i < p->step_count;) {
+        weft_node_time t = node_time(run, p->steps[i].node);
+        const int first = i;
+        double most = -1;
+        for (; i < p->step_count && p->steps[i].node == p->steps[first].node; i++) {
+            if (p->steps[i].flops > most) t.kernel = p->steps[i].dispatch.kernel, most = p->steps[i].flops;
+            for (; piece < r->piece_count && r->pieces[piece].step == i; piece++) {
+                const double ms = weft_vk_stamps_ms(run->dev, &r->stamps, 2 + 2 * piece, 3 + 2 * piece);
+                t.gpu_ms = ms < 0 || t.gpu_ms < 0 ? -1 : t.gpu_ms + ms;
+            }
+        }
+        t.way = *p->steps[first].way ? p->steps[first].way : t.kernel;
+        run->timing(run->timing_user, &t);
+    }
+}
+
+// After a whole run: what its timestamps say.
+static weft_result tell_times(weft_vk_run *run)
+{
+    if ((!run->timing && !run->time_device) || !run->recording.chunk_count) return WEFT_OK;
+    WEFT_TRY(weft_vk_stamps_read(run->dev, &run->recording.stamps));
+    run->facts.gpu_ms = weft_vk_stamps_ms(run->dev, &run->recording.stamps, 0, 1);
+    if (run->timing) tell_nodes(run);
+    return WEFT_OK;
+}
+
 // Submits `times` runs and waits: [inputs] program [outputs] commit.
 static weft_result go(weft_vk_run *run, bool in, void *const *out, int64_t times)
 {
@@ -391,7 +441,7 @@ static weft_result go(weft_vk_run *run, bool in, void *const *out, int64_t times
     const weft_result result = weft_vk_queue_run(&run->queue, &run->line, run->progress, run->progress_user);
     run->facts.submissions = run->queue.submissions;
     run->facts.runs += run->queue.times_done;
-    return result;
+    return result == WEFT_OK ? tell_times(run) : result;
 }
 
 weft_result weft_vk_run_go(weft_vk_run *run, const void *const *in, void *const *out)
@@ -406,7 +456,32 @@ weft_result weft_vk_run_go(weft_vk_run *run, const void *const *in, void *const 
 }
 
 // Where there are no states, the memory of inputs is used for other things in a run.
-weft_result weft_vk_run_repeat(weft_vk_run *run, int64_t count) { return go(run, !run->graph.state_count, NULL, count); }
+static weft_result go_again(weft_vk_run *run, int64_t count) { return go(run, !run->graph.state_count, NULL, count); }
+
+typedef struct share { // one of several runs, each submitted on its own
+    int (*progress)(void *user, double done);
+    void *user;
+    int64_t index, count;
+} share;
+
+static int share_progress(void *user, double done)
+{
+    const share *s = user;
+    return s->progress(s->user, ((double) s->index + done) / (double) s->count);
+}
+
+// Every run has its own times, which are to be told before the next writes over them.
+static weft_result repeat_timed(weft_vk_run *run, int64_t count)
+{
+    share s = { run->progress, run->progress_user, 0, count };
+    weft_result r = WEFT_OK;
+    if (run->progress) run->progress = share_progress, run->progress_user = &s;
+    for (; s.index < count && r == WEFT_OK; s.index++) r = go_again(run, 1);
+    run->progress = s.progress, run->progress_user = s.user;
+    return r;
+}
+
+weft_result weft_vk_run_repeat(weft_vk_run *run, int64_t count) { return run->timing ? repeat_timed(run, count) : go_again(run, count); }
 
 static const weft_vk_place *state_place(const weft_vk_run *run, int index) { return &run->places[run->graph.states[index].value]; }
 

@@ -56,8 +56,10 @@ typedef enum weft_precision {
 
 typedef struct weft_node_time { // one node of one run
     const char *op, *node;
-    double wall_ms, busy_ms; // by the clock, and of processor time, all threads together
-    double flops;
+    double wall_ms, busy_ms; // by the clock, and of processor time, all threads together; 0 on Vulkan
+    double flops, bytes;     // computed, and that it must read and write: inputs and outputs as they are stored, once each
+    const char *kernel, *way; // Vulkan: the kernel that does most of it, and the way the node is computed; else NULL
+    double gpu_ms;            // by the device's clock; below 0: not known
 } weft_node_time;
 
 typedef struct weft_session_params {
@@ -73,9 +75,11 @@ typedef struct weft_session_params {
     // Called now and then during a run, on the calling thread, with 0 <= done <= 1. Non-zero: stop.
     int (*progress)(void *user, double done);
     void *progress_user;
-    // Called after every node of a run on `reference` and `cpu`, on the calling thread. Vulkan devices do not call it.
+    // Called on the calling thread, on `reference` and `cpu` after every node of a run, on Vulkan devices for every node after the run,
+    // where kernels then wait for each other, so that the whole takes longer than without.
     void (*timing)(void *user, const weft_node_time *time);
     void *timing_user;
+    int time_device; // take weft_session_facts.gpu_ms
 } weft_session_params;
 WEFT_API weft_result weft_session_create(weft_device *dev, const weft_model *m, const weft_session_params *params,
                                          weft_session **out);
@@ -118,6 +122,7 @@ typedef struct weft_session_facts {
     int precision;   // what was granted
     size_t state_bytes; // of states, with what their updates need
     int recomputed;  // nodes that are there twice, so that max_bytes is kept
+    double gpu_ms;   // by the device's clock, from the first kernel of the last run to the end of its last one; below 0: not known
     int64_t runs;    // that went to their end, repeated ones too, since the session was made
 } weft_session_facts;
 WEFT_API void weft_session_measure(const weft_session *s, weft_session_facts *out);

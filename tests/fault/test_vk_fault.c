@@ -64,6 +64,8 @@ static void *count(void *user, void *p, size_t old_bytes, size_t new_bytes)
     return free(p), NULL;
 }
 
+static void hear(void *user, const weft_node_time *t) { *(double *) user += t->flops; }
+
 static net_data want;
 static state_data want_states;
 static bool validate;
@@ -74,13 +76,14 @@ static weft_result live(fault *f, weft_context *ctx, const char *cache)
     weft_model *model = NULL;
     weft_session *s = NULL;
     net_data got;
+    double heard = 0;
     net_fill(&got);
     static float value[NET_COUNT];
     weft_value_info info;
     weft_result r = small_net(ctx, &model);
     ctx->outside = outside, ctx->outside_user = f;
     if (r == WEFT_OK) r = weft_device_open(ctx, &(weft_device_params) { .name = "vulkan", .cache_path = cache, .validate = validate }, &dev);
-    if (r == WEFT_OK) r = weft_session_create(dev, model, &(weft_session_params) { .keep_values = 1 }, &s);
+    if (r == WEFT_OK) r = weft_session_create(dev, model, &(weft_session_params) { .keep_values = 1, .timing = hear, .timing_user = &heard }, &s);
     for (int i = 0; i < 2 && r == WEFT_OK; i++) r = net_run(s, &got);
     if (r == WEFT_OK && !net_equal(&got, &want, 1e-5)) r = WEFT_ERR_NUMERIC;
     if (r == WEFT_OK) r = weft_session_value(s, 4, &info, value, NET_COUNT); // after two inputs and two weights
