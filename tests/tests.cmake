@@ -24,7 +24,25 @@ add_test(NAME test_grad COMMAND test_grad WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 
 # Validation layers and software drivers leak what AddressSanitizer cannot attribute, because they are unloaded by then. weft's own
 # memory is counted in the fault tests. ThreadSanitizer knows nothing of the locks in libraries that are not built with it.
-foreach(name test_ops test_ops_values test_optimize test_ways test_nets test_cli test_vk_run test_vk_timing test_vk_device test_vk_fault test_alloc_fault test_drivers test_generate test_state test_recompute test_invert)
+foreach(name
+        test_alloc_fault
+        test_cli
+        test_drivers
+        test_generate
+        test_invert
+        test_nets
+        test_ops
+        test_ops_values
+        test_optimize
+        test_recompute
+        test_state
+        test_tune
+        test_vk_device
+        test_vk_fault
+        test_vk_run
+        test_vk_timing
+        test_ways
+)
     set_tests_properties(${name} PROPERTIES ENVIRONMENT "ASAN_OPTIONS=detect_leaks=0;TSAN_OPTIONS=ignore_noninstrumented_modules=1")
 endforeach()
 set_tests_properties(test_drivers PROPERTIES TIMEOUT 1800)

@@ -105,6 +105,7 @@ typedef enum weft_half {
     WEFT_HALF_ALL,   // every value that may be
     WEFT_HALF_LARGE, // what belongs to images with at least a 64th of the pixels of the largest one: the top four sizes of a generator
 } weft_half;
+void weft_graph_set_form(weft_graph *g, weft_value v, weft_layout layout, weft_dtype storage); // before nodes that read it are added
 weft_result weft_pass_physical(const weft_graph *from, weft_half half, weft_graph *to);
 
 // A rule looks at `producer` -> `consumer` (the only use of the producer's only used output, which is input

@@ -105,13 +105,15 @@ static bool same_bytes(weft_shape s, weft_layout a, weft_layout b) // whether th
 
 static form form_of(const weft_value_def *v) { return (form) { (weft_layout) v->layout, (weft_dtype) v->storage }; }
 
-static void set_form(weft_graph *g, weft_value v, form f)
+void weft_graph_set_form(weft_graph *g, weft_value v, weft_layout layout, weft_dtype storage)
 {
     weft_value_def *def = &g->values[v];
-    def->layout = (int8_t) f.layout;
-    def->storage = (int8_t) f.storage;
-    if (def->node >= 0) g->nodes[def->node].out_layout[def->slot] = (int8_t) f.layout;
+    def->layout = (int8_t) layout;
+    def->storage = (int8_t) storage;
+    if (def->node >= 0) g->nodes[def->node].out_layout[def->slot] = (int8_t) layout;
 }
+
+static void set_form(weft_graph *g, weft_value v, form f) { weft_graph_set_form(g, v, f.layout, f.storage); }
 
 static form wanted(const physical *p, const weft_node *n, int input)
 {

@@ -4,6 +4,7 @@
 #include "vk/kernel.h"
 #include "vk/matrix.h"
 #include "vk/quirks.h"
+#include "vk/tune.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -108,7 +109,8 @@ static weft_result open_device(weft_vk_device *dev, const weft_device_params *pa
     WEFT_TRY(r);
     WEFT_TRY(create_device(dev));
     if (params->cache_path && !(dev->cache_path = weft_strdup(dev->ctx, params->cache_path))) return WEFT_ERR_MEMORY;
-    return weft_vk_kernels_create(dev, &dev->kernels);
+    WEFT_TRY(weft_vk_kernels_create(dev, &dev->kernels));
+    return weft_vk_tuner_create(dev, params->tune, &dev->tuner);
 }
 
 weft_result weft_vk_open(weft_context *ctx, const weft_device_params *params, weft_vk_device **out)
@@ -126,6 +128,7 @@ weft_result weft_vk_open(weft_context *ctx, const weft_device_params *params, we
 void weft_vk_close(weft_vk_device *dev)
 {
     if (!dev) return;
+    weft_vk_tuner_destroy(dev->tuner);
     weft_vk_kernels_destroy(dev->kernels);
     if (dev->device && !dev->vk.vkDestroyDevice) // its functions could not be looked up
         dev->vk.vkDestroyDevice = (PFN_vkDestroyDevice) dev->vk.vkGetDeviceProcAddr(dev->device, "vkDestroyDevice");

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 typedef struct weft_vk_kernels weft_vk_kernels;
+typedef struct weft_vk_tuner weft_vk_tuner;
 
 struct weft_vk_device {
     weft_context *ctx;
@@ -27,6 +28,7 @@ struct weft_vk_device {
     VkPhysicalDeviceMemoryProperties memory;
     bool memory_budget;      // VK_EXT_memory_budget answers
     weft_vk_kernels *kernels;
+    weft_vk_tuner *tuner;
     char *cache_path;        // NULL: none
     _Atomic double rate;     // flops per second, guessed at first, then measured
     bool rate_fixed;         // for tests: not measured

@@ -3,6 +3,8 @@
 #pragma once
 #include "vk/inside.h"
 
+extern const uint64_t weft_kernels_hash; // of all kernels as they were built
+
 typedef struct weft_vk_pipeline {
     VkPipeline pipeline;
     VkPipelineLayout layout;

@@ -4,6 +4,7 @@
 #include "graph/program.h"
 #include "vk/moves.h"
 #include "vk/record.h"
+#include "vk/tune.h"
 #include <math.h>
 #include <string.h>
 
@@ -298,7 +299,8 @@ static weft_result lay_out(weft_vk_run *run, const weft_graph *lowered, const we
     run->facts = (weft_session_facts) { .recomputed = run->facts.recomputed };
     weft_graph_init(&run->graph, &run->arena);
     WEFT_TRY(weft_pass_physical(lowered, half_of(run->dev, p->precision), &run->graph));
-    WEFT_TRY(weft_program_build(&run->graph, &run->dev->caps, NULL, &run->arena, &run->program));
+    const weft_chooser chooser = { weft_vk_tuner_choose, &(weft_vk_tuning) { run->dev->tuner, &run->graph } };
+    WEFT_TRY(weft_program_build(&run->graph, &run->dev->caps, &chooser, &run->arena, &run->program));
     WEFT_TRY(check_sizes(run));
     run->places = weft_arena_new(&run->arena, sizeof *run->places * (size_t) (run->program.buffer_count + 1));
     run->updates = weft_arena_new(&run->arena, sizeof *run->updates * (size_t) (run->graph.state_count + 1));

@@ -38,6 +38,10 @@ typedef struct weft_device_params {
     const char *cache_path; // pipeline cache: read now, written by weft_device_destroy; NULL: none. One file
                             // serves several devices. A damaged or unwritable one costs a warning in the log, never an error.
     int validate;           // enable the Khronos validation layer if present; messages go to the log
+    // Where a kernel can cut its work in several ways, measure on the device which is fastest, when a session first needs to know, and
+    // remember it in a text file beside the pipeline cache (cache_path with ".tune" added). Sessions then take longer to make, once.
+    // 0: what that file says is used all the same, and guesses otherwise. A damaged or unwritable one costs a warning.
+    int tune;
     int no_optional;        // use no optional device feature: what the smallest driver would get
 } weft_device_params;
 

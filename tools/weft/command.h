@@ -87,13 +87,14 @@ int usage(const call *c, const char *format, ...) PRINTF(2, 3);  // with a point
 typedef struct device_options {
     const char *device, *gpu;
     int precision;
-    int no_cache, validate, no_optional;
+    int no_cache, validate, no_optional, tune;
 } device_options;
 #define DEVICE_OPTIONS(T)                                                                                             \
     { "device", 'd', OPTION_TEXT, "DEVICE", offsetof(T, device.device), "auto, reference, cpu, vulkan, an index, part of a name, or a UUID (`weft devices`)" }, \
     { "gpu", 'g', OPTION_TEXT, "INDEX", offsetof(T, device.gpu), "the same by index; -1 is cpu" },                                     \
     { "no-cache", 0, OPTION_FLAG, NULL, offsetof(T, device.no_cache), "compile every kernel anew, keep none" },                      \
     { "validate", 0, OPTION_FLAG, NULL, offsetof(T, device.validate), "switch on Vulkan's validation layer if it is installed" },    \
+    { "tune", 0, OPTION_FLAG, NULL, offsetof(T, device.tune), "measure which kernel is fastest for each operator, once, and remember it" }, \
     { "no-optional", 0, OPTION_FLAG, NULL, offsetof(T, device.no_optional), "use no optional device feature" }
 #define PRECISION_OPTION(T) \
     { "precision", 'p', OPTION_CHOICE, "exact|fast|mixed", offsetof(T, device.precision), "f32 storage (the default), f16 where the device has it, or f16 for the large images alone" }

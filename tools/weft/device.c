@@ -35,7 +35,7 @@ int open_device(const call *c, const device_options *o, weft_device **out)
         name = index == -1 ? "cpu" : o->gpu;
     }
     const weft_device_params params = {
-        .name = name, .cache_path = o->no_cache ? NULL : cache_path(path, sizeof path), .validate = o->validate, .no_optional = o->no_optional,
+        .name = name, .cache_path = o->no_cache ? NULL : cache_path(path, sizeof path), .validate = o->validate, .no_optional = o->no_optional, .tune = o->tune,
     };
     const weft_result r = weft_device_open(c->ctx, &params, out);
     if (r != WEFT_OK) return fail(c, r == WEFT_ERR_ARGUMENT ? CODE_DEVICE : result_code(r), "%s", weft_error_text());

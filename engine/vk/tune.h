@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+// Which way was fastest: a table per device, kept in a text file beside the pipeline cache.
+#pragma once
+#include "graph/program.h"
+#include "vk/inside.h"
+
+// Reads the file. Nothing in it can fail a device: what is damaged or was measured with another driver or other kernels costs a
+// warning and is forgotten.
+weft_result weft_vk_tuner_create(weft_vk_device *dev, bool measure, weft_vk_tuner **out);
+void weft_vk_tuner_destroy(weft_vk_tuner *t); // writes the file where something new was measured; NULL is fine
+
+// A weft_chooser's: the way the table has for the key; else, where the device was opened to tune, the one that trials show to be
+// fastest, which is noted; else the first. Callable from any thread.
+typedef struct weft_vk_tuning {
+    weft_vk_tuner *tuner;
+    const weft_graph *physical; // of the nodes that are asked for
+} weft_vk_tuning;
+int weft_vk_tuner_choose(void *tuning, const weft_node *n, const char *key, const weft_way *ways, int count);
