@@ -50,7 +50,7 @@ static const char *in_folder(const char *name)
     snprintf(path[turn], sizeof path[0], "%s/%s", folder, name);
     return path[turn];
 }
-static bool exists(const char *name) { return !access(in_folder(name), F_OK); }
+static inline bool exists(const char *name) { return !access(in_folder(name), F_OK); }
 
 static int make_folder(void) // and finds the program: non-zero where that fails
 {

@@ -12,6 +12,7 @@ enum { // documented in `weft help`; result_code maps library results to them
     CODE_DEVICE,
     CODE_UNSUPPORTED,
     CODE_INPUT,
+    CODE_SLOWER, // `weft compare --fail-over` alone
 };
 
 // --- Options: one row each; parsing and help text both come from it. ------------------------------------------

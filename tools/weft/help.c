@@ -13,7 +13,8 @@ static int run_help(call *c)
     printf("weft %s - GAN image editing on any GPU\n\nweft COMMAND [options]\n\n", WEFT_VERSION);
     for (int i = 0; commands[i]; i++) printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
     printf("\n`weft help COMMAND` tells more, with examples. `weft --version` prints the version.\n\n"
-           "Exit codes: 0 ok, 1 failed, 2 usage, 3 device lost or unavailable, 4 unsupported, 5 bad input file.\n");
+           "Exit codes: 0 ok, 1 failed, 2 usage, 3 device lost or unavailable, 4 unsupported, 5 bad input file.\n"
+           "6: `weft compare --fail-over` found something slower.\n");
     return CODE_OK;
 }
 

@@ -1,0 +1,526 @@
+// SPDX-License-Identifier: MIT
+// weft compare: verdicts on made-up samples, what is refused and how, every kind of output, and hostile reports.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "cli.h"
+#include <cjson/cJSON.h>
+#include <math.h>
+
+// --- Reports to work on: those kept, and changed copies of them. ------------------------------------------------
+
+static const char kept[] = "tests/api/reports/";
+
+static char *read_text(const char *path, size_t *bytes)
+{
+    static char data[1 << 20];
+    FILE *f = fopen(path, "rb");
+    if (!f) fail_msg("cannot open %s", path);
+    *bytes = fread(data, 1, sizeof data - 1, f);
+    fclose(f);
+    data[*bytes] = 0;
+    return data;
+}
+
+static void write_text(const char *name, const char *data, size_t bytes)
+{
+    FILE *f = fopen(in_folder(name), "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(data, 1, bytes, f), bytes);
+    assert_int_equal(fclose(f), 0);
+}
+
+static cJSON *load(const char *name)
+{
+    char path[256];
+    size_t bytes;
+    snprintf(path, sizeof path, "%s%s.json", kept, name);
+    cJSON *top = cJSON_Parse(read_text(path, &bytes));
+    assert_non_null(top);
+    return top;
+}
+
+static void store(cJSON *top, const char *name) // and frees it
+{
+    char *t = cJSON_PrintUnformatted(top);
+    assert_non_null(t);
+    write_text(name, t, strlen(t));
+    cJSON_free(t);
+    cJSON_Delete(top);
+}
+
+static cJSON *at(cJSON *o, const char *name)
+{
+    cJSON *v = cJSON_GetObjectItemCaseSensitive(o, name);
+    if (!v) fail_msg("the kept report has no %s", name);
+    return v;
+}
+
+// "results.0.time.samples" of the report
+static cJSON *walk(cJSON *o, const char *path, char last[64])
+{
+    for (;;) {
+        const size_t n = strcspn(path, ".");
+        snprintf(last, 64, "%.*s", (int) n, path);
+        if (!path[n]) return o;
+        o = last[0] >= '0' && last[0] <= '9' ? cJSON_GetArrayItem(o, atoi(last)) : at(o, last);
+        assert_non_null(o);
+        path += n + 1;
+    }
+}
+
+static void put_value(cJSON *top, const char *path, const char *json) // "": takes it away
+{
+    char last[64];
+    cJSON *o = walk(top, path, last), *v = *json ? cJSON_CreateRaw(json) : NULL;
+    if (*json) assert_non_null(v);
+    if (cJSON_IsArray(o)) cJSON_ReplaceItemInArray(o, atoi(last), v);
+    else if (!v) cJSON_DeleteItemFromObjectCaseSensitive(o, last);
+    else if (cJSON_HasObjectItem(o, last)) cJSON_ReplaceItemInObjectCaseSensitive(o, last, v);
+    else cJSON_AddItemToObject(o, last, v);
+}
+
+static void change(const char *name, const char *path, const char *json)
+{
+    cJSON *top = load("base");
+    put_value(top, path, json);
+    store(top, name);
+}
+
+static uint32_t random_state;
+static double random_number(void) // within 0..1
+{
+    random_state = random_state * 1664525 + 1013904223;
+    return (random_state >> 8) / 16777216.0;
+}
+
+// A report of one result: n times about `ms`, at most `noise` away.
+static void make_samples(const char *name, double ms, double noise, int n, uint32_t seed)
+{
+    cJSON *top = load("base"), *results = at(top, "results");
+    random_state = seed;
+    while (cJSON_GetArraySize(results) > 1) cJSON_DeleteItemFromArray(results, 1);
+    cJSON *samples = cJSON_CreateArray();
+    double most = 0;
+    for (int i = 0; i < n; i++) {
+        const double x = ms * (1 + noise * ((random_number() + random_number() + random_number()) / 1.5 - 1));
+        cJSON_AddItemToArray(samples, cJSON_CreateNumber(x));
+        most = x > most ? x : most;
+    }
+    cJSON *time = at(cJSON_GetArrayItem(results, 0), "time");
+    cJSON_ReplaceItemInObject(time, "samples", samples);
+    cJSON_ReplaceItemInObject(time, "median", cJSON_CreateNumber(most));
+    store(top, name);
+}
+
+static int set_up(void **state)
+{
+    (void) state;
+    char line[512];
+    if (make_folder()) return 1;
+    snprintf(line, sizeof line, "cp %s*.json '%s'", kept, folder);
+    return system(line);
+}
+static int tear_down(void **state)
+{
+    (void) state;
+    return drop_folder();
+}
+
+// --- Verdicts. -------------------------------------------------------------------------------------------------
+
+static cJSON *compare_json(const char *arguments) // "A B": the first row
+{
+    assert_code(0, "compare %s --json", arguments);
+    cJSON *top = cJSON_Parse(text);
+    if (!top) fail_msg("no JSON:\n%s", text);
+    return top;
+}
+
+static void assert_verdict(const char *arguments, const char *verdict, double speed, double within)
+{
+    cJSON *top = compare_json(arguments);
+    cJSON *row = cJSON_GetArrayItem(at(cJSON_GetArrayItem(at(top, "suites"), 0), "rows"), 0);
+    assert_string_equal(at(row, "verdict")->valuestring, verdict);
+    if (fabs(at(row, "speed")->valuedouble - speed) > within) fail_msg("%s: speed %g, not %g", arguments, at(row, "speed")->valuedouble, speed);
+    assert_true(at(row, "low")->valuedouble <= at(row, "speed")->valuedouble && at(row, "speed")->valuedouble <= at(row, "high")->valuedouble);
+    cJSON_Delete(top);
+}
+
+static void a_known_ratio_is_found(void **state)
+{
+    (void) state;
+    make_samples("a.json", 10, 0.01, 15, 1);
+    make_samples("half.json", 5, 0.01, 15, 2);
+    make_samples("more.json", 12, 0.01, 16, 3);
+    assert_verdict("a.json half.json", "faster", 2, 0.02);
+    assert_verdict("a.json more.json", "slower", 10 / 12.0, 0.02);
+    assert_verdict("half.json a.json", "slower", 0.5, 0.01);
+}
+
+static void no_difference_is_no_verdict(void **state)
+{
+    (void) state;
+    make_samples("same.json", 10, 0.01, 15, 1);
+    make_samples("wide.json", 10.3, 0.8, 12, 5);
+    make_samples("near.json", 10.15, 0, 15, 5);
+    assert_verdict("a.json a.json", "no difference", 1, 0);
+    assert_verdict("a.json same.json", "no difference", 1, 0);
+    assert_verdict("a.json wide.json", "no difference", 1, 0.4); // apart, maybe, and the samples cannot tell
+    assert_verdict("a.json near.json --noise 5%", "no difference", 1, 0.03);
+}
+
+static void the_noise_floor_counts(void **state)
+{
+    (void) state;
+    make_samples("ten.json", 10, 0.001, 20, 1);
+    make_samples("eleven.json", 11, 0.001, 20, 2);
+    assert_verdict("ten.json eleven.json --noise 9%", "slower", 10 / 11.0, 0.001);
+    assert_verdict("ten.json eleven.json --noise 11%", "no difference", 10 / 11.0, 0.001);
+    assert_verdict("eleven.json ten.json --noise 9%", "faster", 1.1, 0.001);
+    assert_verdict("eleven.json ten.json --noise 11%", "no difference", 1.1, 0.001);
+}
+
+static void few_samples_give_no_verdict(void **state)
+{
+    (void) state;
+    make_samples("four.json", 1, 0.01, 4, 1);
+    make_samples("five.json", 1, 0.01, 5, 1);
+    make_samples("one.json", 1, 0.01, 1, 1);
+    assert_verdict("a.json four.json", "too few samples", 10, 0.2);
+    assert_verdict("one.json one.json", "too few samples", 1, 0);
+    assert_verdict("a.json five.json", "faster", 10, 0.2);
+}
+
+// Pairs from one distribution: about 5 % of the intervals may miss 1, at any number of samples.
+static void equal_work_is_seldom_called_different(void **state)
+{
+    (void) state;
+    const int counts[] = { 10, 11, 40 };
+    for (int k = 0; k < 3; k++) {
+        int verdicts = 0;
+        for (int i = 0; i < 60; i++) {
+            make_samples("x.json", 10, 0.2, counts[k], (uint32_t) (1000 * k + 2 * i + 1) * 2654435761u);
+            make_samples("y.json", 10, 0.2, counts[k], (uint32_t) (1000 * k + 2 * i + 2) * 2654435761u);
+            assert_code(0, "compare x.json y.json --json --noise 0%%");
+            verdicts += !strstr(text, "\"no difference\"");
+        }
+        if (verdicts > 10) fail_msg("%d of 60 pairs of %d samples are called different", verdicts, counts[k]);
+    }
+}
+
+static void geometric_means_count_what_is_comparable(void **state)
+{
+    (void) state;
+    cJSON *top = compare_json("base.json new.json"), *suite;
+    int suites = 0;
+    cJSON_ArrayForEach(suite, at(top, "suites")) {
+        double logs = 0;
+        int n = 0;
+        cJSON *row, *mean = cJSON_GetArrayItem(at(suite, "geometric_means"), 0);
+        cJSON_ArrayForEach(row, at(suite, "rows")) {
+            logs += log(at(row, "base_ms")->valuedouble / at(row, "ms")->valuedouble), n++;
+            assert_string_not_equal(at(row, "name")->valuestring, "sdpa/8x256x64");
+        }
+        assert_int_equal(at(mean, "rows")->valueint, n);
+        assert_true(fabs(at(mean, "speed")->valuedouble - exp(logs / n)) < 1e-4);
+        assert_true(at(mean, "low")->valuedouble <= at(mean, "speed")->valuedouble && at(mean, "speed")->valuedouble <= at(mean, "high")->valuedouble);
+        suites++;
+    }
+    assert_int_equal(suites, 3);
+    cJSON *left = at(top, "not_counted");
+    assert_int_equal(cJSON_GetArraySize(left), 2);
+    assert_string_equal(at(cJSON_GetArrayItem(left, 0), "why")->valuestring, "void in B: wrong result, 0.3 from right, 0.0001 allowed");
+    assert_string_equal(at(cJSON_GetArrayItem(left, 1), "why")->valuestring, "B: not run because memory ran out");
+    cJSON_Delete(top);
+}
+
+// --- Refusals. -------------------------------------------------------------------------------------------------
+
+static void refuses_what_is_not_comparable(void **state)
+{
+    (void) state;
+    const struct { const char *path, *json, *says, *allow, *mark; } cases[] = {
+        { "settings.precision", "\"fast\"", "b.json: settings.precision is fast, but exact in base.json", "precision", "**Compared across: precision exact in A, fast in B**" },
+        { "settings.min_seconds", "3", "b.json: settings.min_seconds is 3, but 1 in base.json", "settings", "**Compared across: min_seconds 1 in A, 3 in B**" },
+        { "settings.min_samples", "20", "b.json: settings.min_samples is 20, but 10 in base.json", "settings", "min_samples 10 in A, 20 in B" },
+        { "settings.tune", "true", "b.json: settings.tune is true, but false in base.json", "settings", "tune false in A, true in B" },
+        { "results.4.shape", "\"512x512\"", "b.json: results[4].shape ('matmul/1024') is '512x512', but '1024x1024 * 1024x1024' in base.json", "shape", "no difference (other shape)" },
+        { "results.4.flops", "7", "b.json: results[4].flops ('matmul/1024') is 7, but 2147000000 in base.json", "flops", "no difference (other flops)" },
+        { "results.4.flops", "", "is missing, but 2147000000 in base.json", "precision,flops", "no difference (other flops)" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        change("b.json", cases[i].path, cases[i].json);
+        assert_code(5, "compare base.json b.json");
+        assert_says(cases[i].says);
+        assert_says("not comparable (--allow ");
+        assert_code(0, "compare base.json b.json --allow %s", cases[i].allow);
+        assert_says(cases[i].mark);
+        assert_code(5, "compare base.json b.json --allow %s", strstr(cases[i].allow, "settings") ? "precision,shape,flops" : "settings");
+    }
+    assert_code(2, "compare base.json b.json --allow speed");
+    assert_says("not 'speed'");
+    change("b.json", "results.4.flops", "7");
+    assert_code(0, "compare base.json b.json -f conv2d"); // what is not asked for need not agree
+}
+
+static void refuses_other_files(void **state)
+{
+    (void) state;
+    const struct { const char *path, *json, *says; } cases[] = {
+        { "schema", "\"weft-compare\"", "b.json: schema: is something else" },
+        { "schema", "", "b.json: schema: is missing" },
+        { "version", "2", "b.json: version: is 2; this weft reads version 1" },
+        { "version", "\"1\"", "b.json: version: is a text" },
+        { "weft", "", "b.json: weft: is missing, and must be an object" },
+        { "device", "[]", "b.json: device: is a list, and must be an object" },
+        { "device.name", "7", "b.json: device.name: is a number, and must be a text" },
+        { "device.name", "", "b.json: device.name: is missing" },
+        { "device.clocks_mhz", "3", "b.json: device.clocks_mhz: is a number, and must be an object" },
+        { "device.clocks_mhz.core", "-3", "b.json: device.clocks_mhz.core: is -3" },
+        { "device.matrix", "[1,2]", "b.json: device.matrix: has 2 numbers" },
+        { "device.matrix", "[1,2,3,4]", "b.json: device.matrix: has more than three" },
+        { "device.f16_storage", "1", "b.json: device.f16_storage: is a number, and must be true or false" },
+        { "settings", "", "b.json: settings: is missing" },
+        { "settings.precision", "null", "b.json: settings.precision: is null, and must be there" },
+        { "peak", "[]", "b.json: peak: is a list" },
+        { "peak.f32_flops", "5", "b.json: peak.f32_flops: is a number, and must be an object" },
+        { "peak.f32_flops.samples", "[]", "b.json: peak.f32_flops.samples: is empty" },
+        { "results", "", "b.json: results: is missing, and must be a list" },
+        { "results", "{}", "b.json: results: is an object, and must be a list" },
+        { "results.2", "5", "b.json: results[2]: is a number, and must be an object" },
+        { "results.2.suite", "\"\"", "b.json: results[2].suite: is empty" },
+        { "results.2.name", "[]", "b.json: results[2].name: is a list" },
+        { "results.2.name", "\"matmul/1024\"", "b.json: results[4].name: 'matmul/1024' is in suite ops a second time" },
+        { "results.2.unit", "\"s\"", "b.json: results[2].unit: is 's', and must be 'ms'" },
+        { "results.2.time", "", "b.json: results[2].time: is missing, and there is no error" },
+        { "results.2.time.samples", "7", "b.json: results[2].time.samples: is a number, and must be a list" },
+        { "results.2.time.samples.3", "-1", "b.json: results[2].time.samples[3]: is -1, and must be from 0" },
+        { "results.2.time.samples.3", "1e999", "b.json: results[2].time.samples[3]: is inf" },
+        { "results.2.time.samples.3", "1e31", "b.json: results[2].time.samples[3]: is 1e+31" },
+        { "results.2.time.samples.3", "null", "b.json: results[2].time.samples[3]: is null, and must be a number" },
+        { "results.2.time.samples", "[0,0,0]", "b.json: results[2].time.median: is 0: nothing was measured" },
+        { "results.2.time.median", "90", "b.json: results[2].time.median: is 90, but the samples lie from" },
+        { "results.2.time.median", "", "b.json: results[2].time.median: is missing" },
+        { "results.2.flops", "-5", "b.json: results[2].flops: is -5" },
+        { "results.2.void", "0", "b.json: results[2].void: is a number" },
+        { "results.2.gate.passed", "false", "b.json: results[2].void: is false although the gate failed" },
+        { "results.2.gate.limit", "\"x\"", "b.json: results[2].gate.limit: is a text" },
+        { "results.2.share.compute", "true", "b.json: results[2].share.compute: is true or false" },
+        { "results.2.operators", "{}", "b.json: results[2].operators: is an object, and must be a list" },
+        { "results.2.operators.0", "[]", "b.json: results[2].operators[0]: is a list" },
+        { "results.2.operators.0.ms", "", "b.json: results[2].operators[0].ms: is missing" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        change("b.json", cases[i].path, cases[i].json);
+        const int code = weft("compare base.json b.json");
+        if (code != 5 || !strstr(text, cases[i].says)) fail_msg("%s = %s: exit code %d, wanted '%s' in:\n%s", cases[i].path, cases[i].json, code, cases[i].says, text);
+    }
+}
+
+static void what_a_device_cannot_tell_may_be_missing(void **state)
+{
+    (void) state;
+    const char *const paths[] = { "host", "peak", "peak.f16_flops", "device.clocks_mhz", "device.driver", "device.subgroup_size", "date", "results.0.gpu", "results.0.share",
+                                  "results.0.gate", "results.0.operators", "results.0.cold_ms", "results.0.warm_ms", "results.0.peak_bytes", "results.0.bytes",
+                                  "results.0.time.mad", "results.0.operators.0.way" };
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        for (int null = 0; null < 2; null++) {
+            change("b.json", paths[i], null ? "null" : "");
+            assert_code(0, "compare base.json b.json");
+        }
+    change("b.json", "future", "{\"field\":[1,2]}");
+    assert_code(0, "compare base.json b.json");
+}
+
+// --- Hostile files. --------------------------------------------------------------------------------------------
+
+static void assert_refused(const char *name)
+{
+    const int code = weft("compare base.json %s", name);
+    if (code != 5 || strncmp(text, "weft compare: ", 14)) fail_msg("%s: exit code %d:\n%s", name, code, text);
+}
+
+static void a_truncated_report_is_refused(void **state)
+{
+    (void) state;
+    size_t bytes;
+    const char *data = read_text("tests/api/reports/fast.json", &bytes);
+    for (size_t n = 0; n < bytes - 2; n += n < 40 || n > bytes - 40 ? 1 : 131) {
+        write_text("cut.json", data, n);
+        assert_refused("cut.json");
+    }
+}
+
+static void damaged_bytes_never_crash(void **state)
+{
+    (void) state;
+    size_t bytes;
+    char *data = read_text("tests/api/reports/new.json", &bytes);
+    static const char spite[] = "\0\"{}[],:-+.eE019\\ntfu\x80\xFF<>&";
+    random_state = 7;
+    for (int i = 0; i < 150; i++) {
+        char was[3];
+        size_t where[3];
+        for (int k = 0; k < 3; k++) {
+            where[k] = (size_t) (random_number() * (double) bytes), was[k] = data[where[k]];
+            data[where[k]] = spite[(size_t) (random_number() * (sizeof spite - 1))];
+        }
+        write_text("damaged.json", data, bytes);
+        const int code = weft("compare base.json damaged.json");
+        if (code != 0 && code != 5) fail_msg("exit code %d with bytes %zu, %zu, %zu:\n%s", code, where[0], where[1], where[2], text);
+        for (int k = 2; k >= 0; k--) data[where[k]] = was[k];
+    }
+}
+
+static void hostile_files_are_refused(void **state)
+{
+    (void) state;
+    static char deep[200000];
+    write_text("empty.json", "", 0);
+    assert_refused("empty.json");
+    memset(deep, '[', sizeof deep);
+    write_text("deep.json", deep, sizeof deep);
+    assert_refused("deep.json");
+    for (size_t i = 0; i < sizeof deep; i++) deep[i] = "{\"a\":"[i % 5];
+    write_text("deep.json", deep, sizeof deep);
+    assert_refused("deep.json");
+    write_text("list.json", "[]", 2);
+    assert_refused("list.json");
+    assert_says("list.json: holds a list, and must hold an object");
+    write_text("two.json", "{}\n{}", 5);
+    assert_refused("two.json");
+    assert_says("two.json: goes on after its end: see line 2");
+    assert_refused("no-such.json");
+    assert_says("cannot open no-such.json");
+    assert_refused(".");
+}
+
+static void names_cannot_move_the_cursor_or_the_table(void **state)
+{
+    (void) state;
+    const char *name = "\"a|b <b>\\u001b[31m\\u202e\xF0\x9F\x98\x80 \\u0007\\n\"";
+    change("b.json", "results.0.name", name);
+    assert_code(0, "compare b.json b.json -f b");
+    assert_says("a\\|b &lt;b>?[31m?\xF0\x9F\x98\x80 ??");
+    assert_null(strchr(text, 27));
+    assert_null(strchr(text, 7));
+}
+
+// --- Output. ---------------------------------------------------------------------------------------------------
+
+static int widest_row(void)
+{
+    int most = 0, n = 0;
+    for (const char *p = text; *p; p++) {
+        if (*p == '\n') n = 0;
+        else if ((*p & 0xC0) != 0x80) n++;
+        const char *line = p;
+        while (line > text && line[-1] != '\n') line--;
+        if (*line == '|' && n > most) most = n;
+    }
+    return most;
+}
+
+static void tables_are_markdown_and_fit(void **state)
+{
+    (void) state;
+    assert_code(0, "compare base.json new.json");
+    assert_says("- A, the base: made-up card A (vulkan, driver 1.0), exact, weft 0.1.0, 2026-11-22T22:50:00Z - base.json\n");
+    assert_says("| result                             |");
+    assert_says("|:-----------------------------------|-------:|");
+    assert_says("### peak");
+    assert_null(strstr(text, "| sdpa/8x256x64 "));
+    assert_says("sdpa/8x256x64: void in B");
+    assert_null(strchr(text, 27)); // no colours in a pipe
+    assert_code(0, "compare base.json new.json cpu.json");
+    assert_says("| sdpa/8x256x64                      |");
+    assert_says("|      - |       - | -             |");
+    assert_code(0, "compare base.json new.json --width 70");
+    assert_true(widest_row() <= 70);
+    assert_says("\xE2\x80\xA6");
+    assert_null(strstr(text, "95 % interval |"));
+    assert_code(2, "compare base.json new.json --width 5");
+}
+
+static void rows_are_filtered_and_sorted(void **state)
+{
+    (void) state;
+    assert_code(0, "compare base.json new.json -f 'nets/*' --sort name");
+    assert_true(strstr(text, "| stylegan2 256 synthesis") < strstr(text, "| unet 256"));
+    assert_null(strstr(text, "### ops"));
+    assert_code(0, "compare base.json new.json -f 'nets/*'");
+    assert_true(strstr(text, "| stylegan2 256 synthesis") > strstr(text, "| unet 256"));
+    assert_code(0, "compare base.json new.json -f conv2d/3x3 -f matmul --sort ratio");
+    assert_true(strstr(text, "| conv2d/3x3 256") < strstr(text, "| matmul") && strstr(text, "| matmul") < strstr(text, "| conv2d/3x3 64"));
+    assert_code(0, "compare base.json new.json -f conv2d/3x3 -f matmul --sort time");
+    assert_true(strstr(text, "| conv2d/3x3 256") < strstr(text, "| matmul") && strstr(text, "| matmul") < strstr(text, "| conv2d/3x3 64"));
+    assert_code(2, "compare base.json new.json -f nothing-like-it");
+    assert_code(2, "compare base.json new.json --sort colour");
+}
+
+static void times_by_the_devices_clock_can_be_asked_for(void **state)
+{
+    (void) state;
+    assert_code(0, "compare base.json new.json --time gpu");
+    assert_says("the median time by the device's clock");
+    assert_code(5, "compare base.json cpu.json --time gpu -f nets");
+    assert_says("unet 256: B has no times by the device's clock");
+    assert_says("the reports have nothing in common that can be compared");
+}
+
+static void fail_over_tells_by_exit_code(void **state)
+{
+    (void) state;
+    assert_code(6, "compare base.json new.json --fail-over 5%%");
+    assert_says("weft compare: ops: conv2d_transpose/4x4 128->64 64x64 is slower in B by 2");
+    assert_says("weft compare: nets: unet 256 is slower in B by 1");
+    assert_code(6, "compare base.json new.json --fail-over 20%%");
+    assert_null(strstr(text, "unet 256 is slower"));
+    assert_code(0, "compare base.json new.json --fail-over 30%%");
+    assert_code(0, "compare base.json new.json --fail-over 5%% -f matmul");
+    assert_code(0, "compare base.json new.json --fail-over 5%% --noise 40%%"); // no verdict, no failure
+    assert_code(2, "compare base.json new.json --fail-over 0.05");
+    assert_code(2, "compare base.json new.json --noise x%%");
+    assert_code(2, "compare base.json new.json --noise -1%%");
+    assert_code(2, "compare base.json");
+}
+
+static void csv_has_a_line_per_row(void **state)
+{
+    (void) state;
+    change("b.json", "device.name", "\"card, \\\"the\\\" one\"");
+    assert_code(0, "compare base.json b.json new.json --csv -f matmul");
+    assert_true(!strncmp(text, "report,device,suite,result,base_ms,ms,speed,low,high,verdict,other\nb.json,\"card, \"\"the\"\" one\",ops,matmul/1024,", 110));
+    int lines = 0;
+    for (const char *p = text; *p; p++) lines += *p == '\n';
+    assert_int_equal(lines, 3);
+    assert_code(2, "compare base.json new.json --csv --json");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_known_ratio_is_found),
+        cmocka_unit_test(no_difference_is_no_verdict),
+        cmocka_unit_test(the_noise_floor_counts),
+        cmocka_unit_test(few_samples_give_no_verdict),
+        cmocka_unit_test(equal_work_is_seldom_called_different),
+        cmocka_unit_test(geometric_means_count_what_is_comparable),
+        cmocka_unit_test(refuses_what_is_not_comparable),
+        cmocka_unit_test(refuses_other_files),
+        cmocka_unit_test(what_a_device_cannot_tell_may_be_missing),
+        cmocka_unit_test(a_truncated_report_is_refused),
+        cmocka_unit_test(damaged_bytes_never_crash),
+        cmocka_unit_test(hostile_files_are_refused),
+        cmocka_unit_test(names_cannot_move_the_cursor_or_the_table),
+        cmocka_unit_test(tables_are_markdown_and_fit),
+        cmocka_unit_test(rows_are_filtered_and_sorted),
+        cmocka_unit_test(times_by_the_devices_clock_can_be_asked_for),
+        cmocka_unit_test(fail_over_tells_by_exit_code),
+        cmocka_unit_test(csv_has_a_line_per_row),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
