@@ -3,7 +3,7 @@
 #include "cpu/fast.h"
 #include <string.h>
 
-extern const weft_cpu_fast weft_cpu_fast_conv2d, weft_cpu_fast_conv_transpose2d, weft_cpu_fast_matmul, weft_cpu_fast_linear,
+extern const weft_cpu_fast weft_cpu_fast_conv2d, weft_cpu_fast_conv_transpose2d, weft_cpu_fast_conv_weights, weft_cpu_fast_matmul, weft_cpu_fast_linear,
     weft_cpu_fast_lstm, weft_cpu_fast_upfirdn2d, weft_cpu_fast_bias_act, weft_cpu_fast_bias_act_grad, weft_cpu_fast_sum, weft_cpu_fast_mean,
     weft_cpu_fast_sum_product;
 
@@ -11,6 +11,7 @@ static const weft_cpu_fast *const table[] = {
 #ifdef WEFT_DNNL
     &weft_cpu_fast_conv2d,
     &weft_cpu_fast_conv_transpose2d,
+    &weft_cpu_fast_conv_weights,
     &weft_cpu_fast_matmul,
     &weft_cpu_fast_linear,
     &weft_cpu_fast_lstm,

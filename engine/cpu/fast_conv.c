@@ -5,7 +5,6 @@
 #include "cpu/dnnl.h"
 #include "cpu/epilogue.h"
 #include "cpu/fast.h"
-#include "cpu/fast_conv_weights.h"
 #include <string.h>
 
 #define TRY WEFT_DNNL_TRY
@@ -16,7 +15,6 @@ typedef struct conv_state {
     dnnl_primitive_t conv, load, store;            // load and store: reorders, NULL where the layout is plain already
     dnnl_primitive_t load_weights;                 // of weights that are made anew for every run
     dnnl_memory_t plain_weights;                   // NULL: they are a constant
-    weft_cpu_conv_weights *as_gradient;            // instead of all the rest
     dnnl_memory_t plain_x, plain_y, x, y, weights, bias; // plain_*: NCHW; x, y: as the convolution wants them
     size_t padded_bytes, x_bytes, y_bytes, sum_bytes;    // parts of the scratch, multiples of 64
     int64_t padded_h, padded_w;                          // 0: no padding by hand
@@ -29,7 +27,6 @@ static void destroy(weft_context *ctx, void *state)
     if (!s) return;
     dnnl_primitive_t primitives[] = { s->conv, s->load, s->store, s->load_weights };
     dnnl_memory_t memories[] = { s->plain_x, s->plain_y, s->x, s->y, s->weights, s->bias, s->plain_weights };
-    weft_cpu_conv_weights_destroy(ctx, s->as_gradient);
     for (int i = 0; i < 4; i++)
         if (primitives[i]) dnnl_primitive_destroy(primitives[i]);
     for (int i = 0; i < 7; i++)
@@ -158,11 +155,6 @@ static weft_result prepare(weft_context *ctx, const weft_node *n, const void *co
     *state = NULL;
     conv_state *s = weft_new(ctx, sizeof *s);
     if (!s) return WEFT_ERR_MEMORY;
-    if (!transposed && !constant[1] && weft_cpu_conv_weights_fits(n)) {
-        const weft_result made = weft_cpu_conv_weights_create(ctx, n, &s->as_gradient, scratch);
-        if (s->as_gradient) return *state = s, WEFT_OK;
-        if (made != WEFT_OK) return destroy(ctx, s), made;
-    }
     describe(n, s, transposed, &g);
     const dnnl_status_t r = build(s, n, &g, constant);
     if (r != dnnl_success) { // the library cannot do it: the truth can
@@ -218,7 +210,6 @@ static weft_result run(void *state, weft_context *ctx, const weft_node *n, void 
     conv_state *s = state;
     const weft_conv_attrs *at = n->attrs;
     const int64_t *xs = n->in_shape[0].dim, *ys = n->out_shape[0].dim;
-    if (s->as_gradient) return weft_cpu_conv_weights_run(s->as_gradient, n, out[0], in[0], in[1], scratch);
     unsigned char *padded = scratch, *x = padded + s->padded_bytes, *y = x + s->x_bytes, *sum = y + s->y_bytes;
     void *plain_x = (void *) (uintptr_t) in[0], *plain_y = at->gate ? (void *) sum : out[0];
     if (s->padded_h) {

@@ -165,6 +165,7 @@ struct weft_op {
     const weft_attr *attrs; // ends with {0}
     uint32_t flags;
     uint32_t kernel_inputs, kernel_t_inputs; // bit i: input i lies in WEFT_KERNEL / WEFT_KERNEL_T (rank 4)
+    uint32_t row_outputs; // bit k: output k lies in WEFT_ROW whatever the flags say
     int (*outputs)(const void *attrs);                       // NULL: as many as out_names has
     weft_result (*infer)(weft_node *n);                      // in_shape, attrs -> out_shape, out_dtype (preset F32)
     int64_t (*items)(const weft_node *n);                    // independent pieces for threads; NULL: 1

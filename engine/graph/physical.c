@@ -159,7 +159,7 @@ static form made(const physical *p, const weft_node *n, const weft_value *in, in
     form f = { WEFT_ROW, (weft_dtype) v->dtype };
     if (n->op->flags & WEFT_OP_ALIAS) return (form) { WEFT_ROW, (weft_dtype) p->to->values[in[0]].storage };
     if (in_half(p, n, v->dtype)) f.storage = WEFT_F16;
-    if (v->shape.rank != 4) return f;
+    if (v->shape.rank != 4 || n->op->row_outputs >> output & 1) return f;
     if (n->op->flags & WEFT_OP_IMAGE) f.layout = WEFT_IMAGE;
     for (int i = 0; n->op->flags & WEFT_OP_STRIDED && i < n->in_count; i++)
         if (in[i] >= 0 && !p->to->values[in[i]].weight && p->to->values[in[i]].layout == WEFT_IMAGE) f.layout = WEFT_IMAGE;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Gradients of the convolutions without epilogue and with zero padding; others are unfused first. Everything is said in
-// convolutions again: by the input it is the transposed one, by the weights the input correlated with the output's gradient.
+// Gradients of the convolutions without epilogue and with zero padding; others are unfused first. By the input it is the
+// transposed one, by the weights a row of its own, conv2d_weight_grad.
 #include "ops/conv.h"
+#include "ops/conv_weights.h"
 #include "ops/grad.h"
 #include <string.h>
 
@@ -14,41 +15,18 @@ static weft_conv_attrs like(const weft_conv_attrs *at)
     return c;
 }
 
-static weft_value transposed(weft_graph *g, weft_value v, int rank, const int64_t *order)
-{
-    weft_list perm = { .count = rank };
-    memcpy(perm.at, order, sizeof *order * (size_t) rank);
-    return weft_graph_call(g, "transpose", WEFT_V(v), &perm);
-}
-
-// [n, c, h, w] with c = groups x c' -> [c', groups x n, h, w]
-static weft_value by_channel(weft_graph *g, weft_value v, int64_t groups)
-{
-    const weft_shape s = g->values[v].shape;
-    const int64_t c = s.dim[1] / groups;
-    if (groups == 1) return transposed(g, v, 4, (const int64_t[]) { 1, 0, 2, 3 });
-    v = weft_grad_reshape(g, v, (weft_shape) WEFT_SHAPE(s.dim[0], groups, c, s.dim[2], s.dim[3]));
-    v = transposed(g, v, 5, (const int64_t[]) { 2, 1, 0, 3, 4 });
-    return v < 0 ? -1 : weft_grad_reshape(g, v, (weft_shape) WEFT_SHAPE(c, groups * s.dim[0], s.dim[2], s.dim[3]));
-}
-
 // v[:, :, :h, :w]
 static weft_value crop(weft_graph *g, weft_value v, int64_t h, int64_t w)
 {
     return weft_grad_slice(g, weft_grad_slice(g, v, 2, 0, h), 3, 0, w);
 }
 
-// dw[o, i, ky, kx] = sum over n and positions of small[n, o, y, x] big[n, i, y stride + ky dilation - pad, ...]: a convolution of
-// `big` by `small` with stride and dilation changing places.
 static weft_value by_weights(weft_graph *g, const weft_conv_attrs *at, weft_value big, weft_value small, weft_shape w)
 {
-    weft_conv_attrs c = like(at);
-    memcpy(c.stride, at->dilation, sizeof c.stride);
-    memcpy(c.dilation, at->stride, sizeof c.dilation);
-    const weft_value x = by_channel(g, big, at->groups), k = transposed(g, small, 4, (const int64_t[]) { 1, 0, 2, 3 });
-    if (x < 0 || k < 0) return -1;
-    const weft_value dw = crop(g, weft_graph_call(g, "conv2d", WEFT_V(x, k), &c), w.dim[2], w.dim[3]);
-    return dw < 0 ? -1 : transposed(g, dw, 4, (const int64_t[]) { 1, 0, 2, 3 });
+    weft_conv_weights_attrs a = { .groups = at->groups };
+    for (int d = 0; d < 2; d++)
+        a.kernel[d] = (int32_t) w.dim[2 + d], a.stride[d] = at->stride[d], a.dilation[d] = at->dilation[d], a.pads[d] = at->pads[d];
+    return weft_conv_weights(g, big, small, &a);
 }
 
 static weft_value by_bias(weft_graph *g, weft_value dy, int64_t channels)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Upsample, filter, downsample. x: [n, c, hi, wi], f: [fh, fw], y: [n, c, ho, wo].
 #include "ops/upfirdn2d.h"
+#include "ops/conv_weights.h"
 #include "ops/grad.h"
 #include "ops/loop.h"
 #include "params/upfirdn2d.h"
@@ -101,10 +102,10 @@ static weft_value by_filter(const weft_node *n, weft_graph *g, weft_value dy)
     weft_value x = weft_graph_call(g, "upfirdn2d", WEFT_V(n->in[0], one), &spread);
     if (x < 0) return -1;
     const weft_shape s = g->values[x].shape;
-    x = weft_grad_reshape(g, x, (weft_shape) WEFT_SHAPE(1, planes, s.dim[2], s.dim[3]));
-    const weft_value w = weft_grad_reshape(g, dy, (weft_shape) WEFT_SHAPE(1, planes, y[2], y[3]));
-    weft_value df = weft_grad_call(g, "conv2d", WEFT_V(x, w), WEFT_WITH({ "dilation", NULL, 2, { at->down[0], at->down[1] } }));
-    df = weft_grad_slice(g, weft_grad_slice(g, df, 2, 0, f[0]), 3, 0, f[1]);
+    x = weft_grad_reshape(g, x, (weft_shape) WEFT_SHAPE(planes, 1, s.dim[2], s.dim[3]));
+    const weft_value each = weft_grad_reshape(g, dy, (weft_shape) WEFT_SHAPE(planes, 1, y[2], y[3]));
+    weft_value df = weft_conv_weights(g, x, each, &(weft_conv_weights_attrs) { .stride = { at->down[0], at->down[1] }, .dilation = { 1, 1 }, .groups = 1,
+                                                                              .kernel = { (int32_t) f[0], (int32_t) f[1] } });
     df = weft_grad_reshape(g, df, n->in_shape[1]);
     return at->flip ? df : weft_grad_call(g, "flip", WEFT_V(df), WEFT_WITH({ "axes", NULL, 2, { 0, 1 } }));
 }

@@ -168,10 +168,12 @@ static int try_alone(const weft_op *op, const weft_case *c, int only_output, int
     return r;
 }
 
-// Second order is not needed: of gradients, and of what uses them up.
-static bool is_end(const char *name)
+// Second order is not needed: of gradients, unless they know it, and of what uses them up.
+static bool is_end(const weft_op *op)
 {
+    const char *name = op->name;
     const size_t n = strlen(name);
+    if (op->grad) return false;
     return (n > 5 && !strcmp(name + n - 5, "_grad")) || !strcmp(name, "adam") || !strcmp(name, "sgd");
 }
 
@@ -181,7 +183,7 @@ int main(int argc, char **argv)
     const weft_op *op;
     for (int o = 0; (op = weft_op_at(o)); o++) {
         if (argc > 1 && strcmp(argv[1], op->name)) continue;
-        if (op->flags & (WEFT_OP_INTERNAL | WEFT_OP_STEP) || is_end(op->name)) continue;
+        if (op->flags & (WEFT_OP_INTERNAL | WEFT_OP_STEP) || is_end(op)) continue;
         bool none = false;
         _Alignas(16) unsigned char attrs[WEFT_MAX_ATTR_BYTES] = { 0 };
         weft_attr_defaults(op, attrs);

@@ -8,7 +8,7 @@
 #include "base/random.h"
 #include "cpu/fast.h"
 #include "cpu/run.h"
-#include "ops/conv.h"
+#include "ops/conv_weights.h"
 #include "ops/upfirdn2d.h"
 #include <math.h>
 #include <string.h>
@@ -102,13 +102,13 @@ static void so_do_those_of_other_sizes(void **state)
     (void) state;
     const struct { weft_list axes; int32_t keep; } all = { .keep = 1 }, over_pixels = { { 2, { 2, 3 } }, 1 }, over_channels = { { 1, { 1 } }, 1 },
                                                    over_images = { { 1, { 0 } }, 0 }, apart = { { 2, { 0, 2 } }, 0 };
-    const weft_conv_attrs plain = { .stride = { 1, 1 }, .dilation = { 1, 1 }, .pads = { 1, 1, 1, 1 }, .groups = 1 };
-    const weft_conv_attrs spread = { .stride = { 1, 1 }, .dilation = { 2, 2 }, .pads = { 1, 0, 0, 1 }, .groups = 1 };
-    const weft_conv_attrs steps = { .stride = { 2, 2 }, .dilation = { 1, 1 }, .groups = 1 };
+    const weft_conv_weights_attrs plain = { .stride = { 1, 1 }, .dilation = { 1, 1 }, .pads = { 1, 1 }, .groups = 1, .kernel = { 3, 3 } };
+    const weft_conv_weights_attrs spread = { .stride = { 2, 2 }, .dilation = { 1, 1 }, .pads = { 1, 0 }, .groups = 1, .kernel = { 3, 3 } };
+    const weft_conv_weights_attrs deep = { .stride = { 1, 1 }, .dilation = { 2, 2 }, .pads = { 2, 2 }, .groups = 4, .kernel = { 3, 3 } };
     const extra cases[] = {
-        { "conv2d", { .in = { WEFT_SHAPE(3, 2, 9, 8), WEFT_SHAPE(20, 2, 9, 8) }, .attrs = &plain } }, // gradients by weights
-        { "conv2d", { .in = { WEFT_SHAPE(17, 1, 16, 17), WEFT_SHAPE(4, 1, 8, 8) }, .attrs = &spread } },
-        { "conv2d", { .in = { WEFT_SHAPE(5, 2, 12, 13), WEFT_SHAPE(4, 2, 8, 8) }, .attrs = &steps } },
+        { "conv2d_weight_grad", { .in = { WEFT_SHAPE(2, 35, 20, 19), WEFT_SHAPE(2, 41, 20, 19) }, .attrs = &plain } },
+        { "conv2d_weight_grad", { .in = { WEFT_SHAPE(1, 17, 32, 33), WEFT_SHAPE(1, 20, 16, 16) }, .attrs = &spread } },
+        { "conv2d_weight_grad", { .in = { WEFT_SHAPE(3, 8, 12, 13), WEFT_SHAPE(3, 16, 12, 13) }, .attrs = &deep } },
         { "sum", { .in = { WEFT_SHAPE(1, 3, 320, 411) }, .attrs = &all } }, // in stretches
         { "mean", { .in = { WEFT_SHAPE(1, 3, 320, 411) }, .attrs = &all } },
         { "sum_product", { .in = { WEFT_SHAPE(1, 3, 320, 411), WEFT_SHAPE(1, 3, 320, 411) }, .attrs = &all } },
