@@ -2,6 +2,11 @@
 // The table of fast operators. Without oneDNN at build time the library-backed ones are not in it, and the truth runs.
 #include "cpu/fast.h"
 #include <string.h>
+#ifdef WEFT_DNNL
+#include <oneapi/dnnl/dnnl_version.h>
+#define TEXT(x) #x
+#define VERSION(a, b, c) TEXT(a) "." TEXT(b) "." TEXT(c)
+#endif
 
 extern const weft_cpu_fast weft_cpu_fast_conv2d, weft_cpu_fast_conv_transpose2d, weft_cpu_fast_conv_weights, weft_cpu_fast_matmul, weft_cpu_fast_linear,
     weft_cpu_fast_lstm, weft_cpu_fast_upfirdn2d, weft_cpu_fast_bias_act, weft_cpu_fast_bias_act_grad, weft_cpu_fast_sum, weft_cpu_fast_mean,
@@ -24,6 +29,15 @@ static const weft_cpu_fast *const table[] = {
     &weft_cpu_fast_sum_product,
     NULL
 };
+
+const char *weft_cpu_fast_library(void)
+{
+#ifdef WEFT_DNNL
+    return "oneDNN " VERSION(DNNL_VERSION_MAJOR, DNNL_VERSION_MINOR, DNNL_VERSION_PATCH);
+#else
+    return "none";
+#endif
+}
 
 const weft_cpu_fast *weft_cpu_fast_find(const char *op)
 {

@@ -15,3 +15,4 @@ typedef struct weft_cpu_fast {
 } weft_cpu_fast;
 
 const weft_cpu_fast *weft_cpu_fast_find(const char *op); // NULL: none
+const char *weft_cpu_fast_library(void); // "oneDNN 2.7.2", or "none"

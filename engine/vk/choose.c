@@ -70,6 +70,7 @@ static weft_result look_for_extensions(const weft_vk_instance *i, weft_vk_candid
     i->vk.vkGetPhysicalDeviceFeatures2(c->physical, &features);
     if (matrices.matrix && model.vulkanMemoryModel && half.shaderFloat16) weft_vk_matrix_shape(i, c->physical, c->matrix);
     c->info.matrix_units = c->matrix[0] > 0;
+    memcpy(c->info.matrix, c->matrix, sizeof c->info.matrix);
     return WEFT_OK;
 }
 
@@ -86,6 +87,9 @@ static weft_result look_at(const weft_vk_instance *i, VkPhysicalDevice physical,
     vk->vkGetPhysicalDeviceProperties(physical, &first);
     *c = (weft_vk_candidate) { .physical = physical, .usable = true };
     c->info = (weft_device_info) { .kind = WEFT_DEVICE_VULKAN, .type = type_name(first.deviceType) };
+    c->info.vendor_id = first.vendorID, c->info.device_id = first.deviceID;
+    c->info.api[0] = VK_API_VERSION_MAJOR(first.apiVersion), c->info.api[1] = VK_API_VERSION_MINOR(first.apiVersion);
+    c->info.api[2] = VK_API_VERSION_PATCH(first.apiVersion);
     snprintf(c->name, sizeof c->name, "%s", first.deviceName);
     if (first.apiVersion < VK_API_VERSION_1_2) { // nothing below may be asked of it
         snprintf(c->rejected, sizeof c->rejected, "its driver has Vulkan %u.%u, weft needs 1.2: a newer driver may help",
@@ -94,7 +98,8 @@ static weft_result look_at(const weft_vk_instance *i, VkPhysicalDevice physical,
         return WEFT_OK;
     }
     VkPhysicalDeviceDriverProperties driver = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES };
-    VkPhysicalDeviceIDProperties id = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES, &driver };
+    VkPhysicalDeviceSubgroupProperties subgroup = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES, &driver };
+    VkPhysicalDeviceIDProperties id = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES, &subgroup };
     VkPhysicalDeviceProperties2 props = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, &id };
     VkPhysicalDevice16BitStorageFeatures half = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES };
     VkPhysicalDeviceFeatures2 features = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, &half };
@@ -104,6 +109,7 @@ static weft_result look_at(const weft_vk_instance *i, VkPhysicalDevice physical,
     vk->vkGetPhysicalDeviceMemoryProperties2(physical, &memory);
     snprintf(c->driver, sizeof c->driver, "%.250s%s%.250s", driver.driverName, *driver.driverInfo ? " " : "", driver.driverInfo);
     memcpy(c->info.uuid, id.deviceUUID, sizeof c->info.uuid);
+    c->info.subgroup_size = subgroup.subgroupSize;
     c->info.f16_storage = half.storageBuffer16BitAccess;
     for (uint32_t h = 0; h < memory.memoryProperties.memoryHeapCount; h++) {
         const VkMemoryHeap *heap = &memory.memoryProperties.memoryHeaps[h];

@@ -28,6 +28,10 @@ typedef struct weft_device_info {
     uint64_t memory_bytes;   // of the largest device-local heap
     int f16_storage;         // WEFT_FAST and WEFT_MIXED are available
     int matrix_units;        // cooperative matrices are available
+    uint32_t matrix[3];      // m, n, k of the matrices used; 0: none
+    uint32_t subgroup_size;  // 0: not known
+    uint32_t vendor_id, device_id; // PCI's
+    uint32_t api[3];         // Vulkan version
     const char *rejected;    // NULL: usable; otherwise why not
 } weft_device_info;
 

@@ -102,6 +102,9 @@ typedef struct device_options {
 
 // Opens the device asked for; a failure is printed. CODE_OK or the exit code.
 int open_device(const call *c, const device_options *o, weft_device **out);
+const char *user_cache(const device_options *o); // the pipeline cache it reads and writes; NULL: none
+// With a pipeline cache at this path, whatever the options say; NULL: none.
+int open_device_cached(const call *c, const device_options *o, const char *cache, weft_device **out);
 
 // --- Long work: a bar on a terminal, and Ctrl-C. ----------------------------------------------------------------
 

@@ -22,9 +22,8 @@ static const char *cache_path(char *path, size_t room)
     return strcat(path, "/pipelines");
 }
 
-int open_device(const call *c, const device_options *o, weft_device **out)
+int open_device_cached(const call *c, const device_options *o, const char *cache, weft_device **out)
 {
-    static char path[4096];
     const char *name = o->device;
     if (o->gpu && o->device) return usage(c, "give --device or --gpu, not both");
     if (o->gpu) {
@@ -35,10 +34,18 @@ int open_device(const call *c, const device_options *o, weft_device **out)
         name = index == -1 ? "cpu" : o->gpu;
     }
     const weft_device_params params = {
-        .name = name, .cache_path = o->no_cache ? NULL : cache_path(path, sizeof path), .validate = o->validate, .no_optional = o->no_optional, .tune = o->tune,
+        .name = name, .cache_path = cache, .validate = o->validate, .no_optional = o->no_optional, .tune = o->tune,
     };
     const weft_result r = weft_device_open(c->ctx, &params, out);
     if (r != WEFT_OK) return fail(c, r == WEFT_ERR_ARGUMENT ? CODE_DEVICE : result_code(r), "%s", weft_error_text());
     if (c->verbose) note(c, "device: %s (%s)", weft_device_get_info(*out)->name, weft_device_get_info(*out)->driver);
     return CODE_OK;
 }
+
+const char *user_cache(const device_options *o)
+{
+    static char path[4096];
+    return o->no_cache ? NULL : cache_path(path, sizeof path);
+}
+
+int open_device(const call *c, const device_options *o, weft_device **out) { return open_device_cached(c, o, user_cache(o), out); }

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COMMANDS(X) X(inpaint) X(generate) X(invert) X(edit) X(metrics) X(compare) X(devices) X(info) X(ops) X(run) X(check) X(import) X(tokens) X(help)
+#define COMMANDS(X) \
+    X(inpaint) X(generate) X(invert) X(edit) X(metrics) X(bench) X(compare) X(devices) X(info) X(ops) X(run) X(check) X(import) X(tokens) X(help)
 #define DECLARE(name) extern const command command_##name;
 #define LIST(name) &command_##name,
 COMMANDS(DECLARE)

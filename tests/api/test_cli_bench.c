@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: MIT
+// weft bench: its files say what the schema says, its figures follow from its samples, a wrong answer voids them, and its exit codes.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "cli.h"
+#include "schema.h"
+#include "../nets/small_stylegan.h"
+#include <math.h>
+
+static cJSON *schema;
+
+static char *read_text(const char *path)
+{
+    static char room[1 << 22];
+    FILE *f = fopen(path, "r");
+    if (!f) fail_msg("there is no %s", path);
+    room[fread(room, 1, sizeof room - 1, f)] = 0;
+    fclose(f);
+    return room;
+}
+
+static cJSON *read_json(const char *name)
+{
+    cJSON *top = cJSON_Parse(read_text(in_folder(name)));
+    assert_non_null(top);
+    *schema_error = 0;
+    if (!schema_check(schema, schema, top, "$")) fail_msg("%s: %s", name, schema_error);
+    return top;
+}
+
+static const cJSON *get(const cJSON *o, const char *name)
+{
+    const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, name);
+    if (!v) fail_msg("there is no %s", name);
+    return v;
+}
+static double number(const cJSON *o, const char *name) { return get(o, name)->valuedouble; }
+static const char *string(const cJSON *o, const char *name) { return cJSON_IsString(get(o, name)) ? get(o, name)->valuestring : ""; }
+
+static int ascending(const void *a, const void *b)
+{
+    const double d = *(const double *) a - *(const double *) b;
+    return d < 0 ? -1 : d > 0;
+}
+static double median_of(const double *sorted, int n) { return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2; }
+
+// Median, distance and interval again, by another way than the program's: probabilities are summed from Pascal's triangle.
+static void check_stat(const cJSON *s, int least)
+{
+    double x[64], apart[64], row[66] = { 1 };
+    const cJSON *list = get(s, "samples"), *e;
+    int n = 0, low = 1;
+    cJSON_ArrayForEach(e, list) {
+        assert_true(n < 64 && e->valuedouble >= 0);
+        x[n++] = e->valuedouble;
+    }
+    assert_true(n >= least);
+    qsort(x, (size_t) n, sizeof *x, ascending);
+    const double median = median_of(x, n);
+    for (int i = 0; i < n; i++) apart[i] = fabs(x[i] - median);
+    qsort(apart, (size_t) n, sizeof *apart, ascending);
+    for (int i = 1; i <= n; i++)
+        for (int k = i; k > 0; k--) row[k] += row[k - 1];
+    double below = 0;
+    for (int k = 0; k < n / 2; k++) {
+        below += row[k] / ldexp(1, n);
+        if (below <= 0.025) low = k + 1;
+    }
+    assert_true(fabs(number(s, "median") - median) <= 1e-12 * median);
+    assert_true(fabs(number(s, "mad") - median_of(apart, n)) <= 1e-12 * median);
+    assert_true(number(s, "low") == x[low - 1] && number(s, "high") == x[n - low]);
+}
+
+static const cJSON *rows_of(const cJSON *top) { return get(top, "results"); }
+
+static void check_rows(const cJSON *top, int least)
+{
+    const cJSON *r;
+    cJSON_ArrayForEach(r, rows_of(top)) {
+        if (*string(r, "error")) fail_msg("%s: %s", string(r, "name"), string(r, "error"));
+        check_stat(get(r, "time"), least);
+        if (!cJSON_IsNull(get(r, "gpu"))) check_stat(get(r, "gpu"), least);
+        assert_true(number(r, "flops") > 0 && number(r, "bytes") > 0 && number(r, "peak_bytes") > 0);
+        const cJSON *e;
+        double flops = 0;
+        cJSON_ArrayForEach(e, get(r, "operators")) flops += number(e, "flops");
+        assert_true(flops > 0);
+        const cJSON *gate = get(r, "gate");
+        if (!cJSON_IsNull(gate)) assert_int_equal(cJSON_IsTrue(get(r, "void")), !(number(gate, "difference") <= number(gate, "limit")));
+    }
+}
+
+static bool has_vulkan(void) { return weft("bench nets --filter nothing --device vulkan") == 0; }
+
+#define SMALL "--model small.weft --filter small.weft:synthesis --seconds 0 --samples 7"
+
+static void nets_on_the_processor(void **state)
+{
+    (void) state;
+    assert_code(0, "bench nets " SMALL " --device cpu --json cpu.json --csv cpu.csv --markdown cpu.md");
+    cJSON *top = read_json("cpu.json");
+    assert_int_equal(cJSON_GetArraySize(rows_of(top)), 4); // synthesis, _noise, _none, _styles
+    check_rows(top, 7);
+    assert_string_equal(string(get(top, "device"), "kind"), "cpu");
+    const cJSON *first = cJSON_GetArrayItem(rows_of(top), 0);
+    assert_string_equal(string(get(first, "gate"), "against"), "reference");
+    assert_true(cJSON_IsNull(get(first, "gpu")));
+    cJSON_Delete(top);
+    const char *table = read_text(in_folder("cpu.md"));
+    assert_non_null(strstr(table, "| nets/small.weft:synthesis |"));
+    char *csv = read_text(in_folder("cpu.csv"));
+    int lines = 0;
+    for (char *c = csv; *c; c++) lines += *c == '\n';
+    assert_int_equal(lines, 5);
+}
+
+static void nets_on_vulkan(void **state)
+{
+    (void) state;
+    if (!has_vulkan()) skip();
+    assert_code(0, "bench nets --model small.weft --filter small.weft:synthesis_none --seconds 0 --samples 12 --device vulkan --json vk.json");
+    cJSON *top = read_json("vk.json");
+    assert_int_equal(cJSON_GetArraySize(rows_of(top)), 1);
+    check_rows(top, 12);
+    const cJSON *r = cJSON_GetArrayItem(rows_of(top), 0);
+    assert_string_equal(string(get(r, "gate"), "against"), "cpu");
+    assert_true(number(r, "cold_ms") > 0 && number(r, "warm_ms") > 0 && number(r, "dispatches") > 0);
+    const cJSON *e;
+    cJSON_ArrayForEach(e, get(r, "operators")) assert_true(*string(e, "kernel") && *string(e, "way"));
+    cJSON_Delete(top);
+}
+
+static void a_wrong_answer_voids_the_figures(void **state)
+{
+    (void) state;
+    assert_code(1, "bench nets --model small.weft --filter small.weft:synthesis_none --no-cold --seconds 0 --samples 2 --device cpu --gate-limit 0 --json void.json");
+    assert_says("VOID");
+    cJSON *top = read_json("void.json");
+    check_rows(top, 2);
+    const cJSON *r = cJSON_GetArrayItem(rows_of(top), 0);
+    assert_true(cJSON_IsTrue(get(r, "void")) && cJSON_IsFalse(get(get(r, "gate"), "passed")));
+    cJSON_Delete(top);
+    assert_code(0, "bench nets --model small.weft --filter small.weft:synthesis_none --no-cold --seconds 0 --samples 2 --device cpu --no-gate --json open.json");
+    top = read_json("open.json");
+    assert_true(cJSON_IsNull(get(cJSON_GetArrayItem(rows_of(top), 0), "gate")));
+    cJSON_Delete(top);
+}
+
+static void a_row_that_fails_does_not_stop_the_others(void **state)
+{
+    (void) state;
+    FILE *f = fopen(in_folder("broken.weft"), "w");
+    fputs("this is no model", f);
+    fclose(f);
+    assert_code(1, "bench nets --model broken.weft --model small.weft --filter small.weft:synthesis_none --no-cold --seconds 0 --samples 2 --device cpu --json err.json");
+    cJSON *top = read_json("err.json");
+    assert_int_equal(cJSON_GetArraySize(rows_of(top)), 2);
+    assert_true(*string(cJSON_GetArrayItem(rows_of(top), 0), "error") && cJSON_IsNull(get(cJSON_GetArrayItem(rows_of(top), 0), "time")));
+    assert_true(!*string(cJSON_GetArrayItem(rows_of(top), 1), "error"));
+    cJSON_Delete(top);
+}
+
+static void exit_codes(void **state)
+{
+    (void) state;
+    assert_code(2, "bench nest");
+    assert_says("nets");
+    assert_code(2, "bench nets --seconds -1");
+    assert_code(2, "bench nets --gate-limit x");
+    assert_code(3, "bench nets --device no-such-device");
+    assert_code(1, "bench nets --filter nothing --device cpu --json no/such/folder.json");
+    assert_code(0, "bench --list --model small.weft --filter small.weft");
+    assert_says("nets/small.weft:mapping");
+    assert_code(0, "help bench");
+}
+
+static void a_stop_keeps_what_was_measured(void **state)
+{
+    (void) state;
+    const int code = weft("bench nets --model small.weft --filter small.weft:synthesis_none --no-cold --seconds 600 --device cpu --json stop.json 2>&1 "
+                          "& sleep 3; kill -INT $!; wait $!");
+    if (code != 1) fail_msg("exit code %d: %s", code, text);
+    assert_says("stopped");
+    cJSON *top = read_json("stop.json");
+    assert_true(cJSON_IsTrue(get(top, "stopped")));
+    assert_true(cJSON_GetArraySize(rows_of(top)) <= 1); // a slow machine may not have begun
+    cJSON_Delete(top);
+}
+
+static void nothing_half_written_is_left(void **state)
+{
+    (void) state;
+    assert_false(exists("no"));
+    assert_true(exists("cpu.json"));
+}
+
+static int set_up(void **state)
+{
+    (void) state;
+    weft_model *m = NULL;
+    if (make_folder() || small_stylegan(ctx, 16, 8, 0, &m)) return 1;
+    const weft_result r = weft_model_save(m, in_folder("small.weft"));
+    weft_model_destroy(&m);
+    schema = cJSON_Parse(read_text("tools/weft/bench.schema.json"));
+    return r != WEFT_OK || !schema;
+}
+
+static int tear_down(void **state)
+{
+    (void) state;
+    cJSON_Delete(schema);
+    return drop_folder();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nets_on_the_processor),
+        cmocka_unit_test(nets_on_vulkan),
+        cmocka_unit_test(a_wrong_answer_voids_the_figures),
+        cmocka_unit_test(a_row_that_fails_does_not_stop_the_others),
+        cmocka_unit_test(exit_codes),
+        cmocka_unit_test(a_stop_keeps_what_was_measured),
+        cmocka_unit_test(nothing_half_written_is_left),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

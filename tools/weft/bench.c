@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+// weft bench
+#include "bench.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OPTION(name, letter, type, arg, field, ...) { name, letter, OPTION_##type, arg, offsetof(bench_options, field), __VA_ARGS__ }
+static const option bench_option_table[] = {
+    OPTION("filter", 'f', TEXT, "TEXT", filter, "only rows whose name, SUITE/NAME, has this in it"),
+    OPTION("list", 'l', FLAG, NULL, list, "print the names of the rows and measure nothing"),
+    OPTION("json", 'j', TEXT, "FILE", json, "write everything that was measured, for `weft compare`; - is standard output"),
+    OPTION("csv", 0, TEXT, "FILE", csv, "write a table, one line a row; - is standard output"),
+    OPTION("markdown", 0, TEXT, "FILE", markdown, "write the table that is printed otherwise; - is standard output"),
+    OPTION("model", 'm', LIST, "MODEL.weft", models, "a model of your own for suite nets, every entry; may be given again"),
+    OPTION("dim", 'D', LIST, "NAME=SIZE", dims, "a named dimension of those models instead of its preset; may be given again"),
+    OPTION("seconds", 's', TEXT, "S", seconds_text, "measure each row for at least so long; default 1"),
+    OPTION("samples", 'n', INT, "N", samples, "and at least so many times; default 10", 1, 1000000),
+    OPTION("no-peak", 0, FLAG, NULL, no_peak, "do not measure what the device can do at best; then there are no shares of it"),
+    OPTION("no-cold", 0, FLAG, NULL, no_cold, "do not measure cold and warm starts"),
+    OPTION("no-gate", 0, FLAG, NULL, no_gate, "do not compare the results with those of the cpu device"),
+    OPTION("gate-limit", 0, TEXT, "X", limit_text, "the difference, relative to the result, from which a figure is void"),
+    DEVICE_OPTIONS(bench_options),
+    PRECISION_OPTION(bench_options),
+    { 0 }
+};
+
+typedef struct suite { const char *name; bool (*run)(bench *b); } suite;
+static const suite suites[] = { { "nets", bench_nets } };
+enum { SUITES = sizeof suites / sizeof *suites };
+
+static bool asked_for(const call *c, const char *name)
+{
+    for (int i = 0; i < c->arg_count; i++)
+        if (!strcmp(c->args[i], name)) return true;
+    return !c->arg_count;
+}
+
+static int read_number(const call *c, const char *name, const char *text, double *out)
+{
+    char *end;
+    const double v = text ? strtod(text, &end) : *out;
+    if (text && (!*text || *end || !(v >= 0))) return usage(c, "--%s wants a number of 0 or more, not '%s'", name, text);
+    *out = v;
+    return CODE_OK;
+}
+
+static int check_options(const call *c, bench_options *o)
+{
+    for (int i = 0; i < c->arg_count; i++) {
+        const char *names[SUITES + 1] = { NULL };
+        bool known = false;
+        for (int k = 0; k < SUITES; k++) names[k] = suites[k].name, known |= !strcmp(suites[k].name, c->args[i]);
+        const char *meant = known ? NULL : nearest(c->args[i], names);
+        if (!known) return usage(c, meant ? "there is no suite '%s'; did you mean '%s'?" : "there is no suite '%s'", c->args[i], meant);
+    }
+    o->seconds = 1;
+    if (!o->samples) o->samples = 10;
+    const int code = read_number(c, "seconds", o->seconds_text, &o->seconds);
+    return code ? code : read_number(c, "gate-limit", o->limit_text, &o->gate_limit);
+}
+
+// A cold start is one in which the driver has nothing of its own to fall back on, either. Before the first driver is loaded.
+static void forbid_driver_caches(void)
+{
+    setenv("MESA_SHADER_CACHE_DISABLE", "true", 0);
+    setenv("__GL_SHADER_DISK_CACHE", "0", 0);
+}
+
+static int run_suites(bench *b)
+{
+    for (int i = 0; i < SUITES; i++)
+        if (asked_for(b->c, suites[i].name) && !suites[i].run(b)) break;
+    if (b->o->list) return CODE_OK;
+    if (b->stopped || interrupted()) note(b->c, "stopped; what was measured until then is kept");
+    const int code = report_write(b);
+    if (code) return code;
+    for (int i = 0; i < b->count; i++)
+        if (*b->rows[i]->error || !row_passed(b->rows[i])) return CODE_FAILED;
+    return b->stopped || interrupted() ? CODE_FAILED : CODE_OK;
+}
+
+static int run_bench(call *c)
+{
+    bench_options *o = c->options;
+    bench b = { .c = c, .o = o };
+    int code = check_options(c, o);
+    if (code) return code;
+    if (!o->no_cold) forbid_driver_caches();
+    if (!o->list) code = open_device(c, &o->device, &b.device);
+    if (!code && !o->list) {
+        host_read(&b.host, weft_device_get_info(b.device));
+        if (b.host.load > 0.25 * b.host.threads)
+            note(c, "this machine is busy (load %.2f on %d processors): figures will be worse than they are", b.host.load, b.host.threads);
+    }
+    if (!code) code = run_suites(&b);
+    for (int i = 0; i < b.count; i++) {
+        stat_free(&b.rows[i]->time), stat_free(&b.rows[i]->gpu);
+        free(b.rows[i]);
+    }
+    for (int i = 0; i < PEAKS; i++) stat_free(&b.peak[i]);
+    free(b.rows);
+    weft_device_destroy(&b.truth);
+    weft_device_destroy(&b.device);
+    return code;
+}
+
+const command command_bench = {
+    .name = "bench", .args = "[nets ...]", .summary = "measures how fast a device is, and what limits it", .options = bench_option_table,
+    .option_bytes = sizeof(bench_options), .most = 8, .run = run_bench,
+    .about = "Suites; without any, all of them:\n"
+             "  nets    whole networks with all that a caller waits for: the bundled ones, and --model\n"
+             "Each row is warmed up, then measured for at least a second and 10 times. Printed are the median of a run as a caller sees it, its 95 %\n"
+             "interval, the median by the device's own clock, memory, a cold start (session and first run, nothing compiled before) and a warm one.\n"
+             "Results are compared with those of the cpu device; where they differ, the row's figures are void.\n"
+             "Exit code 1: a row failed or is void, or it was stopped by Ctrl-C; what was measured is written all the same.",
+    .examples = "  weft bench nets --device vulkan --json vulkan.json\n  weft bench nets --filter garment --precision fast\n  weft bench nets --model mine.weft --dim h=512 --dim w=512",
+};

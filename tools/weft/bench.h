@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// weft bench: what its parts share. bench.c the command, bench_stat.c numbers of samples, bench_measure.c the protocol by which a row
+// is measured, bench_nets.c, ... the rows of the suites, bench_host.c what the figures depend on, bench_report.c JSON, CSV and Markdown.
+#pragma once
+#include "command.h"
+#include "profile.h"
+#include <stdio.h>
+#include <weft/measure.h>
+
+// --- Numbers. ---------------------------------------------------------------------------------------------------
+
+typedef struct stat { // of `count` samples, in the order in which they were taken
+    double *sample;
+    int count, room;
+    double median, mad, low, high; // mad: the median distance to the median; low, high: 95 % interval of the median by order statistics
+} stat;
+bool stat_add(stat *s, double sample); // false: out of memory
+void stat_finish(stat *s);             // fills in what follows from the samples
+void stat_free(stat *s);
+// Ranks (from 1) of the samples between which the median lies with 95 % certainty; 1 and count where they are too few for that.
+void stat_ranks(int count, int *low, int *high);
+
+// --- Rows. ------------------------------------------------------------------------------------------------------
+
+typedef struct bench_row {
+    const char *suite;
+    char name[128], shape[256], error[512]; // error "": none
+    stat time, gpu;                         // ms; gpu without samples: not known
+    int runs_per_sample;
+    double cold_ms, warm_ms;                // below 0: not measured
+    double flops, bytes, peak_bytes;        // of a run; of the session on the device
+    int dispatches;
+    int precision;                          // what was granted
+    profile operators;                      // of one run
+    const char *against;                    // the device that the gate compares with; NULL: no gate
+    double difference, limit;               // difference: not finite if an output is not
+} bench_row;
+static inline bool row_passed(const bench_row *r) { return !r->against || r->difference <= r->limit; }
+
+enum { PEAK_F32, PEAK_F16, PEAK_MATRIX, PEAK_READ, PEAK_COPY, PEAK_LAUNCH, PEAK_SUBMIT, PEAKS };
+typedef struct bench_options {
+    device_options device;
+    const char *filter, *json, *csv, *markdown;
+    text_list models, dims;
+    double seconds, gate_limit;
+    int samples, no_peak, no_gate, no_cold, list;
+    const char *seconds_text, *samples_text, *limit_text;
+} bench_options;
+
+typedef struct bench_host {
+    char os[128], cpu[128], date[32];
+    int threads;
+    double memory_bytes, load;         // load below 0: not known
+    double core_mhz, memory_mhz;       // of the device; below 0: not readable
+} bench_host;
+
+typedef struct bench {
+    call *c;
+    bench_options *o;
+    weft_device *device, *truth; // truth: opened when first needed
+    bench_host host;
+    stat peak[PEAKS];            // without samples: the device has no such thing, or it was not measured
+    bool has_peak;
+    bench_row **rows;
+    int count, room;
+    bool stopped;                // by Ctrl-C
+} bench;
+
+// --- Measuring. -------------------------------------------------------------------------------------------------
+
+typedef struct bench_work {
+    const char *suite, *name, *shape;
+    const weft_model *model;
+    int entry;
+    const weft_port_shape *shapes; // of all inputs
+    int shape_count;
+    enum { WORK_RUN, WORK_REPEAT } how; // weft_session_run with all inputs and outputs, or runs on the device alone
+    bool cold;                          // cold and warm starts too
+    double limit_exact, limit_half;     // of the gate, by precision
+    // Numbers of an input; NULL: uniform in -1..1, integers 0.
+    void (*fill)(void *user, const weft_port *port, void *data, size_t count);
+    void *user;
+} bench_work;
+
+bool bench_wants(const bench *b, const char *suite, const char *name); // by --filter; also prints the name with --list: then it gives false
+// Measures and appends a row; what goes wrong is the row's error. False: stop everything (Ctrl-C, the device is lost, no memory).
+bool bench_measure(bench *b, const bench_work *w);
+bool bench_error(bench *b, const char *suite, const char *name, const char *text); // a row that could not even be begun
+void bench_fill(uint32_t seed, float *data, size_t count);                        // uniform in -1..1
+
+// --- Suites: true to go on. ---------------------------------------------------------------------------------------
+
+bool bench_nets(bench *b);
+
+// --- Facts and reports. -------------------------------------------------------------------------------------------
+
+void host_read(bench_host *h, const weft_device_info *info);
+int report_write(bench *b); // the files asked for; CODE_OK or the exit code, with the failure printed
+void report_table(const bench *b, FILE *to);
+typedef struct bench_share { double compute, bandwidth, launch; const char *bound; } bench_share; // parts of the time that each would need alone
+bool report_share(const bench *b, const bench_row *r, bench_share *out); // false: not known

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: MIT
+// The protocol: cold start, warm start, warm-up, samples, where the time goes, and whether the answer is right.
+#include "bench.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PORTS_MOST = 256, SAMPLES_AIM = 200, RUNS_MOST = 1 << 16 };
+static const double REFERENCE_FLOPS = 1e9; // what plain loops do in seconds
+
+typedef struct data { // of the ports of a session, in order: it serves several sessions of a row
+    weft_io in[PORTS_MOST], out[PORTS_MOST];
+    int in_count, out_count;
+} data;
+
+static void free_data(data *d)
+{
+    for (int i = 0; i < d->in_count; i++) free(d->in[i].data);
+    for (int i = 0; i < d->out_count; i++) free(d->out[i].data);
+    *d = (data) { 0 };
+}
+
+void bench_fill(uint32_t seed, float *to, size_t count)
+{
+    for (size_t i = 0; i < count; i++) { // murmur3's finalizer
+        uint32_t x = (uint32_t) i * 0x9e3779b1u + seed;
+        x = (x ^ x >> 16) * 0x85ebca6bu;
+        x = (x ^ x >> 13) * 0xc2b2ae35u;
+        x ^= x >> 16;
+        to[i] = (float) (x >> 8) * 0x1p-23f - 1.0f;
+    }
+}
+
+static size_t count_of(weft_shape s)
+{
+    size_t n = 1;
+    for (int d = 0; d < s.rank; d++) n *= (size_t) s.dim[d];
+    return n;
+}
+
+static bool make_ports(const weft_port *ports, int count, weft_io *io)
+{
+    for (int i = 0; i < count; i++) {
+        const size_t bytes = 4 * count_of(ports[i].shape);
+        io[i] = (weft_io) { NULL, calloc(1, bytes + 1), bytes };
+        if (!io[i].data) return false;
+    }
+    return true;
+}
+
+// Room for what a session takes and gives, inputs filled.
+static bool make_data(const bench_work *w, weft_session *s, data *d)
+{
+    const weft_port *ins, *outs;
+    const int in_count = weft_session_inputs(s, &ins), out_count = weft_session_outputs(s, &outs);
+    if (in_count > PORTS_MOST || out_count > PORTS_MOST) return false;
+    d->in_count = in_count, d->out_count = out_count;
+    if (!make_ports(ins, in_count, d->in) || !make_ports(outs, out_count, d->out)) return false;
+    for (int i = 0; i < in_count; i++) {
+        if (w->fill) w->fill(w->user, &ins[i], d->in[i].data, d->in[i].bytes / 4);
+        else if (ins[i].dtype == WEFT_F32) bench_fill(0x5eed0000u + (uint32_t) i, d->in[i].data, d->in[i].bytes / 4);
+    }
+    return true;
+}
+
+// --- Sessions. --------------------------------------------------------------------------------------------------
+
+static int ask(void *user, double done) { return (void) user, (void) done, interrupted(); }
+
+static weft_result make_session(const bench *b, weft_device *dev, const bench_work *w, profile *p, weft_session **out)
+{
+    const bool own = dev == b->truth;
+    const weft_session_params params = {
+        .entry = w->entry, .shapes = w->shapes, .shape_count = w->shape_count, .precision = own ? WEFT_EXACT : (weft_precision) b->o->device.precision,
+        .progress = ask, .time_device = 1, .timing = p ? profile_add : NULL, .timing_user = p,
+    };
+    return weft_session_create(dev, w->model, &params, out);
+}
+
+static weft_result run_once(weft_session *s, data *d) { return weft_session_run(s, d->in, d->in_count, d->out, d->out_count); }
+
+// From a device that knows nothing of the session to its first result, in ms.
+static weft_result start(bench *b, weft_device *dev, const bench_work *w, double *ms)
+{
+    weft_session *s = NULL;
+    data d = { 0 };
+    const double begin = seconds_since(0);
+    weft_result r = make_session(b, dev, w, NULL, &s);
+    const double made = seconds_since(begin);
+    if (r == WEFT_OK && !make_data(w, s, &d)) r = WEFT_ERR_MEMORY;
+    const double filled = seconds_since(0);
+    if (r == WEFT_OK) r = run_once(s, &d);
+    *ms = 1e3 * (made + seconds_since(filled));
+    weft_session_destroy(&s);
+    free_data(&d);
+    return r;
+}
+
+// What the tuner knows, for a device with a cache of its own.
+static void copy_tuning(const device_options *o, const char *to)
+{
+    char from[4200], block[4096];
+    const char *cache = user_cache(o);
+    snprintf(from, sizeof from, "%s.tune", cache ? cache : "");
+    FILE *in = cache ? fopen(from, "rb") : NULL, *out = in ? fopen(to, "wb") : NULL;
+    for (size_t n; out && (n = fread(block, 1, sizeof block, in)) > 0;)
+        if (fwrite(block, 1, n, out) != n) break; // a file that is cut is not taken
+    if (in) fclose(in);
+    if (out) fclose(out);
+}
+
+// Devices of their own: one that has compiled nothing, then one that reads what the first has left. Not where nothing is compiled.
+static weft_result measure_starts(bench *b, const bench_work *w, bench_row *row)
+{
+    char folder[256], path[300], tune[320];
+    const char *base = getenv("TMPDIR");
+    weft_result r = WEFT_OK;
+    if (weft_device_get_info(b->device)->kind != WEFT_DEVICE_VULKAN) return start(b, b->device, w, &row->cold_ms);
+    if (snprintf(folder, sizeof folder, "%.200s/weft-bench-XXXXXX", base && *base ? base : "/tmp") < 0 || !mkdtemp(folder)) return WEFT_OK;
+    snprintf(path, sizeof path, "%s/pipelines", folder);
+    snprintf(tune, sizeof tune, "%s.tune", path);
+    device_options options = b->o->device;
+    options.tune = 0; // what was learnt before is no part of a start
+    copy_tuning(&options, tune);
+    for (int i = 0; i < 2 && r == WEFT_OK; i++) {
+        weft_device *dev = NULL;
+        if (open_device_cached(b->c, &options, path, &dev)) break;
+        r = start(b, dev, w, i ? &row->warm_ms : &row->cold_ms);
+        weft_device_destroy(&dev);
+    }
+    remove(path), remove(tune), rmdir(folder);
+    return r;
+}
+
+// --- Samples. ---------------------------------------------------------------------------------------------------
+
+static weft_result run_times(const bench_work *w, weft_session *s, data *d, int times)
+{
+    if (w->how == WORK_REPEAT) return weft_session_repeat(s, times);
+    weft_result r = WEFT_OK;
+    for (int i = 0; i < times && r == WEFT_OK; i++) r = run_once(s, d);
+    return r;
+}
+
+static weft_result take_samples(const bench *b, const bench_work *w, weft_session *s, data *d, bench_row *row)
+{
+    const bench_options *o = b->o;
+    double begin = seconds_since(0);
+    weft_result r = run_times(w, s, d, 1); // warm-up, and how long it takes about
+    const double once = seconds_since(begin);
+    if (r != WEFT_OK) return r;
+    const double wanted = once > 0 ? o->seconds / SAMPLES_AIM / once : 1;
+    row->runs_per_sample = wanted < 1 ? 1 : wanted > RUNS_MOST ? RUNS_MOST : (int) wanted;
+    begin = seconds_since(0);
+    while (row->time.count < o->samples || seconds_since(begin) < o->seconds) {
+        weft_session_facts facts;
+        const double at = seconds_since(0);
+        r = run_times(w, s, d, row->runs_per_sample);
+        const double took = 1e3 * seconds_since(at) / row->runs_per_sample;
+        if (r != WEFT_OK) break;
+        weft_session_measure(s, &facts);
+        if (!stat_add(&row->time, took)) return WEFT_ERR_MEMORY;
+        if (facts.gpu_ms >= 0 && !stat_add(&row->gpu, facts.gpu_ms)) return WEFT_ERR_MEMORY;
+    }
+    stat_finish(&row->time);
+    stat_finish(&row->gpu);
+    return r;
+}
+
+static void note_facts(weft_session *s, bench_row *row)
+{
+    weft_session_facts f;
+    weft_session_measure(s, &f);
+    row->peak_bytes = (double) (f.weight_bytes + f.workspace_bytes + f.state_bytes);
+    row->dispatches = f.dispatches, row->precision = f.precision;
+}
+
+// Where the time goes: a run of its own, in which every kernel waits for the one before.
+static weft_result measure_operators(const bench *b, const bench_work *w, data *d, bench_row *row)
+{
+    weft_session *s = NULL;
+    weft_result r = make_session(b, b->device, w, &row->operators, &s);
+    for (int i = 0; i < 2 && r == WEFT_OK; i++) {
+        row->operators.count = 0;
+        r = run_once(s, d);
+    }
+    weft_session_destroy(&s);
+    if (r != WEFT_OK) return r;
+    profile_sort(&row->operators);
+    for (int k = 0; k < row->operators.count; k++) {
+        const profile_kind *kind = &row->operators.kind[k];
+        if (strcmp(kind->op, "convert")) row->bytes += kind->bytes; // moving a tensor to another layout is the device's own need
+    }
+    return r;
+}
+
+// --- The gate. --------------------------------------------------------------------------------------------------
+
+static double difference(const weft_port *port, const weft_io *got, const weft_io *want)
+{
+    double apart = 0, size = 0;
+    for (size_t i = 0; i < got->bytes / 4; i++) {
+        const bool whole = port->dtype == WEFT_I32;
+        const double a = whole ? ((const int32_t *) got->data)[i] : (double) ((const float *) got->data)[i];
+        const double b = whole ? ((const int32_t *) want->data)[i] : (double) ((const float *) want->data)[i];
+        apart += (a - b) * (a - b), size += b * b;
+    }
+    return size > 0 ? sqrt(apart / size) : sqrt(apart);
+}
+
+// `first`: what the device gave in the first run of a session.
+static weft_result check(bench *b, const bench_work *w, const data *first, bench_row *row)
+{
+    const weft_device_kind kind = weft_device_get_info(b->device)->kind;
+    const char *name = kind == WEFT_DEVICE_VULKAN ? "cpu" : "reference";
+    const weft_port *ports;
+    weft_session *s = NULL;
+    data d = { 0 };
+    if (b->o->no_gate || kind == WEFT_DEVICE_REFERENCE || (kind == WEFT_DEVICE_CPU && row->flops > REFERENCE_FLOPS)) return WEFT_OK;
+    weft_result r = b->truth ? WEFT_OK : weft_device_open(b->c->ctx, &(weft_device_params) { .name = name }, &b->truth);
+    if (r == WEFT_OK) r = make_session(b, b->truth, w, NULL, &s);
+    if (r == WEFT_OK && !make_data(w, s, &d)) r = WEFT_ERR_MEMORY;
+    if (r == WEFT_OK) r = run_once(s, &d);
+    const int count = r == WEFT_OK ? weft_session_outputs(s, &ports) : 0;
+    for (int i = 0; i < count && i < first->out_count; i++) {
+        const double apart = difference(&ports[i], &first->out[i], &d.out[i]);
+        if (!(apart <= row->difference)) row->difference = apart; // not a number is the worst
+        if (isnan(row->difference)) break;
+    }
+    if (r == WEFT_OK) row->against = name;
+    row->limit = b->o->limit_text ? b->o->gate_limit : row->precision == WEFT_EXACT ? w->limit_exact : w->limit_half;
+    weft_session_destroy(&s);
+    free_data(&d);
+    return r;
+}
+
+// --- A row. -----------------------------------------------------------------------------------------------------
+
+bool bench_wants(const bench *b, const char *suite, const char *name)
+{
+    char whole[256];
+    snprintf(whole, sizeof whole, "%s/%s", suite, name);
+    if (b->o->filter && !strstr(whole, b->o->filter)) return false;
+    if (b->o->list) puts(whole);
+    return !b->o->list && !interrupted();
+}
+
+static bench_row *add_row(bench *b, const char *suite, const char *name)
+{
+    if (b->count == b->room) {
+        bench_row **more = realloc(b->rows, sizeof *more * (size_t) (2 * b->room + 32));
+        if (!more) return NULL;
+        b->rows = more, b->room = 2 * b->room + 32;
+    }
+    bench_row *row = calloc(1, sizeof *row);
+    if (!row) return NULL;
+    row->suite = suite;
+    row->cold_ms = row->warm_ms = -1;
+    snprintf(row->name, sizeof row->name, "%s", name);
+    return b->rows[b->count++] = row;
+}
+
+bool bench_error(bench *b, const char *suite, const char *name, const char *text)
+{
+    bench_row *row = add_row(b, suite, name);
+    if (!row) return fail(b->c, CODE_FAILED, "out of memory"), false;
+    snprintf(row->error, sizeof row->error, "%s", text);
+    note(b->c, "%s/%s: %s", suite, name, row->error);
+    return true;
+}
+
+static void describe_shape(const bench_work *w, bench_row *row)
+{
+    size_t at = (size_t) snprintf(row->shape, sizeof row->shape, "%s", w->shape ? w->shape : "");
+    for (int i = 0; !w->shape && i < w->shape_count && at < sizeof row->shape - 1; i++)
+        at += (size_t) snprintf(row->shape + at, sizeof row->shape - at, "%s%s %s", i ? ", " : "", w->shapes[i].port, shape_text(w->shapes[i].shape, NULL));
+}
+
+static weft_result measure(bench *b, const bench_work *w, bench_row *row)
+{
+    weft_model_facts facts;
+    weft_session *s = NULL;
+    data d = { 0 };
+    weft_result r = weft_model_measure(w->model, w->entry, w->shapes, w->shape_count, &facts);
+    if (r != WEFT_OK) return r;
+    row->flops = facts.flops;
+    if (w->cold && !b->o->no_cold) r = measure_starts(b, w, row);
+    if (r == WEFT_OK) r = make_session(b, b->device, w, NULL, &s);
+    if (r == WEFT_OK && !make_data(w, s, &d)) r = WEFT_ERR_MEMORY;
+    if (r == WEFT_OK) r = run_once(s, &d);
+    // Later runs may write over it: states go on, and the same outputs are asked for again.
+    data first = { 0 };
+    const weft_port *outs;
+    if (r == WEFT_OK) {
+        first.out_count = weft_session_outputs(s, &outs);
+        if (!make_ports(outs, first.out_count, first.out)) r = WEFT_ERR_MEMORY;
+        for (int i = 0; i < first.out_count && r == WEFT_OK; i++) memcpy(first.out[i].data, d.out[i].data, d.out[i].bytes);
+    }
+    if (r == WEFT_OK) note_facts(s, row);
+    if (r == WEFT_OK) r = take_samples(b, w, s, &d, row);
+    weft_session_destroy(&s);
+    if (r == WEFT_OK) r = measure_operators(b, w, &d, row);
+    if (r == WEFT_OK) r = check(b, w, &first, row);
+    free_data(&first);
+    free_data(&d);
+    return r;
+}
+
+static void tell(const bench *b, const bench_row *row)
+{
+    char gpu[48] = "", gate[96] = "";
+    if (row->gpu.count) snprintf(gpu, sizeof gpu, ", %.4g ms on the device", row->gpu.median);
+    if (!row_passed(row)) snprintf(gate, sizeof gate, ", VOID: %.3g from what %s computes, more than %.3g", row->difference, row->against, row->limit);
+    note(b->c, "%s/%s: %.4g ms%s%s", row->suite, row->name, row->time.median, gpu, gate);
+}
+
+bool bench_measure(bench *b, const bench_work *w)
+{
+    bench_row *row = add_row(b, w->suite, w->name);
+    if (!row) return fail(b->c, CODE_FAILED, "out of memory"), false;
+    describe_shape(w, row);
+    const weft_result r = measure(b, w, row);
+    if (r == WEFT_ERR_CANCELLED || interrupted()) b->stopped = true;
+    if (b->stopped && !row->time.count) { // nothing of it is worth keeping
+        stat_free(&row->gpu);
+        free(row);
+        b->count--;
+    } else if (r != WEFT_OK && !b->stopped) {
+        snprintf(row->error, sizeof row->error, "%s", r == WEFT_ERR_MEMORY ? "out of memory" : weft_error_text());
+        note(b->c, "%s/%s: %s", w->suite, w->name, row->error);
+    } else tell(b, row);
+    return !b->stopped && r != WEFT_ERR_DEVICE_LOST;
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// Suite `nets`: whole networks, from pictures or latents to pictures.
+#include "bench.h"
+#include "bundled.h"
+#include "dims.h"
+#include <stdio.h>
+#include <string.h>
+
+// One entry of a model with its presets, or what --dim says.
+static bool measure_entry(bench *b, const char *name, const weft_model *m, int entry)
+{
+    weft_port_shape shapes[INPUTS_MOST];
+    int code;
+    const int count = bind_inputs(b->c, m, entry, &(text_list) { 0 }, shapes, &code);
+    if (count < 0) return bench_error(b, "nets", name, "its inputs cannot be bound");
+    return bench_measure(b, &(bench_work) { .suite = "nets", .name = name, .model = m, .entry = entry, .shapes = shapes, .shape_count = count,
+                                            .how = WORK_RUN, .cold = true, .limit_exact = 1e-4, .limit_half = 2e-2 });
+}
+
+static bool bundled(bench *b, const char *name, const char *entry, const char *row)
+{
+    char path[4096];
+    weft_model *m;
+    if (!bench_wants(b, "nets", row)) return true;
+    if (!find_bundled(name, path, sizeof path)) return bench_error(b, "nets", row, "the bundled model is not installed");
+    if (weft_model_load(b->c->ctx, path, &m) != WEFT_OK) return bench_error(b, "nets", row, weft_error_text());
+    const bool on = measure_entry(b, row, m, weft_model_find_entry(m, entry));
+    weft_model_destroy(&m);
+    return on;
+}
+
+// A file of the user: every entry that --dim fits.
+static bool given(bench *b, const char *path)
+{
+    weft_model *m;
+    bool on = true;
+    const char *slash = strrchr(path, '/');
+    char row[128];
+    if (weft_model_load(b->c->ctx, path, &m) != WEFT_OK) return bench_error(b, "nets", slash ? slash + 1 : path, weft_error_text());
+    for (int i = 0; i < weft_model_entry_count(m) && on; i++) {
+        weft_port_shape shapes[INPUTS_MOST];
+        int code;
+        snprintf(row, sizeof row, "%.60s:%.60s", slash ? slash + 1 : path, weft_model_entry_name(m, i));
+        if (!bench_wants(b, "nets", row)) continue;
+        const int count = bind_inputs(b->c, m, i, &b->o->dims, shapes, &code);
+        if (count < 0) on = bench_error(b, "nets", row, "its inputs cannot be bound");
+        else on = bench_measure(b, &(bench_work) { .suite = "nets", .name = row, .model = m, .entry = i, .shapes = shapes, .shape_count = count,
+                                                   .how = WORK_RUN, .cold = true, .limit_exact = 1e-4, .limit_half = 2e-2 });
+    }
+    weft_model_destroy(&m);
+    return on;
+}
+
+bool bench_nets(bench *b)
+{
+    for (int i = 0; i < b->o->models.count; i++)
+        if (!given(b, b->o->models.at[i])) return false;
+    return bundled(b, "garment", NULL, "garment inpainting") && bundled(b, "garment-generator", "synthesis", "garment generator 64");
+}
