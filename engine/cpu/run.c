@@ -19,8 +19,9 @@ struct weft_cpu_run {
     void **prepared;            // for it
     double *done;               // per node: how much of the run is over after it
     const void **ins;           // room for the inputs of any node
-    unsigned char *scratch; // for the fast versions, one node at a time
-    size_t scratch_bytes;
+    size_t *scratch;        // per node: bytes for it
+    unsigned char **scratch_at;
+    size_t scratch_most;
     int (*progress)(void *user, double done);
     void *progress_user;
     void (*timing)(void *user, const weft_node_time *time);
@@ -67,30 +68,40 @@ static weft_result check_budget(const weft_cpu_run *run, size_t max_bytes)
     return weft_fail(WEFT_ERR_VRAM, "the session needs %zu bytes of workspace and states, more than the %zu allowed", all, max_bytes);
 }
 
+static weft_result place_weights(weft_cpu_run *run)
+{
+    const weft_graph *g = &run->graph;
+    run->data = weft_arena_new(&run->arena, sizeof *run->data * (size_t) (g->value_count + 1));
+    if (!run->data) return WEFT_ERR_MEMORY;
+    for (int v = 0; v < g->value_count; v++) {
+        if (!g->values[v].weight) continue;
+        run->data[v] = weft_weight_numbers(&run->arena, g->values[v].weight);
+        if (!run->data[v]) return WEFT_ERR_MEMORY;
+        run->facts.weight_bytes += g->values[v].weight->bytes;
+    }
+    return WEFT_OK;
+}
+
 static weft_result place_values(weft_cpu_run *run, const weft_session_params *p)
 {
     const weft_graph *g = &run->graph;
-    weft_life *lives = weft_arena_new(&run->arena, sizeof *lives * (size_t) (g->value_count + 1));
-    run->data = weft_arena_new(&run->arena, sizeof *run->data * (size_t) (g->value_count + 1));
+    weft_plan plan;
+    weft_life *lives = weft_arena_new(&run->arena, sizeof *lives * (size_t) (g->value_count + g->node_count + 1));
     run->updates = weft_arena_new(&run->arena, sizeof *run->updates * (size_t) (g->state_count + 1));
     run->aside = weft_arena_new(&run->arena, sizeof *run->aside * (size_t) (g->state_count + 1));
-    if (!lives || !run->data || !run->updates || !run->aside) return WEFT_ERR_MEMORY;
-    weft_plan plan;
+    run->scratch_at = weft_arena_new(&run->arena, sizeof *run->scratch_at * (size_t) (g->node_count + 1));
+    if (!lives || !run->updates || !run->aside || !run->scratch_at) return WEFT_ERR_MEMORY;
     WEFT_TRY(weft_state_plan(g, !p->keep_values, &run->arena, run->updates));
-    WEFT_TRY(weft_lower_plan(g, run->updates, 64, p->keep_values, lives, &plan));
+    WEFT_TRY(weft_lower_plan(g, run->updates, run->scratch, 64, p->keep_values, lives, &plan));
     run->facts.workspace_bytes = plan.bytes, run->facts.workspace_least_bytes = plan.least;
     WEFT_TRY(check_budget(run, p->max_bytes));
     run->block = weft_new(run->ctx, plan.bytes + 64);
     if (!run->block) return WEFT_ERR_MEMORY;
     unsigned char *start = aligned(run->block);
     WEFT_TRY(place_states(run));
-    for (int v = 0; v < g->value_count; v++) {
+    for (int v = 0; v < g->value_count; v++)
         if (lives[v].bytes) run->data[v] = start + lives[v].offset;
-        if (!g->values[v].weight) continue;
-        run->data[v] = weft_weight_numbers(&run->arena, g->values[v].weight);
-        if (!run->data[v]) return WEFT_ERR_MEMORY;
-        run->facts.weight_bytes += g->values[v].weight->bytes;
-    }
+    for (int i = 0; run->scratch && i < g->node_count; i++) run->scratch_at[i] = start + lives[g->value_count + i].offset;
     // A caller's input may be gone when runs are repeated or kept values asked for.
     for (int i = 0; i < g->input_count; i++) {
         const weft_value v = g->inputs[i].value;
@@ -103,10 +114,10 @@ static weft_result place_values(weft_cpu_run *run, const weft_session_params *p)
 static weft_result prepare_fast(weft_cpu_run *run)
 {
     const weft_graph *g = &run->graph;
-    size_t most = 0;
     run->fast = weft_arena_new(&run->arena, sizeof *run->fast * (size_t) (g->node_count + 1));
     run->prepared = weft_arena_new(&run->arena, sizeof *run->prepared * (size_t) (g->node_count + 1));
-    if (!run->fast || !run->prepared) return WEFT_ERR_MEMORY;
+    run->scratch = weft_arena_new(&run->arena, sizeof *run->scratch * (size_t) (g->node_count + 1));
+    if (!run->fast || !run->prepared || !run->scratch) return WEFT_ERR_MEMORY;
     for (int i = 0; i < g->node_count; i++) {
         const weft_node *n = &g->nodes[i];
         const weft_cpu_fast *f = weft_cpu_fast_find(n->op->name);
@@ -114,14 +125,11 @@ static weft_result prepare_fast(weft_cpu_run *run)
         if (!f) continue;
         if (!constant) return WEFT_ERR_MEMORY;
         for (int k = 0; k < n->in_count; k++) constant[k] = n->in[k] >= 0 && n->in_constant[k] ? run->data[n->in[k]] : NULL;
-        size_t scratch = 0;
-        WEFT_TRY(f->prepare(run->ctx, n, constant, &run->prepared[i], &scratch));
+        WEFT_TRY(f->prepare(run->ctx, n, constant, &run->prepared[i], &run->scratch[i]));
         if (run->prepared[i]) run->fast[i] = f;
-        if (scratch > most) most = scratch;
+        if (run->scratch[i] > run->scratch_most) run->scratch_most = run->scratch[i];
     }
-    run->scratch = weft_new(run->ctx, most + 64);
-    run->facts.workspace_bytes += run->scratch_bytes = most;
-    return run->scratch ? WEFT_OK : WEFT_ERR_MEMORY;
+    return WEFT_OK;
 }
 
 static weft_result prepare_nodes(weft_cpu_run *run)
@@ -158,10 +166,10 @@ static weft_result prepare(weft_cpu_run *run, const weft_graph *bound, const wef
     weft_graph_init(&run->graph, &run->arena);
     WEFT_TRY(fast ? weft_lower(bound, run->ctx->pool, !p->no_fuse, &run->graph) : weft_pass_prune(bound, &run->graph));
     if (fit_bytes && !p->keep_values) WEFT_TRY(fit(run, fit_bytes));
-    WEFT_TRY(place_values(run, p));
-    WEFT_TRY(prepare_nodes(run));
+    WEFT_TRY(place_weights(run));
     if (fast) WEFT_TRY(prepare_fast(run));
-    return check_budget(run, p->max_bytes);
+    WEFT_TRY(place_values(run, p));
+    return prepare_nodes(run);
 }
 
 static weft_result create(weft_context *ctx, const weft_graph *bound, const weft_session_params *p, bool fast, size_t fit_bytes, weft_cpu_run **out)
@@ -174,8 +182,8 @@ static weft_result create(weft_context *ctx, const weft_graph *bound, const weft
     const int before = weft_pool_adopt(ctx->pool); // libraries plan for the threads that will run
     const weft_result r = prepare(run, bound, p, fast, fit_bytes);
     weft_pool_restore(before);
-    // What libraries take beside the plan is known now: once more, with that much less for the plan.
-    const size_t beside = run->scratch_bytes;
+    // The passes know nothing of what libraries need beside: once more, with that much less for them.
+    const size_t beside = run->scratch_most;
     const bool again = r == WEFT_ERR_VRAM && beside && fit_bytes == p->max_bytes && beside < fit_bytes;
     if (r != WEFT_OK) weft_cpu_run_destroy(run);
     if (again) return create(ctx, bound, p, fast, fit_bytes - beside, out);
@@ -197,7 +205,6 @@ void weft_cpu_run_destroy(weft_cpu_run *run)
     if (!run) return;
     for (int i = 0; run->fast && run->prepared && i < run->graph.node_count; i++)
         if (run->fast[i]) run->fast[i]->destroy(run->ctx, run->prepared[i]);
-    weft_delete(run->ctx, run->scratch);
     weft_delete(run->ctx, run->block);
     weft_delete(run->ctx, run->state_block);
     weft_arena_free(&run->arena);
@@ -211,7 +218,7 @@ static weft_result compute(weft_cpu_run *run, int index)
     if (n->op->flags & WEFT_OP_ALIAS) return WEFT_OK;
     for (int k = 0; k < n->in_count; k++) run->ins[k] = n->in[k] < 0 ? NULL : run->data[n->in[k]];
     for (int k = 0; k < n->out_count; k++) to[k] = (void *) (uintptr_t) run->data[n->out[k]];
-    if (run->fast && run->fast[index]) return run->fast[index]->run(run->prepared[index], run->ctx, n, to, run->ins, aligned(run->scratch));
+    if (run->fast && run->fast[index]) return run->fast[index]->run(run->prepared[index], run->ctx, n, to, run->ins, run->scratch_at[index]);
     weft_node_compute(run->ctx->pool, n, to, run->ins);
     return WEFT_OK;
 }

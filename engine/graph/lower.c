@@ -23,26 +23,34 @@ weft_value weft_lower_root(const weft_graph *g, weft_value v)
     return v;
 }
 
-weft_result weft_lower_plan(const weft_graph *g, const weft_state_update *updates, size_t align, bool keep, weft_life *lives, weft_plan *out)
+void weft_lower_readers(const weft_graph *g, bool kept, int *last)
 {
+    for (int v = 0; v < g->value_count; v++) last[v] = g->values[v].node;
+    for (int i = 0; i < g->node_count; i++) {
+        if (g->nodes[i].op->flags & WEFT_OP_ALIAS) continue;
+        for (int k = 0; k < g->nodes[i].in_count; k++)
+            if (g->nodes[i].in[k] >= 0) last[weft_lower_root(g, g->nodes[i].in[k])] = i;
+    }
+    for (int i = 0; kept && i < g->output_count; i++) last[weft_lower_root(g, g->outputs[i].value)] = g->node_count;
+    for (int i = 0; kept && i < g->state_count; i++)
+        if (g->states[i].next >= 0) last[weft_lower_root(g, g->states[i].next)] = g->node_count;
+}
+
+weft_result weft_lower_plan(const weft_graph *g, const weft_state_update *updates, const size_t *scratch, size_t align, bool keep,
+                            weft_life *lives, weft_plan *out)
+{
+    int *last = weft_arena_new(g->arena, sizeof *last * (size_t) (g->value_count + 1));
+    if (!last) return WEFT_ERR_MEMORY;
+    weft_lower_readers(g, true, last);
     for (int v = 0; v < g->value_count; v++) {
         const int maker = g->values[v].node;
         const bool here = maker >= 0 && weft_lower_root(g, v) == v;
-        lives[v] = (weft_life) { here ? (size_t) weft_shape_count(g->values[v].shape) * 4 : 0, maker, keep ? g->node_count : maker, 0 };
+        lives[v] = (weft_life) { here ? (size_t) weft_shape_count(g->values[v].shape) * 4 : 0, maker, keep ? g->node_count : last[v], 0 };
     }
-    for (int i = 0; i < g->node_count; i++)
-        for (int k = 0; k < g->nodes[i].in_count; k++) {
-            if (g->nodes[i].in[k] < 0) continue;
-            weft_life *l = &lives[weft_lower_root(g, g->nodes[i].in[k])];
-            if (l->last < i) l->last = i;
-        }
-    for (int i = 0; i < g->output_count; i++) lives[weft_lower_root(g, g->outputs[i].value)].last = g->node_count;
-    for (int i = 0; i < g->state_count; i++) {
-        if (updates[i].way == WEFT_STATE_STAYS) continue;
-        lives[updates[i].from].last = g->node_count;
+    for (int i = 0; i < g->state_count; i++)
         if (updates[i].way == WEFT_STATE_IN_PLACE) lives[updates[i].from].bytes = 0;
-    }
-    return weft_plan_memory(g->arena->ctx, lives, g->value_count, align, out);
+    for (int i = 0; scratch && i < g->node_count; i++) lives[g->value_count + i] = (weft_life) { scratch[i], i, i, 0 };
+    return weft_plan_memory(g->arena->ctx, lives, g->value_count + (scratch ? g->node_count : 0), align, out);
 }
 
 weft_result weft_lower_measure(const weft_graph *g, size_t *bytes, double *flops)
@@ -52,7 +60,7 @@ weft_result weft_lower_measure(const weft_graph *g, size_t *bytes, double *flops
     weft_state_update *updates = weft_arena_new(g->arena, sizeof *updates * (size_t) (g->state_count + 1));
     if (!lives || !updates) return WEFT_ERR_MEMORY;
     WEFT_TRY(weft_state_plan(g, true, g->arena, updates));
-    WEFT_TRY(weft_lower_plan(g, updates, 64, false, lives, &plan));
+    WEFT_TRY(weft_lower_plan(g, updates, NULL, 64, false, lives, &plan));
     *bytes = plan.bytes + weft_state_bytes(g);
     *flops = 0;
     for (int i = 0; i < g->node_count; i++) *flops += weft_node_flops(&g->nodes[i]);

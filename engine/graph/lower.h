@@ -11,10 +11,16 @@ weft_result weft_lower(const weft_graph *bound, weft_pool *pool, bool fuse, weft
 // Whose memory a value lies in: its own, unless an alias row made it.
 weft_value weft_lower_root(const weft_graph *g, weft_value v);
 
+// last[v] of every root: the last node that reads its memory - aliases read nothing, who reads what they make does -, its maker if
+// none does. With `kept`, outputs and what states become are read when all nodes are done: by node_count.
+void weft_lower_readers(const weft_graph *g, bool kept, int *last);
+
 // Plans the values that nodes make, 4 bytes an element, each from its maker to its last use (`keep`: to the end).
 // lives[v] of every value; those that take no room (inputs, constants, aliases, states, what is made in a state) have 0 bytes.
-// updates: of every state, as weft_state_plan gave them.
-weft_result weft_lower_plan(const weft_graph *g, const weft_state_update *updates, size_t align, bool keep, weft_life *lives, weft_plan *out);
+// updates: of every state, as weft_state_plan gave them. scratch: bytes that each node needs beside, planned as lives[value_count + node];
+// NULL: none, and lives has value_count elements.
+weft_result weft_lower_plan(const weft_graph *g, const weft_state_update *updates, const size_t *scratch, size_t align, bool keep,
+                            weft_life *lives, weft_plan *out);
 
 // Bytes that such a plan takes, states included, and operations of a run.
 weft_result weft_lower_measure(const weft_graph *g, size_t *bytes, double *flops);

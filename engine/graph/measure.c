@@ -14,7 +14,7 @@ static weft_result measure_workspace(const weft_model *m, const weft_graph *need
     weft_state_update *updates = weft_arena_new(needed->arena, sizeof *updates * (size_t) (lowered.state_count + 1));
     if (!lives || !updates) return WEFT_ERR_MEMORY;
     WEFT_TRY(weft_state_plan(&lowered, true, needed->arena, updates));
-    WEFT_TRY(weft_lower_plan(&lowered, updates, 64, false, lives, &plan));
+    WEFT_TRY(weft_lower_plan(&lowered, updates, NULL, 64, false, lives, &plan));
     out->workspace_bytes = plan.bytes, out->workspace_least_bytes = plan.least;
     return WEFT_OK;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Pass: chooses layout and storage of every value, and converts where a maker and a user differ.
 // Constants are not converted by kernels: they are declared as wanted, and the upload writes them so.
-#include "graph/graph.h"
+#include "graph/lower.h"
 
 typedef struct form { weft_layout layout; weft_dtype storage; } form; // how a value lies in device memory
 
@@ -19,6 +19,7 @@ typedef struct physical {
     const weft_op *convert;
     weft_half half;
     bool *exact; // per old node: f32 even so
+    int *last;   // as weft_lower_readers has it
 } physical;
 
 enum { CHEAP = 16, FEW = 64 };
@@ -190,17 +191,35 @@ static weft_result place_node(physical *p, const weft_node *n)
     return WEFT_OK;
 }
 
+// Outputs that the host wants in another layout are converted when nothing else reads them any more, unless that makes them larger:
+// waiting for the end would have both forms of the last ones alive with all the others.
+static weft_result convert_outputs(physical *p, int node)
+{
+    const weft_graph *g = p->from;
+    for (int i = 0; i < g->output_count; i++) {
+        const weft_value v = g->outputs[i].value;
+        if (p->last[weft_lower_root(g, v)] != node || p->map[v] < 0 || p->to->values[p->map[v]].storage != g->values[v].dtype) continue;
+        if (obtain(p, v, (form) { WEFT_ROW, (weft_dtype) g->values[v].dtype }) < 0) return weft_graph_fail(p->to, WEFT_ERR_MEMORY), weft_graph_status(p->to);
+    }
+    return WEFT_OK;
+}
+
 weft_result weft_pass_physical(const weft_graph *from, weft_half half, weft_graph *to)
 {
     physical p = { .from = from, .to = to, .half = half, .map = weft_graph_new_map(from, to) };
     p.ready = weft_arena_new(to->arena, sizeof *p.ready * (size_t) (from->value_count + 1));
-    if (!p.map || !p.ready) return WEFT_ERR_MEMORY;
+    p.last = weft_arena_new(to->arena, sizeof *p.last * (size_t) (from->value_count + 1));
+    if (!p.map || !p.ready || !p.last) return WEFT_ERR_MEMORY;
     for (int i = 0; (p.convert = weft_op_at(i)) && !(p.convert->flags & WEFT_OP_CONVERT); i++) {}
     if (!p.convert) return weft_fail(WEFT_ERR_UNSUPPORTED, "there is no operator that converts layouts");
 
     WEFT_TRY(find_exact(&p));
     WEFT_TRY(weft_graph_copy_inputs(from, to, p.map)); // ports and states lie as the host has them: row order, f32
-    for (int i = 0; i < from->node_count; i++) WEFT_TRY(place_node(&p, &from->nodes[i]));
+    weft_lower_readers(from, false, p.last);
+    for (int i = 0; i < from->node_count; i++) {
+        WEFT_TRY(place_node(&p, &from->nodes[i]));
+        WEFT_TRY(convert_outputs(&p, i));
+    }
     for (int i = 0; i < from->output_count; i++) {
         const weft_value v = from->outputs[i].value;
         const weft_value out = obtain(&p, v, (form) { WEFT_ROW, (weft_dtype) from->values[v].dtype });

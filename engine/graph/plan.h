@@ -14,8 +14,9 @@ typedef struct weft_plan {
     size_t least; // the largest sum of sizes alive in one step: no plan can be smaller
 } weft_plan;
 
-// Greedy by size (Pisarchyk and Lee, 2020): large tensors first, each in the tightest gap between those that
-// are alive with it. `align` is a power of two.
+// Greedy (Pisarchyk and Lee, 2020): tensors in some order - by size, by size and time, by when most is alive, ... - each in the tightest
+// gap between those that are alive with it; the best of several orders, changed here and there while that is worth it. The same lives
+// always give the same plan. `align` is a power of two.
 weft_result weft_plan_memory(weft_context *ctx, weft_life *lives, int count, size_t align, weft_plan *out);
 // The same for memory that comes in blocks of `cut` bytes, a multiple of `align`: no tensor crosses a multiple of it.
 // Tensors larger than a block are the caller's to refuse.

@@ -7,7 +7,7 @@ typedef struct rewrite {
     const weft_graph *from;
     weft_graph *to;
     weft_value *map;  // -1: not made yet, or forgotten
-    int *last;        // per root value: the last node that reads it; node_count: an output or a state's next value
+    int *last;        // as weft_lower_readers has it
     int *forward;     // per root value: the last node up to the turn that reads it
     int turn;         // the node at which most memory is alive: the end of the forward half
     bool *kept;       // per root value made up to the turn
@@ -17,18 +17,6 @@ typedef struct rewrite {
 static size_t size_of(const weft_graph *g, weft_value v) { return (size_t) weft_shape_count(g->values[v].shape) * 4; }
 
 static bool is_made(const weft_graph *g, weft_value v) { return g->values[v].node >= 0; }
-
-static void find_uses(rewrite *w)
-{
-    const weft_graph *g = w->from;
-    for (int v = 0; v < g->value_count; v++) w->last[v] = w->forward[v] = g->values[v].node;
-    for (int i = 0; i < g->node_count; i++)
-        for (int k = 0; k < g->nodes[i].in_count; k++)
-            if (g->nodes[i].in[k] >= 0) w->last[weft_lower_root(g, g->nodes[i].in[k])] = i;
-    for (int i = 0; i < g->output_count; i++) w->last[weft_lower_root(g, g->outputs[i].value)] = g->node_count;
-    for (int i = 0; i < g->state_count; i++)
-        if (g->states[i].next >= 0) w->last[weft_lower_root(g, g->states[i].next)] = g->node_count;
-}
 
 static weft_result find_turn(rewrite *w)
 {
@@ -44,6 +32,7 @@ static weft_result find_turn(rewrite *w)
         alive += change[i];
         if (alive > most) most = alive, w->turn = i;
     }
+    for (int v = 0; v < g->value_count; v++) w->forward[v] = g->values[v].node;
     for (int i = 0; i <= w->turn; i++)
         for (int k = 0; k < g->nodes[i].in_count; k++)
             if (g->nodes[i].in[k] >= 0) w->forward[weft_lower_root(g, g->nodes[i].in[k])] = i;
@@ -127,7 +116,7 @@ weft_result weft_pass_recompute(const weft_graph *from, int segments, weft_graph
     w.kept = weft_arena_new(a, (size_t) from->value_count + 1);
     w.stack = weft_arena_new(a, sizeof *w.stack * (size_t) (from->node_count + 1));
     if (!w.map || !w.last || !w.forward || !w.kept || !w.stack) return WEFT_ERR_MEMORY;
-    find_uses(&w);
+    weft_lower_readers(from, true, w.last);
     WEFT_TRY(find_turn(&w));
     if (segments > 1) WEFT_TRY(keep_borders(&w, segments));
     else keep_costly(&w);

@@ -5,7 +5,7 @@
 typedef struct planner {
     const weft_graph *g;
     weft_state_update *out;
-    int *last;  // per root: the last node that reads it; node_count: it must last to the end
+    int *last;  // as weft_lower_readers has it
     bool *home; // per root: it is made in the memory of a state
 } planner;
 
@@ -19,19 +19,6 @@ static int state_of(const weft_graph *g, weft_value v)
 static bool changes(const weft_graph *g, int state)
 {
     return g->states[state].next >= 0 && weft_lower_root(g, g->states[state].next) != g->states[state].value;
-}
-
-static void note_readers(planner *p)
-{
-    const weft_graph *g = p->g;
-    for (int i = 0; i < g->node_count; i++) {
-        if (g->nodes[i].op->flags & WEFT_OP_ALIAS) continue; // reads nothing; who reads what it makes does
-        for (int k = 0; k < g->nodes[i].in_count; k++)
-            if (g->nodes[i].in[k] >= 0) p->last[weft_lower_root(g, g->nodes[i].in[k])] = i;
-    }
-    for (int i = 0; i < g->output_count; i++) p->last[weft_lower_root(g, g->outputs[i].value)] = g->node_count;
-    for (int i = 0; i < g->state_count; i++)
-        if (changes(g, i)) p->last[weft_lower_root(g, g->states[i].next)] = g->node_count;
 }
 
 // Wherever the node reads the state, it reads it as what it writes there: of one shape, lying the same way.
@@ -60,8 +47,7 @@ weft_result weft_state_plan(const weft_graph *g, bool in_place, weft_arena *aren
     planner p = { g, out, weft_arena_new(arena, sizeof *p.last * (size_t) (g->value_count + 1)),
                   weft_arena_new(arena, (size_t) g->value_count + 1) };
     if (!p.last || !p.home) return WEFT_ERR_MEMORY;
-    for (int v = 0; v < g->value_count; v++) p.last[v] = -1;
-    note_readers(&p);
+    weft_lower_readers(g, true, p.last);
     for (int i = 0; i < g->state_count; i++) {
         out[i] = (weft_state_update) { .from = -1, .maker = -1 };
         if (!changes(g, i)) continue;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "vk/run.h"
 #include "graph/lower.h"
-#include "graph/program.h"
+#include "graph/place.h"
 #include "vk/moves.h"
 #include "vk/record.h"
 #include "vk/tune.h"
@@ -77,33 +77,15 @@ static weft_result add_block(weft_vk_run *run, size_t bytes)
     return WEFT_OK;
 }
 
-// States have memory of their own, and inputs must last to the end where runs are repeated without them.
-static void plan_states(weft_vk_run *run, weft_life *lives)
-{
-    const weft_graph *g = &run->graph;
-    for (int i = 0; i < g->state_count; i++) {
-        const weft_state_update *u = &run->updates[i];
-        lives[g->states[i].value].bytes = 0;
-        if (u->way == WEFT_STATE_IN_PLACE) lives[u->from].bytes = 0;
-        else if (u->way != WEFT_STATE_STAYS) lives[u->from].last = run->program.step_count;
-    }
-    for (int i = 0; i < g->input_count && g->state_count; i++) lives[g->inputs[i].value].last = run->program.step_count;
-}
-
 static weft_result place_tensors(weft_vk_run *run)
 {
     weft_program *p = &run->program;
     const size_t most = weft_vk_largest_block(run->dev);
     weft_life *lives = weft_arena_new(&run->arena, sizeof *lives * (size_t) (p->buffer_count + 1));
     if (!lives) return WEFT_ERR_MEMORY;
-    for (int b = 0; b < p->buffer_count; b++) {
-        const weft_buffer *f = &p->buffers[b];
-        const bool here = f->same_as < 0 && !f->constant && f->first <= f->last;
-        lives[b] = (weft_life) { here ? f->bytes : 0, f->first, run->keep_values && f->value >= 0 ? p->step_count : f->last, 0 };
-    }
-    plan_states(run, lives);
     weft_plan plan;
-    WEFT_TRY(weft_plan_blocks(run->ctx, lives, p->buffer_count, weft_vk_alignment(run->dev), most, &plan));
+    const weft_place_params params = { weft_vk_alignment(run->dev), most, run->keep_values };
+    WEFT_TRY(weft_program_plan(p, &run->graph, run->updates, &params, lives, &plan));
     run->facts.workspace_bytes = plan.bytes, run->facts.workspace_least_bytes = plan.least;
     for (int b = 0; b < p->buffer_count; b++)
         if (lives[b].bytes)

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Every imported architecture at its full width - losses, whose widths are those of the checkpoint, at a narrow one - and a small size, on seeded weights, against PyTorch functions written
 // apart from the importers (golden/), and the gradients of those that losses are made of. test_nets [CASE [DEVICE]]; without:
-// every case, small ones on the reference too, and those with gradients or several entries on a Vulkan device if there is one.
+// every case, small ones on the reference too, and those with gradients or several entries on a Vulkan device if there is one. Plans of
+// their memory are held to a limit, with what a library needs beside and without.
 #include "import/import.h"
 #include "nets/made.h"
+#include "nets/memory.h"
 #include <dirent.h>
 #include <time.h>
 #include <unistd.h>
@@ -106,6 +108,9 @@ static void run_case(test *t, const made_case *c, const weft_model *m, int entry
     if (weft_device_open(t->ctx, &(weft_device_params) { .name = device }, &dev) || weft_session_create(dev, m, &p, &s)) printf("  %s\n", weft_error_text());
     else error = run_session(c, s);
     clock_gettime(CLOCK_MONOTONIC, &b);
+    weft_session_facts facts = { 0 };
+    if (s) weft_session_measure(s, &facts);
+    t->bad += memory_row(c->name, device, &(weft_plan) { facts.workspace_bytes, facts.workspace_least_bytes });
     weft_session_destroy(&s);
     weft_device_destroy(&dev);
     const bool fine = error <= limit; // not for NaN
@@ -138,6 +143,7 @@ static void run_devices(test *t, const made_case *c, const weft_model *m, int en
     weft_model_facts facts;
     run_case(t, c, m, entry, t->device ? t->device : "cpu", shapes);
     if (t->device) return;
+    t->bad += memory_bad(m, entry, shapes, c->in_count, c->name);
     if (weft_model_measure(m, entry, shapes, c->in_count, &facts)) return;
     if (facts.flops < 3e9) run_case(t, c, m, entry, "reference", shapes);
     if ((c->gradient || *c->entry) && t->vulkan && facts.flops < 10e9) run_case(t, c, m, entry, "vulkan", shapes);
