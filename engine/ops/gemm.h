@@ -18,7 +18,9 @@ typedef struct weft_gemm {
 // Rows [begin, end) of all z * m rows of y.
 void weft_gemm_truth(const weft_gemm *g, const weft_real *a, const weft_real *b, const weft_real *bias, weft_real *y, int64_t begin,
                      int64_t end);
-weft_result weft_gemm_emit(const weft_gemm *g, weft_emit *e);
+// gemm_emit.c: what serves this product on the device, and the dispatches of one of those.
+int weft_gemm_ways(const weft_gemm *g, const weft_emit *e, weft_way list[WEFT_MAX_WAYS]);
+weft_result weft_gemm_emit(const weft_gemm *g, weft_emit *e, const weft_way *way); // NULL: the first
 
 // The product that a node of these rows is.
 weft_gemm weft_matmul_gemm(const weft_node *n);

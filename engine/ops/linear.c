@@ -34,11 +34,17 @@ static void linear_cpu(const weft_node *n, const weft_cpu_args *arg)
     weft_gemm_truth(&g, arg->in[0], arg->in[1], g.has_bias ? arg->in[2] : NULL, arg->out[0], arg->begin, arg->end);
 }
 
+static int linear_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS])
+{
+    const weft_gemm g = weft_linear_gemm(n);
+    return weft_gemm_ways(&g, e, list);
+}
+
 static weft_result linear_emit(const weft_node *n, weft_emit *e)
 {
     const weft_gemm g = weft_linear_gemm(n);
     WEFT_TRY(weft_loop_check(n));
-    return weft_gemm_emit(&g, e);
+    return weft_gemm_emit(&g, e, weft_emit_way(e));
 }
 
 static double linear_flops(const weft_node *n)
@@ -61,7 +67,7 @@ const weft_op weft_op_linear = {
     .name = "linear",
     .doc = "y[.., o] = b[o] + sum over k of x[.., k] w[o, k].",
     .out_names = "y", .in_names = "x w b?",
-    .infer = linear_infer, .items = linear_items, .cpu = linear_cpu, .emit = linear_emit, .flops = linear_flops, .grad = linear_grad,
+    .infer = linear_infer, .items = linear_items, .cpu = linear_cpu, .ways = linear_ways, .emit = linear_emit, .flops = linear_flops, .grad = linear_grad,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(7), WEFT_SHAPE(5, 7), WEFT_SHAPE(5) } },
         { .in = { WEFT_SHAPE(1, 512), WEFT_SHAPE(65, 512), WEFT_SHAPE(65) } },

@@ -108,7 +108,7 @@ static weft_result lstm_emit(const weft_node *n, weft_emit *e)
         .m = s.n * s.t, .n = 4 * s.h, .k = s.in, .trans_b = true, .batch = { 1, { s.dirs } }, .a_step = { 0 }, .b_step = { 1 }, .b_count = s.dirs,
         .y = WEFT_BIND_SCRATCH(gates, 1), .a = WEFT_BIND_IN(X), .b = WEFT_BIND_IN(W_IH), .bias = WEFT_BIND_IN(X),
     };
-    WEFT_TRY(weft_gemm_emit(&g, e));
+    WEFT_TRY(weft_gemm_emit(&g, e, NULL));
     const uint32_t rows = s.n > 2 ? 4 : s.n > 1 ? 2 : 1;
     for (int64_t step = 0; step < s.t; step++) {
         const struct lstm_step_params p = {

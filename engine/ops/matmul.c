@@ -49,11 +49,17 @@ static void matmul_cpu(const weft_node *n, const weft_cpu_args *arg)
     weft_gemm_truth(&g, arg->in[0], arg->in[1], NULL, arg->out[0], arg->begin, arg->end);
 }
 
+static int matmul_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS])
+{
+    const weft_gemm g = weft_matmul_gemm(n);
+    return weft_gemm_ways(&g, e, list);
+}
+
 static weft_result matmul_emit(const weft_node *n, weft_emit *e)
 {
     const weft_gemm g = weft_matmul_gemm(n);
     WEFT_TRY(weft_loop_check(n));
-    return weft_gemm_emit(&g, e);
+    return weft_gemm_emit(&g, e, weft_emit_way(e));
 }
 
 static double matmul_flops(const weft_node *n)
@@ -89,7 +95,7 @@ const weft_op weft_op_matmul = {
         WEFT_ATTR(matmul_attrs, trans_b, INT, .min = 0, .max = 1, .doc = "1: b is [.., n, k]"),
         { 0 }
     },
-    .infer = matmul_infer, .items = matmul_items, .cpu = matmul_cpu, .emit = matmul_emit, .flops = matmul_flops, .grad = matmul_grad,
+    .infer = matmul_infer, .items = matmul_items, .cpu = matmul_cpu, .ways = matmul_ways, .emit = matmul_emit, .flops = matmul_flops, .grad = matmul_grad,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(5, 7), WEFT_SHAPE(7, 3) } },
         { .in = { WEFT_SHAPE(67, 36), WEFT_SHAPE(36, 132) } },
@@ -101,6 +107,8 @@ const weft_op weft_op_matmul = {
         { .in = { WEFT_SHAPE(11, 18), WEFT_SHAPE(6, 11) }, .attrs = &(const matmul_attrs) { 1, 1 } },
         { .in = { WEFT_SHAPE(3, 129), WEFT_SHAPE(67, 129) }, .attrs = &(const matmul_attrs) { 0, 1 } },
         { .in = { WEFT_SHAPE(4, 1, 256), WEFT_SHAPE(4, 31, 256) }, .attrs = &(const matmul_attrs) { 0, 1 } },
+        { .in = { WEFT_SHAPE(18, 515), WEFT_SHAPE(515, 21) } },
+        { .in = { WEFT_SHAPE(2, 512, 20), WEFT_SHAPE(24, 512) }, .attrs = &(const matmul_attrs) { 1, 1 } },
         { 0 }
     },
 };

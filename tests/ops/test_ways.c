@@ -24,7 +24,13 @@ static const weft_case large[] = {
     { 0 }
 };
 
-static const struct { const char *op; const weft_case *cases; } more[] = { { "conv2d", large } };
+static const weft_case large_products[] = {
+    { .in = { WEFT_SHAPE(130, 40), WEFT_SHAPE(40, 136) } },
+    { .in = { WEFT_SHAPE(41, 130), WEFT_SHAPE(137, 41) }, .attrs = &(const int32_t[]) { 1, 1 } },
+    { 0 }
+};
+
+static const struct { const char *op; const weft_case *cases; } more[] = { { "conv2d", large }, { "matmul", large_products } };
 enum { MORE = sizeof more / sizeof *more };
 
 typedef struct test {

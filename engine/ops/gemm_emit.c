@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: MIT
+#include "ops/gemm.h"
+#include "params/matmul.h"
+#include "params/matmul_finish.h"
+#include "params/matmul_pack.h"
+#include <string.h>
+
+// Flops from which a faster kernel is worth the second that a software driver takes to compile it.
+static const double LONG_WORK = 1e7;
+
+enum { ENOUGH = 64 };      // workgroups to keep a large device busy
+enum { STEP = 32 };        // a part of k is a multiple of it
+enum { LEAST_PART = 128 }; // k of a part, where k is split
+enum { MOST_PARTS = 32 };
+
+typedef struct product { // on its way to a kernel
+    const weft_gemm *g;
+    const weft_caps *caps;
+    bool a_turned, b_turned; // elements next to each other are of one k, else of one row or column
+    bool a_wide, b_wide, y_wide; // can be read and written in fours
+    double batch, flops;
+    struct matmul_params p;
+    weft_dispatch d;
+} product;
+
+static double ceil_div(double a, double b) { return (double) (int64_t) ((a + b - 1) / b); }
+
+// Drops dimensions of size 1 and merges those that both operands step over evenly.
+static weft_result fill_batch(const weft_gemm *g, int64_t a_size, int64_t b_size, struct matmul_params *p)
+{
+    int rank = 0;
+    p->batch = 1;
+    for (int d = 0; d < MATMUL_BATCH; d++) p->dim[d] = 1, p->a_step[d] = p->b_step[d] = 0;
+    int64_t dim[WEFT_MAX_RANK], a[WEFT_MAX_RANK], b[WEFT_MAX_RANK];
+    for (int d = 0; d < g->batch.rank; d++) {
+        const int64_t size = g->batch.dim[d];
+        p->batch *= (u32) size;
+        if (size == 1) continue;
+        if (rank && a[rank - 1] == g->a_step[d] * size && b[rank - 1] == g->b_step[d] * size) {
+            dim[rank - 1] *= size, a[rank - 1] = g->a_step[d], b[rank - 1] = g->b_step[d];
+            continue;
+        }
+        dim[rank] = size, a[rank] = g->a_step[d], b[rank++] = g->b_step[d];
+    }
+    if (rank > MATMUL_BATCH) return weft_fail(WEFT_ERR_UNSUPPORTED, "matrix product: too many batch dimensions stretch in turn");
+    for (int d = 0; d < rank; d++)
+        p->dim[d] = (u32) dim[d], p->a_step[d] = (u32) (a[d] * a_size), p->b_step[d] = (u32) (b[d] * b_size);
+    return WEFT_OK;
+}
+
+static void describe(product *w, const weft_gemm *g, const weft_caps *caps)
+{
+    *w = (product) { .g = g, .caps = caps, .a_turned = g->trans_a, .b_turned = !g->trans_b, .batch = (double) weft_shape_count(g->batch) };
+    w->a_wide = (g->trans_a ? g->m : g->k) % 4 == 0;
+    w->b_wide = (g->trans_b ? g->k : g->n) % 4 == 0;
+    w->y_wide = g->n % 4 == 0;
+    w->flops = 2.0 * w->batch * (double) g->m * (double) g->n * (double) g->k;
+    w->p = (struct matmul_params) {
+        .m = (u32) g->m, .n = (u32) g->n, .k = (u32) g->k, .parts = 1, .k_part = (u32) g->k,
+        .a_row = (u32) (g->trans_a ? 1 : g->k), .a_k = (u32) (g->trans_a ? g->m : 1),
+        .b_k = (u32) (g->trans_b ? 1 : g->n), .b_column = (u32) (g->trans_b ? g->k : 1),
+    };
+    w->d = (weft_dispatch) { .params_bytes = sizeof w->p, .bind = { g->y, g->a, g->b, g->bias }, .bind_count = 4, .flops = w->flops };
+}
+
+static weft_result dispatch(product *w, weft_emit *e, const char *kernel, double groups, uint32_t threads, const uint32_t *spec, int spec_count)
+{
+    w->d.kernel = kernel, w->d.params = &w->p;
+    w->d.group[0] = threads, w->d.grid[0] = (uint32_t) groups * threads;
+    memcpy(w->d.spec, spec, sizeof *spec * (size_t) spec_count);
+    w->d.spec_count = spec_count;
+    return weft_emit_dispatch(e, &w->d);
+}
+
+// --- Kernels that read memory as it lies. --------------------------------------------------------------------
+
+static bool can_vector(const product *w) { return w->g->trans_b && !w->g->trans_a && w->g->m <= 32 && w->g->k >= 32; }
+
+// Few rows and a b whose columns lie in one piece: a workgroup adds up each column together.
+static weft_result emit_vector(product *w, weft_emit *e)
+{
+    const int64_t m = w->g->m;
+    const uint32_t rows = m > 4 ? 8 : m > 2 ? 4 : m > 1 ? 2 : 1;
+    w->p.row_tiles = (u32) ceil_div((double) m, rows), w->p.column_tiles = w->p.n;
+    return dispatch(w, e, "matmul_vector", (double) w->p.column_tiles * w->p.row_tiles * w->p.batch, 32,
+                    (const uint32_t[]) { rows, w->g->k % 4 == 0, w->g->has_bias }, 3);
+}
+
+static weft_result emit_direct(product *w, weft_emit *e)
+{
+    w->p.row_tiles = w->p.m, w->p.column_tiles = w->p.n;
+    w->d.kernel = "matmul_direct", w->d.params = &w->p;
+    w->d.spec[0] = w->g->has_bias, w->d.spec_count = 1;
+    w->d.grid[0] = w->p.n * w->p.m * w->p.batch;
+    return weft_emit_dispatch(e, &w->d);
+}
+
+// b in rows of a multiple of 4, so that it can be read four columns at a time.
+static weft_result emit_pack(product *w, weft_emit *e, int64_t width)
+{
+    const weft_gemm *g = w->g;
+    const int room = weft_emit_scratch(e, g->b_count * g->k * width, WEFT_F32);
+    if (room < 0) return WEFT_ERR_MEMORY;
+    const struct matmul_pack_params p = {
+        (u32) (g->b_count * g->k * width), (u32) g->k, (u32) g->n, (u32) width, (u32) (g->trans_b ? 1 : g->n), (u32) (g->trans_b ? g->k : 1),
+    };
+    w->d.bind[2] = (weft_bind) WEFT_BIND_SCRATCH(room, 0);
+    return weft_emit_dispatch(e, &(weft_dispatch) {
+        .kernel = "matmul_pack", .params = &p, .params_bytes = sizeof p, .grid = { p.count },
+        .bind = { WEFT_BIND_SCRATCH(room, 1), g->b }, .bind_count = 2,
+    });
+}
+
+static bool must_pack(const product *w) { return w->g->trans_b || w->g->n % 4; }
+
+// Every invocation makes some rows x 4 of y.
+static weft_result emit_rows(product *w, weft_emit *e)
+{
+    const weft_gemm *g = w->g;
+    const int64_t width = (g->n + 3) / 4 * 4;
+    const uint32_t quads = (uint32_t) (width / 4), rows = g->m > 4 ? 8 : g->m > 2 ? 4 : g->m > 1 ? 2 : 1;
+    uint32_t lanes = 64;
+    if (must_pack(w)) {
+        WEFT_TRY(fill_batch(g, g->m * g->k, g->k * width, &w->p));
+        WEFT_TRY(emit_pack(w, e, width));
+    }
+    while (lanes > 8 && lanes / 2 >= quads) lanes /= 2;
+    // A processor wants a's elements to be the workgroup's; a GPU wants full workgroups.
+    const uint32_t deep = w->caps->is_software ? 1 : 64 / lanes;
+    w->p.b_k = (u32) width, w->p.column_tiles = (quads + lanes - 1) / lanes, w->p.row_tiles = (w->p.m + rows * deep - 1) / (rows * deep);
+    return dispatch(w, e, "matmul_rows", (double) w->p.column_tiles * w->p.row_tiles * w->p.batch, lanes * deep,
+                    (const uint32_t[]) { rows, !g->trans_a && g->k % 4 == 0, g->n % 4 == 0, g->has_bias, lanes }, 5);
+}
+
+static bool can_subgroup(const product *w)
+{
+    return w->caps->subgroup_fixed && w->caps->subgroup_size >= 4 && w->caps->subgroup_size <= 32;
+}
+
+// Cut: rows of an invocation, columns of a workgroup.
+static weft_result emit_subgroup(product *w, weft_emit *e, const weft_way *way)
+{
+    const uint32_t rows = way->cut[0], columns = way->cut[1], threads = 32;
+    const bool a_wide = w->a_wide && !w->a_turned;
+    w->p.column_tiles = (u32) ceil_div(w->p.n, columns), w->p.row_tiles = (u32) ceil_div(w->p.m, threads * rows);
+    return dispatch(w, e, "matmul_subgroup", (double) w->p.column_tiles * w->p.row_tiles * w->p.batch, threads,
+                    (const uint32_t[]) { a_wide, a_wide && !w->b_turned, w->y_wide, w->g->has_bias, w->caps->subgroup_size, rows, columns }, 7);
+}
+
+// --- Kernels with tiles in shared memory, which can split k. --------------------------------------------------
+
+typedef struct shape { // of a workgroup
+    uint32_t rows, columns, threads;
+    double speed; // of a GPU, by guess: flops a workgroup does beside the others, of those of the best
+} shape;
+
+enum { DOWN, ACROSS, ROW_QUADS, COLUMN_QUADS, PARTS }; // the cut of matmul_tile
+static shape tile_shape(const weft_way *way)
+{
+    const uint8_t *c = way->cut;
+    const uint32_t own = (uint32_t) c[ROW_QUADS] * c[COLUMN_QUADS];
+    return (shape) { c[DOWN] * c[ROW_QUADS] * 4, c[ACROSS] * c[COLUMN_QUADS] * 4, (uint32_t) c[DOWN] * c[ACROSS], own >= 4 ? 1 : own == 2 ? 0.8 : 0.5 };
+}
+
+static uint32_t shared_of(shape s) { return 16 * 16 * (s.rows / 4 + 1 + s.columns / 4 + 1); } // see shaders/matmul_tile.comp
+
+static double groups_of(const product *w, shape s)
+{
+    return ceil_div((double) w->g->m, s.rows) * ceil_div((double) w->g->n, s.columns) * w->batch;
+}
+
+// Into how many parts k is best split so that there is work for a whole device.
+static uint32_t parts_of(const product *w, shape s)
+{
+    const double wanted = 2 * ENOUGH / groups_of(w, s), most = (double) (w->g->k / LEAST_PART);
+    const double parts = wanted < most ? wanted : most;
+    return parts < 2 ? 1 : parts > MOST_PARTS ? MOST_PARTS : (uint32_t) parts;
+}
+
+// What the work takes on a device that runs ENOUGH workgroups at a time, in flops of one.
+static double cost_of(const product *w, shape s, uint32_t parts)
+{
+    const double groups = groups_of(w, s) * parts, k = ceil_div((double) w->g->k, parts);
+    const double sums = parts > 1 ? 64 * (double) w->g->m * (double) w->g->n * w->batch * (parts + 1) / ENOUGH + 4e5 : 0; // and a dispatch
+    return ceil_div(groups, ENOUGH) * s.rows * s.columns * k / s.speed + sums;
+}
+
+static bool fits(const product *w, shape s, uint32_t shared, uint32_t parts)
+{
+    return s.threads <= w->caps->max_group && shared <= w->caps->shared_bytes && groups_of(w, s) * parts * s.threads <= UINT32_MAX &&
+           (double) parts * w->batch * (double) w->g->m * (double) w->g->n <= INT32_MAX;
+}
+
+// The sums of all parts go to scratch memory, and another dispatch adds them up.
+static weft_result begin_parts(product *w, weft_emit *e, uint32_t parts, int *room)
+{
+    const double k = ceil_div(ceil_div((double) w->g->k, parts), STEP) * STEP;
+    if (parts < 2) return WEFT_OK;
+    w->p.k_part = (u32) k, w->p.parts = (u32) ceil_div((double) w->g->k, k);
+    *room = weft_emit_scratch(e, (int64_t) w->p.parts * w->p.batch * w->g->m * w->g->n, WEFT_I32); // four bytes whatever the storage
+    if (*room < 0) return WEFT_ERR_MEMORY;
+    w->d.bind[0] = (weft_bind) WEFT_BIND_SCRATCH(*room, 1);
+    return WEFT_OK;
+}
+
+static weft_result finish_parts(product *w, weft_emit *e, int room)
+{
+    const struct matmul_finish_params p = { w->p.batch * w->p.m * w->p.n, w->p.n, w->p.parts };
+    if (room < 0) return WEFT_OK;
+    return weft_emit_dispatch(e, &(weft_dispatch) {
+        .kernel = "matmul_finish", .params = &p, .params_bytes = sizeof p, .grid = { p.count }, .spec = { w->g->has_bias }, .spec_count = 1,
+        .bind = { w->g->y, WEFT_BIND_SCRATCH(room, 0), w->g->bias }, .bind_count = 3, .flops = (double) p.count * p.parts,
+    });
+}
+
+static weft_result emit_tile(product *w, weft_emit *e, const weft_way *way)
+{
+    const shape s = tile_shape(way);
+    const uint8_t *c = way->cut;
+    int room = -1;
+    WEFT_TRY(begin_parts(w, e, c[PARTS], &room));
+    w->p.row_tiles = (u32) ceil_div(w->p.m, s.rows), w->p.column_tiles = (u32) ceil_div(w->p.n, s.columns);
+    WEFT_TRY(dispatch(w, e, "matmul_tile", groups_of(w, s) * w->p.parts, s.threads,
+                      (const uint32_t[]) { w->a_turned, w->b_turned, w->a_wide, w->b_wide, w->y_wide, w->g->has_bias, room >= 0,
+                                           c[DOWN], c[ACROSS], c[ROW_QUADS], c[COLUMN_QUADS] }, 11));
+    return finish_parts(w, e, room);
+}
+
+// --- The choice. ---------------------------------------------------------------------------------------------
+
+typedef struct choice {
+    weft_way *list;
+    double cost[WEFT_MAX_WAYS]; // sorted by it
+    int count;
+} choice;
+
+static void add(choice *c, weft_way way, double cost)
+{
+    if (c->count == WEFT_MAX_WAYS) return;
+    int at = c->count++;
+    for (; at && c->cost[at - 1] > cost; at--) c->cost[at] = c->cost[at - 1], c->list[at] = c->list[at - 1];
+    c->cost[at] = cost, c->list[at] = way;
+}
+
+static bool half_empty(const product *w, shape s) { return s.rows >= 2 * w->g->m || s.columns >= 2 * w->g->n; }
+
+static void add_tiles(choice *c, const product *w)
+{
+    static const uint8_t cuts[][4] = {
+        { 8, 8, 2, 2 }, { 16, 8, 2, 2 }, { 16, 16, 2, 2 }, { 8, 16, 2, 1 }, { 8, 8, 1, 1 }, { 4, 16, 1, 1 }, { 16, 4, 1, 1 },
+    };
+    for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
+        weft_way way = { "matmul_tile", { cuts[i][0], cuts[i][1], cuts[i][2], cuts[i][3] } };
+        const shape s = tile_shape(&way);
+        const uint32_t parts = parts_of(w, s);
+        if (half_empty(w, s) && !(s.rows == 32 && s.columns == 32)) continue; // a smaller one does it
+        if (fits(w, s, shared_of(s), 1)) add(c, way, cost_of(w, s, 1));
+        way.cut[PARTS] = (uint8_t) parts;
+        if (parts > 1 && fits(w, s, shared_of(s), parts)) add(c, way, cost_of(w, s, parts));
+    }
+}
+
+// Software drivers: registers first, because shared memory is only more memory there.
+static void add_rest(choice *c, const product *w)
+{
+    const weft_gemm *g = w->g;
+    const bool software = w->caps->is_software, few = g->m <= 8;
+    const double far = 1e300, each = w->flops / 2 / ENOUGH;
+    const uint8_t columns = g->n > 16 ? 32 : g->n > 8 ? 16 : 8;
+    const bool by_subgroup = software && w->flops >= LONG_WORK && w->caps->subgroup_size >= 8 && g->m >= 32;
+    const bool by_rows = g->n >= 4 && (!must_pack(w) || g->m >= 16);
+    if (can_vector(w)) add(c, (weft_way) { "matmul_vector", { 0 } }, few ? 0 : 8 * each);
+    if (can_subgroup(w)) add(c, (weft_way) { "matmul_subgroup", { 4, columns } }, by_subgroup ? 1 : far);
+    if (can_subgroup(w) && columns > 16) add(c, (weft_way) { "matmul_subgroup", { 4, 16 } }, by_subgroup ? 2 : far);
+    if (g->n >= 4) add(c, (weft_way) { "matmul_rows", { 0 } }, software ? (by_rows ? 3 : far) : 8 * each);
+    add(c, (weft_way) { "matmul_direct", { 0 } }, software ? 4 : 32 * each);
+}
+
+int weft_gemm_ways(const weft_gemm *g, const weft_emit *e, weft_way list[WEFT_MAX_WAYS])
+{
+    choice c = { .list = list };
+    product w;
+    describe(&w, g, weft_emit_caps(e));
+    add_rest(&c, &w);
+    add_tiles(&c, &w);
+    return c.count;
+}
+
+static bool is(const weft_way *w, const char *kernel) { return !strcmp(w->kernel, kernel); }
+
+weft_result weft_gemm_emit(const weft_gemm *g, weft_emit *e, const weft_way *way)
+{
+    weft_way list[WEFT_MAX_WAYS];
+    product w;
+    if (!way && weft_gemm_ways(g, e, list)) way = list;
+    describe(&w, g, weft_emit_caps(e));
+    WEFT_TRY(fill_batch(g, g->m * g->k, g->k * g->n, &w.p));
+    if (is(way, "matmul_vector")) return emit_vector(&w, e);
+    if (is(way, "matmul_subgroup")) return emit_subgroup(&w, e, way);
+    if (is(way, "matmul_rows")) return emit_rows(&w, e);
+    if (is(way, "matmul_tile")) return emit_tile(&w, e, way);
+    return emit_direct(&w, e);
+}
