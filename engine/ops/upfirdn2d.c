@@ -60,9 +60,38 @@ static double upfirdn_flops(const weft_node *n)
     return 2.0 * (double) weft_shape_count(n->out_shape[0]) * (double) (h * w);
 }
 
+// --- Dispatches. ---
+
+enum { MOST_FACTOR = 4, MOST_FILTER = 16 }; // that a block's kernel is unrolled for
+
+static bool fits(const weft_upfirdn_attrs *at, const int64_t *f, int tall, int across)
+{
+    for (int d = 0; d < 2; d++)
+        if (at->up[d] > MOST_FACTOR || at->down[d] > MOST_FACTOR || f[d] > MOST_FILTER) return false;
+    return tall * at->down[0] % at->up[0] == 0 && across * at->down[1] % at->up[1] == 0; // all blocks begin at one phase
+}
+
+// Large blocks read less, small ones keep more of a device busy.
+static int upfirdn_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS])
+{
+    static const uint8_t blocks[][2] = { { 4, 4 }, { 2, 4 }, { 2, 2 }, { 1, 4 } };
+    enum { BLOCKS = sizeof blocks / sizeof *blocks, BUSY = 1 << 15 };
+    const int64_t work = weft_shape_count(n->out_shape[0]) / (n->in_shape[0].dim[1] % 4 ? 1 : 4);
+    int count = 0, first = weft_emit_caps(e)->is_software || work / 16 >= BUSY ? 0 : work / 8 >= BUSY ? 1 : 2;
+    for (int i = 0; i < BLOCKS; i++) {
+        const uint8_t *b = blocks[(first + i) % BLOCKS];
+        if (fits(n->attrs, n->in_shape[1].dim, b[0], b[1])) list[count++] = (weft_way) { "upfirdn2d_block", { b[0], b[1] } };
+    }
+    list[count++] = (weft_way) { "upfirdn2d", { 0 } };
+    return count;
+}
+
+static uint32_t modulo(int32_t a, int32_t b) { return (uint32_t) ((a % b + b) % b); }
+
 static weft_result upfirdn_emit(const weft_node *n, weft_emit *e)
 {
     const weft_upfirdn_attrs *at = n->attrs;
+    const weft_way *way = weft_emit_way(e);
     const int64_t *x = n->in_shape[0].dim, *f = n->in_shape[1].dim, *y = n->out_shape[0].dim;
     const bool wide = x[1] % 4 == 0;
     WEFT_TRY(weft_loop_check(n));
@@ -71,10 +100,19 @@ static weft_result upfirdn_emit(const weft_node *n, weft_emit *e)
         .ho = (u32) y[2], .wo = (u32) y[3], .gain = at->gain,
     };
     for (int d = 0; d < 2; d++) p.f[d] = (i32) f[d], p.up[d] = at->up[d], p.down[d] = at->down[d], p.pad[d] = at->pads[d];
-    return weft_emit_dispatch(e, &(weft_dispatch) {
-        .kernel = "upfirdn2d", .spec = { wide, at->flip != 0 }, .spec_count = 2, .params = &p, .params_bytes = sizeof p, .grid = { p.count },
-        .flops = upfirdn_flops(n),
-    });
+    weft_dispatch d = { .kernel = way->kernel, .spec = { wide, at->flip != 0 }, .spec_count = 2, .params = &p, .params_bytes = sizeof p,
+                        .flops = upfirdn_flops(n) };
+    if (way->cut[0]) {
+        const int64_t tall = way->cut[0], across = way->cut[1];
+        p.count = (u32) (x[0] * ((y[2] + tall - 1) / tall) * ((y[3] + across - 1) / across) * p.c);
+        for (int k = 0; k < 2; k++) {
+            d.spec[2 + k] = (uint32_t) f[k], d.spec[4 + k] = (uint32_t) at->up[k], d.spec[6 + k] = (uint32_t) at->down[k];
+            d.spec[8 + k] = modulo(at->pads[k], at->up[k]), d.spec[10 + k] = way->cut[k];
+        }
+        d.spec_count = 12;
+    }
+    d.grid[0] = p.count;
+    return weft_emit_dispatch(e, &d);
 }
 
 // The adjoint: up and down change places, the filter is turned around.
@@ -135,7 +173,8 @@ const weft_op weft_op_upfirdn2d = {
         WEFT_ATTR(weft_upfirdn_attrs, flip, INT, .max = 1, .doc = "0: convolution, 1: correlation"),
         { 0 }
     },
-    .infer = upfirdn_infer, .items = upfirdn_items, .cpu = upfirdn_cpu, .emit = upfirdn_emit, .flops = upfirdn_flops, .grad = upfirdn_grad,
+    .infer = upfirdn_infer, .items = upfirdn_items, .cpu = upfirdn_cpu, .ways = upfirdn_ways, .emit = upfirdn_emit,
+    .flops = upfirdn_flops, .grad = upfirdn_grad,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(1, 1, 5, 7), WEFT_SHAPE(1, 1) } },
         { .in = { WEFT_SHAPE(2, 3, 6, 5), WEFT_SHAPE(4, 4) }, .attrs = AT(.up = { 2, 2 }, .pads = { 2, 2, 1, 1 }, .gain = 4) },
@@ -148,6 +187,8 @@ const weft_op weft_op_upfirdn2d = {
         { .in = { WEFT_SHAPE(1, 2, 8, 8), WEFT_SHAPE(1, 6) }, .attrs = AT(.up = { 4, 1 }, .down = { 3, 4 }, .pads = { 1, 8, 2, 9 }) },
         { .in = { WEFT_SHAPE(1, 3, 18, 16), WEFT_SHAPE(4, 4) }, .attrs = AT(.up = { 2, 2 }, .pads = { 2, 2, 1, 1 }, .gain = 4) },
         { .in = { WEFT_SHAPE(1, 16, 20, 19), WEFT_SHAPE(4, 4) }, .attrs = AT(.pads = { 1, 1, 1, 1 }, .gain = 4) },
+        { .in = { WEFT_SHAPE(1, 4, 9, 11), WEFT_SHAPE(12, 12) }, .attrs = AT(.up = { 2, 2 }, .pads = { 7, 6, 5, 6 }, .gain = 4) },
+        { .in = { WEFT_SHAPE(1, 8, 7, 6), WEFT_SHAPE(4, 3) }, .attrs = AT(.up = { 4, 2 }, .down = { 2, 4 }, .pads = { -3, 5, 4, -1 }, .flip = 1) },
         { 0 }
     },
 };
