@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Bodies of <weft/session.h>: which interpreter runs a session, and the checking of arguments.
+#include "api/device.h"
 #include "cpu/run.h"
 #include "graph/model.h"
-#include "vk/device.h"
 #include "vk/run.h"
 #include <string.h>
-
-struct weft_device {
-    weft_context *ctx;
-    weft_device_info info;
-    weft_vk_device *vk; // of WEFT_DEVICE_VULKAN
-};
 
 struct weft_session {
     weft_device *dev;

@@ -101,7 +101,8 @@ static weft_result look_at(const weft_vk_instance *i, VkPhysicalDevice physical,
     VkPhysicalDeviceSubgroupProperties subgroup = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES, &driver };
     VkPhysicalDeviceIDProperties id = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES, &subgroup };
     VkPhysicalDeviceProperties2 props = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, &id };
-    VkPhysicalDevice16BitStorageFeatures half = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES };
+    VkPhysicalDeviceShaderFloat16Int8Features arithmetic = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES };
+    VkPhysicalDevice16BitStorageFeatures half = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES, &arithmetic };
     VkPhysicalDeviceFeatures2 features = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, &half };
     VkPhysicalDeviceMemoryProperties2 memory = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2 };
     vk->vkGetPhysicalDeviceProperties2(physical, &props);
@@ -111,6 +112,7 @@ static weft_result look_at(const weft_vk_instance *i, VkPhysicalDevice physical,
     memcpy(c->info.uuid, id.deviceUUID, sizeof c->info.uuid);
     c->info.subgroup_size = subgroup.subgroupSize;
     c->info.f16_storage = half.storageBuffer16BitAccess;
+    c->f16_arithmetic = arithmetic.shaderFloat16;
     for (uint32_t h = 0; h < memory.memoryProperties.memoryHeapCount; h++) {
         const VkMemoryHeap *heap = &memory.memoryProperties.memoryHeaps[h];
         if (heap->flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT && heap->size > c->info.memory_bytes) c->info.memory_bytes = heap->size;

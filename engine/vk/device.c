@@ -55,6 +55,7 @@ static void read_facts(weft_vk_device *dev, const weft_vk_candidate *c, bool no_
     if (no_optional) dev->info.f16_storage = dev->info.matrix_units = 0, memset(dev->info.matrix, 0, sizeof dev->info.matrix);
     else {
         dev->caps.f16_storage = c->info.f16_storage;
+        dev->f16_arithmetic = c->info.f16_storage && c->f16_arithmetic;
         dev->stamp_bits = stamp_bits(dev);
         dev->caps.subgroup_size = subgroup.subgroupSize;
         // Processors: the width of their vectors. GPUs may run narrower subgroups than they report.
@@ -78,11 +79,12 @@ static weft_result create_device(weft_vk_device *dev)
     const VkBool32 matrix = dev->caps.matrix[0] > 0;
     const char *const extensions[] = { WEFT_VK_MATRIX_EXTENSION };
     const VkDeviceQueueCreateInfo queue = { VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO, NULL, 0, dev->family, 1, &priority };
-    // What cooperative matrices need besides themselves: the memory model and f16 arithmetic.
+    // What cooperative matrices need besides themselves: the memory model and f16 arithmetic, which is there without them, too.
     weft_vk_matrix_features matrices = { WEFT_VK_MATRIX_FEATURES, NULL, VK_TRUE, VK_FALSE };
     VkPhysicalDeviceVulkanMemoryModelFeatures model = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES, &matrices, VK_TRUE };
-    VkPhysicalDeviceShaderFloat16Int8Features arithmetic = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES, &model, VK_TRUE };
-    VkPhysicalDevice16BitStorageFeatures half = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES, matrix ? &arithmetic : NULL,
+    VkPhysicalDeviceShaderFloat16Int8Features arithmetic = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES, matrix ? &model : NULL, VK_TRUE };
+    VkPhysicalDevice16BitStorageFeatures half = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES,
+                                                  matrix || dev->f16_arithmetic ? &arithmetic : NULL,
                                                   dev->caps.f16_storage };
     const VkPhysicalDeviceFeatures2 features = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, &half };
     const VkDeviceCreateInfo info = { VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, &features, 0, 1, &queue, 0, NULL, matrix, extensions, NULL };

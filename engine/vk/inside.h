@@ -18,6 +18,7 @@ struct weft_vk_device {
     VkDevice device;
     VkQueue queue;
     uint32_t family;
+    bool f16_arithmetic;     // kernels may compute in f16
     uint32_t stamp_bits;     // of timestamps in its queues; 0: it has none
     pthread_mutex_t queue_lock; // a queue is used by one thread at a time
     weft_device_info info;

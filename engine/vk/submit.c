@@ -69,7 +69,7 @@ static void drain(weft_vk_queue *q)
 
 static void learn(weft_vk_device *dev, double cost, double seconds)
 {
-    if (dev->rate_fixed || seconds < 0.002) return; // mostly overhead
+    if (dev->rate_fixed || seconds < 0.002 || !(cost > 0)) return; // mostly overhead, or work that is not counted
     const double old = atomic_load(&dev->rate);
     atomic_store(&dev->rate, old + 0.3 * (cost / seconds - old));
 }

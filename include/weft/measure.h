@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// For benchmarks: which code it is that runs.
+// For benchmarks: which code it is that runs, and what a device can do at best.
 #ifndef WEFT_MEASURE_H
 #define WEFT_MEASURE_H
 
@@ -11,6 +11,24 @@ extern "C" {
 
 WEFT_API uint64_t weft_kernels_id(void);      // a hash of all Vulkan kernels in this library: times of others are times of other code
 WEFT_API const char *weft_cpu_library(void);  // what `cpu` computes heavy operators with, "oneDNN 2.7.2"; "none": plain C
+
+// The limits of a device, measured by loops made for nothing else, so that a share of them can be told.
+typedef enum weft_peak {
+    WEFT_PEAK_F32,    // flops a second, a fused multiply-add being two
+    WEFT_PEAK_F16,    // the same of f16 arithmetic
+    WEFT_PEAK_MATRIX, // the same of matrix units, f16 with sums in f32
+    WEFT_PEAK_READ,   // bytes a second read from memory beyond the caches
+    WEFT_PEAK_COPY,   // bytes a second, those read and those written
+    WEFT_PEAK_LAUNCH, // seconds of a kernel that does nothing, behind one that it waits for; `cpu`: of a loop on all threads that does nothing
+    WEFT_PEAK_SUBMIT, // seconds of a submission of such a kernel and the wait for it
+    WEFT_PEAKS,
+} weft_peak;
+
+typedef struct weft_peaks weft_peaks; // one thread at a time; the device must outlive it
+WEFT_API weft_result weft_peaks_create(weft_device *dev, weft_peaks **out); // takes up to a gigabyte of the device's memory
+// One sample. The first of each kind takes longer: it finds out how much work is enough. WEFT_ERR_UNSUPPORTED: the device has no such limit.
+WEFT_API weft_result weft_peaks_sample(weft_peaks *p, weft_peak what, double *value);
+WEFT_API void weft_peaks_destroy(weft_peaks **p);
 
 #ifdef __cplusplus
 }

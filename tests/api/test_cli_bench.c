@@ -93,7 +93,7 @@ static void check_rows(const cJSON *top, int least)
     }
 }
 
-static bool has_vulkan(void) { return weft("bench nets --filter nothing --device vulkan") == 0; }
+static bool has_vulkan(void) { return weft("bench nets --no-peak --filter nothing --device vulkan") == 0; }
 
 #define SMALL "--model small.weft --filter small.weft:synthesis --seconds 0 --samples 7"
 
@@ -105,7 +105,13 @@ static void nets_on_the_processor(void **state)
     assert_int_equal(cJSON_GetArraySize(rows_of(top)), 4); // synthesis, _noise, _none, _styles
     check_rows(top, 7);
     assert_string_equal(string(get(top, "device"), "kind"), "cpu");
-    const cJSON *first = cJSON_GetArrayItem(rows_of(top), 0);
+    const cJSON *first = cJSON_GetArrayItem(rows_of(top), 0), *share = get(first, "share"), *peak = get(top, "peak");
+    static const char *const there[] = { "f32_flops", "read_bytes", "copy_bytes", "launch_seconds" };
+    for (size_t i = 0; i < sizeof there / sizeof *there; i++) check_stat(get(peak, there[i]), 7);
+    assert_true(cJSON_IsNull(get(peak, "matrix_flops")));
+    const double seconds = 1e-3 * number(get(first, "time"), "median"), compute = number(first, "flops") / number(get(peak, "f32_flops"), "median") / seconds;
+    assert_true(fabs(number(share, "compute") - compute) < 1e-6 * compute);
+    assert_true(number(share, string(share, "bound")) >= number(share, "compute") && number(share, string(share, "bound")) >= number(share, "bandwidth"));
     assert_string_equal(string(get(first, "gate"), "against"), "reference");
     assert_true(cJSON_IsNull(get(first, "gpu")));
     cJSON_Delete(top);
@@ -127,6 +133,7 @@ static void nets_on_vulkan(void **state)
     check_rows(top, 12);
     const cJSON *r = cJSON_GetArrayItem(rows_of(top), 0);
     assert_string_equal(string(get(r, "gate"), "against"), "cpu");
+    assert_false(cJSON_IsNull(get(get(top, "peak"), "submit_seconds")));
     assert_true(number(r, "cold_ms") > 0 && number(r, "warm_ms") > 0 && number(r, "dispatches") > 0);
     const cJSON *e;
     cJSON_ArrayForEach(e, get(r, "operators")) assert_true(*string(e, "kernel") && *string(e, "way"));
@@ -136,14 +143,14 @@ static void nets_on_vulkan(void **state)
 static void a_wrong_answer_voids_the_figures(void **state)
 {
     (void) state;
-    assert_code(1, "bench nets --model small.weft --filter small.weft:synthesis_none --no-cold --seconds 0 --samples 2 --device cpu --gate-limit 0 --json void.json");
+    assert_code(1, "bench nets --model small.weft --filter small.weft:synthesis_none --no-cold --no-peak --seconds 0 --samples 2 --device cpu --gate-limit 0 --json void.json");
     assert_says("VOID");
     cJSON *top = read_json("void.json");
     check_rows(top, 2);
     const cJSON *r = cJSON_GetArrayItem(rows_of(top), 0);
     assert_true(cJSON_IsTrue(get(r, "void")) && cJSON_IsFalse(get(get(r, "gate"), "passed")));
     cJSON_Delete(top);
-    assert_code(0, "bench nets --model small.weft --filter small.weft:synthesis_none --no-cold --seconds 0 --samples 2 --device cpu --no-gate --json open.json");
+    assert_code(0, "bench nets --model small.weft --filter small.weft:synthesis_none --no-cold --no-peak --seconds 0 --samples 2 --device cpu --no-gate --json open.json");
     top = read_json("open.json");
     assert_true(cJSON_IsNull(get(cJSON_GetArrayItem(rows_of(top), 0), "gate")));
     cJSON_Delete(top);
@@ -155,7 +162,7 @@ static void a_row_that_fails_does_not_stop_the_others(void **state)
     FILE *f = fopen(in_folder("broken.weft"), "w");
     fputs("this is no model", f);
     fclose(f);
-    assert_code(1, "bench nets --model broken.weft --model small.weft --filter small.weft:synthesis_none --no-cold --seconds 0 --samples 2 --device cpu --json err.json");
+    assert_code(1, "bench nets --model broken.weft --model small.weft --filter small.weft:synthesis_none --no-cold --no-peak --seconds 0 --samples 2 --device cpu --json err.json");
     cJSON *top = read_json("err.json");
     assert_int_equal(cJSON_GetArraySize(rows_of(top)), 2);
     assert_true(*string(cJSON_GetArrayItem(rows_of(top), 0), "error") && cJSON_IsNull(get(cJSON_GetArrayItem(rows_of(top), 0), "time")));
@@ -171,7 +178,7 @@ static void exit_codes(void **state)
     assert_code(2, "bench nets --seconds -1");
     assert_code(2, "bench nets --gate-limit x");
     assert_code(3, "bench nets --device no-such-device");
-    assert_code(1, "bench nets --filter nothing --device cpu --json no/such/folder.json");
+    assert_code(1, "bench nets --no-peak --filter nothing --device cpu --json no/such/folder.json");
     assert_code(0, "bench --list --model small.weft --filter small.weft");
     assert_says("nets/small.weft:mapping");
     assert_code(0, "help bench");
@@ -180,7 +187,7 @@ static void exit_codes(void **state)
 static void a_stop_keeps_what_was_measured(void **state)
 {
     (void) state;
-    const int code = weft("bench nets --model small.weft --filter small.weft:synthesis_none --no-cold --seconds 600 --device cpu --json stop.json 2>&1 "
+    const int code = weft("bench nets --model small.weft --filter small.weft:synthesis_none --no-cold --no-peak --seconds 600 --device cpu --json stop.json 2>&1 "
                           "& sleep 3; kill -INT $!; wait $!");
     if (code != 1) fail_msg("exit code %d: %s", code, text);
     assert_says("stopped");

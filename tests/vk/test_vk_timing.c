@@ -10,6 +10,7 @@
 #include "state_net.h"
 #include "vk/inside.h"
 #include <stdio.h>
+#include <weft/measure.h>
 
 static _Atomic int messages;
 static weft_context *ctx;
@@ -166,6 +167,35 @@ static void the_processor_counts_bytes_too(void **state)
     weft_device_destroy(&cpu);
 }
 
+static void check_peaks(weft_device *d, bool half, bool submits)
+{
+    weft_peaks *p;
+    assert_int_equal(weft_peaks_create(d, &p), WEFT_OK);
+    for (int k = 0; k < WEFT_PEAKS; k++) {
+        double value = -1;
+        const bool there = k == WEFT_PEAK_F16 ? half : k == WEFT_PEAK_SUBMIT ? submits : k != WEFT_PEAK_MATRIX;
+        if (k == WEFT_PEAK_MATRIX && weft_device_get_info(d)->matrix_units) continue;
+        for (int i = 0; i < 2; i++) assert_int_equal(weft_peaks_sample(p, (weft_peak) k, &value), there ? WEFT_OK : WEFT_ERR_UNSUPPORTED);
+        assert_true(there ? value > 0 && value < 1e18 : value == -1);
+    }
+    weft_peaks_destroy(&p);
+    assert_null(p);
+}
+
+static void peaks_are_numbers_or_not_there(void **state)
+{
+    (void) state;
+    weft_device *cpu, *bare;
+    assert_int_equal(weft_device_open(ctx, &(weft_device_params) { .name = "cpu" }, &cpu), WEFT_OK);
+    check_peaks(cpu, false, false);
+    weft_device_destroy(&cpu);
+    need_vulkan();
+    check_peaks(dev, vk->f16_arithmetic, true);
+    assert_int_equal(weft_device_open(ctx, &(weft_device_params) { .name = "vulkan", .validate = 1, .no_optional = 1 }, &bare), WEFT_OK);
+    check_peaks(bare, false, true);
+    weft_device_destroy(&bare);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +204,7 @@ int main(void)
         cmocka_unit_test(a_device_without_timestamps_makes_nothing_up),
         cmocka_unit_test(steps_with_states_are_timed),
         cmocka_unit_test(the_processor_counts_bytes_too),
+        cmocka_unit_test(peaks_are_numbers_or_not_there),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

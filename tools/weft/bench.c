@@ -26,7 +26,7 @@ static const option bench_option_table[] = {
 };
 
 typedef struct suite { const char *name; bool (*run)(bench *b); } suite;
-static const suite suites[] = { { "nets", bench_nets } };
+static const suite suites[] = { { "peak", bench_peak }, { "nets", bench_nets } };
 enum { SUITES = sizeof suites / sizeof *suites };
 
 static bool asked_for(const call *c, const char *name)
@@ -34,6 +34,13 @@ static bool asked_for(const call *c, const char *name)
     for (int i = 0; i < c->arg_count; i++)
         if (!strcmp(c->args[i], name)) return true;
     return !c->arg_count;
+}
+
+// `peak` runs without being named, because the others' shares need it.
+static bool wants_suite(const bench *b, int index)
+{
+    if (index == 0) return !b->o->no_peak;
+    return asked_for(b->c, suites[index].name);
 }
 
 static int read_number(const call *c, const char *name, const char *text, double *out)
@@ -70,7 +77,7 @@ static void forbid_driver_caches(void)
 static int run_suites(bench *b)
 {
     for (int i = 0; i < SUITES; i++)
-        if (asked_for(b->c, suites[i].name) && !suites[i].run(b)) break;
+        if (wants_suite(b, i) && !suites[i].run(b)) break;
     if (b->o->list) return CODE_OK;
     if (b->stopped || interrupted()) note(b->c, "stopped; what was measured until then is kept");
     const int code = report_write(b);
@@ -106,13 +113,14 @@ static int run_bench(call *c)
 }
 
 const command command_bench = {
-    .name = "bench", .args = "[nets ...]", .summary = "measures how fast a device is, and what limits it", .options = bench_option_table,
+    .name = "bench", .args = "[peak] [nets] ...", .summary = "measures how fast a device is, and what limits it", .options = bench_option_table,
     .option_bytes = sizeof(bench_options), .most = 8, .run = run_bench,
     .about = "Suites; without any, all of them:\n"
+             "  peak    flops, memory, launches: what the device can do at best; also before each of the others, for their shares of it\n"
              "  nets    whole networks with all that a caller waits for: the bundled ones, and --model\n"
              "Each row is warmed up, then measured for at least a second and 10 times. Printed are the median of a run as a caller sees it, its 95 %\n"
              "interval, the median by the device's own clock, memory, a cold start (session and first run, nothing compiled before) and a warm one.\n"
              "Results are compared with those of the cpu device; where they differ, the row's figures are void.\n"
              "Exit code 1: a row failed or is void, or it was stopped by Ctrl-C; what was measured is written all the same.",
-    .examples = "  weft bench nets --device vulkan --json vulkan.json\n  weft bench nets --filter garment --precision fast\n  weft bench nets --model mine.weft --dim h=512 --dim w=512",
+    .examples = "  weft bench peak\n  weft bench nets --device vulkan --json vulkan.json\n  weft bench nets --filter garment --precision fast\n  weft bench nets --model mine.weft --dim h=512 --dim w=512",
 };

@@ -9,14 +9,14 @@
 
 // --- Numbers. ---------------------------------------------------------------------------------------------------
 
-typedef struct stat { // of `count` samples, in the order in which they were taken
+typedef struct bench_stat { // of `count` samples, in the order in which they were taken
     double *sample;
     int count, room;
     double median, mad, low, high; // mad: the median distance to the median; low, high: 95 % interval of the median by order statistics
-} stat;
-bool stat_add(stat *s, double sample); // false: out of memory
-void stat_finish(stat *s);             // fills in what follows from the samples
-void stat_free(stat *s);
+} bench_stat;
+bool stat_add(bench_stat *s, double sample); // false: out of memory
+void stat_finish(bench_stat *s);             // fills in what follows from the samples
+void stat_free(bench_stat *s);
 // Ranks (from 1) of the samples between which the median lies with 95 % certainty; 1 and count where they are too few for that.
 void stat_ranks(int count, int *low, int *high);
 
@@ -25,7 +25,7 @@ void stat_ranks(int count, int *low, int *high);
 typedef struct bench_row {
     const char *suite;
     char name[128], shape[256], error[512]; // error "": none
-    stat time, gpu;                         // ms; gpu without samples: not known
+    bench_stat time, gpu;                         // ms; gpu without samples: not known
     int runs_per_sample;
     double cold_ms, warm_ms;                // below 0: not measured
     double flops, bytes, peak_bytes;        // of a run; of the session on the device
@@ -59,7 +59,7 @@ typedef struct bench {
     bench_options *o;
     weft_device *device, *truth; // truth: opened when first needed
     bench_host host;
-    stat peak[PEAKS];            // without samples: the device has no such thing, or it was not measured
+    bench_stat peak[PEAKS];            // without samples: the device has no such thing, or it was not measured
     bool has_peak;
     bench_row **rows;
     int count, room;
@@ -90,6 +90,7 @@ void bench_fill(uint32_t seed, float *data, size_t count);                      
 
 // --- Suites: true to go on. ---------------------------------------------------------------------------------------
 
+bool bench_peak(bench *b); // before all others, whose shares need it
 bool bench_nets(bench *b);
 
 // --- Facts and reports. -------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ static void add_text(cJSON *o, const char *name, const char *text)
     else cJSON_AddNullToObject(o, name);
 }
 
-static void add_stat(cJSON *o, const char *name, const stat *s)
+static void add_stat(cJSON *o, const char *name, const bench_stat *s)
 {
     if (!s->count) {
         cJSON_AddNullToObject(o, name);
@@ -264,8 +264,11 @@ static void put_peaks(const bench *b, FILE *to)
     fprintf(to, "At best: f32 %s", flops_text(peak_of(b, PEAK_F32), text[0]));
     if (peak_of(b, PEAK_F16) > 0) fprintf(to, ", f16 %s", flops_text(peak_of(b, PEAK_F16), text[1]));
     if (peak_of(b, PEAK_MATRIX) > 0) fprintf(to, ", matrix units %s", flops_text(peak_of(b, PEAK_MATRIX), text[2]));
-    fprintf(to, ", memory read %.3g GB/s, copied %.3g GB/s, %.3g us a kernel, %.3g us a submission\n\n", 1e-9 * peak_of(b, PEAK_READ),
-            1e-9 * peak_of(b, PEAK_COPY), 1e6 * peak_of(b, PEAK_LAUNCH), 1e6 * peak_of(b, PEAK_SUBMIT));
+    if (peak_of(b, PEAK_READ) > 0) fprintf(to, ", memory read %.3g GB/s", 1e-9 * peak_of(b, PEAK_READ));
+    if (peak_of(b, PEAK_COPY) > 0) fprintf(to, ", copied %.3g GB/s", 1e-9 * peak_of(b, PEAK_COPY));
+    if (peak_of(b, PEAK_LAUNCH) > 0) fprintf(to, ", %.3g us a kernel", 1e6 * peak_of(b, PEAK_LAUNCH));
+    if (peak_of(b, PEAK_SUBMIT) > 0) fprintf(to, ", %.3g us a submission", 1e6 * peak_of(b, PEAK_SUBMIT));
+    fputs("\n\n", to);
 }
 
 static void put_row(const bench *b, const bench_row *r, FILE *to)

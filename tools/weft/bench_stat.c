@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool stat_add(stat *s, double sample)
+bool stat_add(bench_stat *s, double sample)
 {
     if (s->count == s->room) {
         double *more = realloc(s->sample, sizeof *more * (size_t) (2 * s->room + 16));
@@ -15,10 +15,10 @@ bool stat_add(stat *s, double sample)
     return true;
 }
 
-void stat_free(stat *s)
+void stat_free(bench_stat *s)
 {
     free(s->sample);
-    *s = (stat) { 0 };
+    *s = (bench_stat) { 0 };
 }
 
 static int ascending(const void *a, const void *b)
@@ -44,7 +44,7 @@ void stat_ranks(int n, int *low, int *high)
     *high = n + 1 - *low;
 }
 
-void stat_finish(stat *s)
+void stat_finish(bench_stat *s)
 {
     double *sorted = s->count ? malloc(sizeof *sorted * (size_t) s->count) : NULL;
     int low, high;
