@@ -6,16 +6,25 @@
 #include "glsl/activation.glsl"
 
 TENSOR_OUT(0, y)
+TENSOR_OUT4(0, y4)
 TENSOR_IN(1, x)
+TENSOR_IN4(1, x4)
 TENSOR_IN(2, bias)
+TENSOR_IN4(2, bias4)
 TENSOR_IN(3, noise)
 TENSOR_IN(4, strength)
 TENSOR_IN(5, d)
+TENSOR_IN4(5, d4)
 #include "glsl/bias_act.glsl"
 
 void main() {
     uint i = LINEAR_ID;
     if (i >= p.count) return;
-    float v = act(ACT, under(i), p.a, p.b) * p.gain;
-    y_put(i, p.clamp > 0 ? clamp(v, -p.clamp, p.clamp) : v);
+    vec4 v = under(i);
+    [[dont_unroll]] for (uint l = 0; l < (WIDE ? 4 : 1); l++) { // moves along: activations are too long to be unrolled
+        float f = act(ACT, v.x, p.a, p.b) * p.gain;
+        v = vec4(v.yzw, p.clamp > 0 ? clamp(f, -p.clamp, p.clamp) : f);
+    }
+    if (WIDE) y4_put(i, v);
+    else y_put(i, v.w);
 }

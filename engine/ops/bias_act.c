@@ -2,6 +2,7 @@
 // Scale, noise, bias, activation, gain and limit in one pass, and its gradient. x: [n, c, ..], b: [c], noise: [n or 1, 1, ..],
 // strength: one number, d: [n, c].
 #include "ops/bias_act.h"
+#include "ops/divide.h"
 #include "ops/grad.h"
 #include "ops/loop.h"
 #include "params/bias_act.h"
@@ -94,17 +95,21 @@ static weft_result emit(const weft_node *n, weft_emit *e, int first)
 {
     const weft_bias_act_attrs *at = n->attrs;
     const weft_shape x = n->out_shape[0];
-    const uint32_t image = x.rank == 4 && n->out_layout[0] == WEFT_IMAGE;
+    const u32 area = (u32) (weft_shape_count(x) / planes(n));
+    const bool image = area == 1 || (x.rank == 4 && n->out_layout[0] == WEFT_IMAGE), wide = image && x.dim[1] % 4 == 0;
     WEFT_TRY(weft_loop_check(n));
-    const struct bias_act_params p = {
-        .count = (u32) weft_shape_count(x), .c = (u32) x.dim[1], .area = (u32) (weft_shape_count(x) / planes(n)), .a = at->a, .b = at->b,
+    struct bias_act_params p = {
+        .count = (u32) weft_shape_count(x) / (wide ? 4 : 1), .c = (u32) x.dim[1] / (wide ? 4 : 1), .area = area, .a = at->a, .b = at->b,
         .gain = at->gain, .clamp = at->clamp,
     };
+    weft_divisor(p.c, &p.c_magic, &p.c_shift);
+    weft_divisor(p.area, &p.area_magic, &p.area_shift);
     const bool noise = weft_has(n, first + NOISE), per_image = noise && n->in_shape[first + NOISE].dim[0] > 1;
     weft_dispatch d = {
         .kernel = first ? "bias_act_grad" : "bias_act",
-        .spec = { (uint32_t) at->act, image, weft_has(n, first + B), !noise ? 0 : per_image ? 2 : 1, weft_has(n, first + STRENGTH), weft_has(n, first + D) },
-        .spec_count = 6, .params = &p, .params_bytes = sizeof p, .grid = { p.count }, .flops = flops(n),
+        .spec = { (uint32_t) at->act, image, weft_has(n, first + B), !noise ? 0 : per_image ? 2 : 1, weft_has(n, first + STRENGTH), weft_has(n, first + D),
+                  wide },
+        .spec_count = 7, .params = &p, .params_bytes = sizeof p, .grid = { p.count }, .flops = flops(n),
     };
     return weft_emit_dispatch(e, &d);
 }
@@ -162,6 +167,7 @@ static const weft_op bias_act = {
           .attrs = AT(.act = 2, .a = 0.2f, .gain = 1.41421356f, .clamp = 0.9f) },
         { .in = { WEFT_SHAPE(2, 4, 5, 3), WEFT_SHAPE(4), WEFT_SHAPE(2, 1, 5, 3) }, .attrs = AT(.act = 1) },
         { .in = { WEFT_SHAPE(1, 3, 9, 8), WEFT_SHAPE(3) }, .attrs = AT(.clamp = 0.5f) },
+        { .in = { WEFT_SHAPE(3, 8, 5, 3), WEFT_SHAPE(8), WEFT_SHAPE(1, 1, 5, 3), WEFT_SHAPE(1), WEFT_SHAPE(3, 8) }, .attrs = AT(.act = 4, .clamp = 0.6f) },
         { .in = { WEFT_SHAPE(2, 6, 4), [4] = WEFT_SHAPE(2, 6) }, .attrs = AT(.act = 4, .gain = 2), .in_count = 5, .absent = 1 << 1 | 1 << 2 | 1 << 3 },
         { .in = { WEFT_SHAPE(2, 3, 4, 5), [2] = WEFT_SHAPE(1, 1, 4, 5), WEFT_SHAPE(1) }, .attrs = AT(.act = 3, .a = 1, .gain = 0.5f), .in_count = 4,
           .absent = 1 << 1 },
@@ -182,6 +188,9 @@ static const weft_op bias_act_grad = {
         { .in = { WEFT_SHAPE(2, 5, 3, 7), WEFT_SHAPE(2, 5, 3, 7), WEFT_SHAPE(5), WEFT_SHAPE(1, 1, 3, 7), WEFT_SHAPE(1), WEFT_SHAPE(2, 5) },
           .attrs = AT(.act = 2, .a = 0.2f, .gain = 1.41421356f, .clamp = 0.9f) },
         { .in = { WEFT_SHAPE(2, 4, 5, 3), WEFT_SHAPE(2, 4, 5, 3), WEFT_SHAPE(4), WEFT_SHAPE(2, 1, 5, 3) }, .attrs = AT(.act = 5) },
+        { .in = { WEFT_SHAPE(2, 8, 7, 9), WEFT_SHAPE(2, 8, 7, 9), WEFT_SHAPE(8), WEFT_SHAPE(2, 1, 7, 9), WEFT_SHAPE(1), WEFT_SHAPE(2, 8) },
+          .attrs = AT(.act = 2, .a = 0.2f, .gain = 1.41421356f) },
+        { .in = { WEFT_SHAPE(2, 12), WEFT_SHAPE(2, 12), WEFT_SHAPE(12) }, .attrs = AT(.act = 3, .a = 1, .clamp = 0.7f) },
         { .in = { WEFT_SHAPE(2, 6, 4), WEFT_SHAPE(2, 6, 4), [5] = WEFT_SHAPE(2, 6) }, .attrs = AT(.act = 4, .gain = 2), .in_count = 6,
           .absent = 1 << 2 | 1 << 3 | 1 << 4 },
         { 0 }
