@@ -1,11 +1,11 @@
 #include "base.h"
 #define SDPA_BATCH 4
-#define SDPA_QUERIES 16 // of a workgroup
-#define SDPA_KEYS 32    // looked at together
+// Of sdpa, sdpa_rows and sdpa_grad. Own rows, of q or of k, are those that a workgroup answers for; the others pass by.
 WEFT_PARAMS(sdpa) {
-    u32 batch, l, s, d, e;
+    u32 batch, own, other; // rows
+    u32 d, e;              // numbers in a row of q and k, and in one of v and y
     f32 scale;
-    u32 tiles, e_tiles; // workgroups along l and e
-    u32 mask_l, mask_s; // steps of the mask
+    u32 tiles, column_tiles; // workgroups along own rows, and along the columns that they make
+    u32 mask_own, mask_other; // steps of the mask
     u32 dim[SDPA_BATCH], mask_step[SDPA_BATCH]; // of the batch, slowest first
 } WEFT_PARAMS_END;

@@ -173,7 +173,7 @@ static bool is_end(const weft_op *op)
 {
     const char *name = op->name;
     const size_t n = strlen(name);
-    if (op->grad) return false;
+    if (op->grad || op->unfuse) return false;
     return (n > 5 && !strcmp(name + n - 5, "_grad")) || !strcmp(name, "adam") || !strcmp(name, "sgd");
 }
 

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+// sdpa and its gradient on oneDNN's sgemm, a strip of queries at a time: no more than its scores are ever stored.
+#ifdef WEFT_DNNL
+#include "cpu/clones.h"
+#include "cpu/fast.h"
+#include "ops/sdpa.h"
+#include <math.h>
+#include <oneapi/dnnl/dnnl.h>
+#include <stdatomic.h>
+#include <string.h>
+
+enum { QUERIES = 64, BACKWARD = 2 }; // of a strip; where q is among the inputs of the gradient
+
+typedef struct job {
+    const weft_node *node;
+    weft_sdpa_sizes size;
+    void *const *out;
+    const void *const *in;
+    char *scratch;
+    size_t slot_bytes;
+    int64_t slots; // threads, each with its part of the scratch
+    _Atomic bool failed;
+} job;
+
+static int first_of(const weft_node *n) { return n->in_count > 4 ? BACKWARD : 0; }
+
+static size_t strip_bytes(const weft_sdpa_sizes *z)
+{
+    const int64_t rows = z->l < QUERIES ? z->l : QUERIES;
+    return ((size_t) (rows * z->s) * 4 + 63) / 64 * 64;
+}
+
+static weft_result prepare(weft_context *ctx, const weft_node *n, const void *const *constant, void **state, size_t *scratch)
+{
+    const weft_sdpa_sizes z = weft_sdpa_sizes_of(n, first_of(n));
+    (void) constant;
+    *state = (void *) (uintptr_t) n; // nothing to keep
+    *scratch = strip_bytes(&z) * 2 * (size_t) weft_pool_threads(ctx->pool);
+    return WEFT_OK;
+}
+
+static void destroy(weft_context *ctx, void *state) { (void) ctx, (void) state; }
+
+// e^x for x <= 0, to 2 in the last place: 2^n times a polynomial of the rest, which compilers can widen.
+static inline float power(float x)
+{
+    const float n = floorf(fmaxf(x, -87.0f) * 1.44269504f + 0.5f), r = (fmaxf(x, -87.0f) - n * 0.693359375f) + n * 2.12194440e-4f;
+    const float e = 1 + r * (1 + r * (0.5f + r * (0.166666667f + r * (0.0416666667f + r * (0.00833333333f + r * 0.00138888889f)))));
+    const int32_t bits = ((int32_t) n + 127) * (1 << 23);
+    float scale;
+    memcpy(&scale, &bits, 4);
+    return x < -87.0f ? 0 : e * scale;
+}
+
+// Scores of one query become weights; keys from `seen` on have none.
+WEFT_CLONES static void weigh(float *restrict s, int64_t seen, int64_t keys)
+{
+    enum { WIDTH = 16 };
+    float most[WIDTH], sum[WIDTH] = { 0 }, top = -INFINITY, all = 0;
+    int64_t i = 0;
+    for (int k = 0; k < WIDTH; k++) most[k] = -INFINITY;
+    for (; i + WIDTH <= seen; i += WIDTH)
+        for (int k = 0; k < WIDTH; k++) most[k] = s[i + k] > most[k] ? s[i + k] : most[k];
+    for (; i < seen; i++) top = s[i] > top ? s[i] : top;
+    for (int k = 0; k < WIDTH; k++) top = most[k] > top ? most[k] : top;
+    if (top == -INFINITY) top = 0; // nothing is seen
+    for (i = 0; i + WIDTH <= seen; i += WIDTH)
+        for (int k = 0; k < WIDTH; k++) {
+            s[i + k] = power(s[i + k] - top);
+            sum[k] += s[i + k];
+        }
+    for (; i < seen; i++) all += s[i] = power(s[i] - top);
+    for (int k = 0; k < WIDTH; k++) all += sum[k];
+    const float by = all > 0 ? 1 / all : 0;
+    for (i = 0; i < seen; i++) s[i] *= by;
+    for (; i < keys; i++) s[i] = 0;
+}
+
+// What weights receive becomes what the scores' products receive.
+WEFT_CLONES static void slope(float *restrict dp, const float *restrict p, float along, float scale, int64_t keys)
+{
+    for (int64_t i = 0; i < keys; i++) dp[i] = p[i] * (dp[i] - along) * scale;
+}
+
+WEFT_CLONES static float dot(const float *restrict a, const float *restrict b, int64_t count)
+{
+    float sum = 0;
+    for (int64_t i = 0; i < count; i++) sum += a[i] * b[i];
+    return sum;
+}
+
+static void product(job *j, char trans_a, char trans_b, int64_t m, int64_t n, int64_t k, float by, const float *a, const float *b, float add, float *y)
+{
+    if (dnnl_sgemm(trans_a, trans_b, m, n, k, by, a, trans_a == 'T' ? m : k, b, trans_b == 'T' ? k : n, add, y, n) != dnnl_success) j->failed = true;
+}
+
+// The weights of `rows` queries from `first` on of one of the batch, for the keys that any of them may see: how many is given back.
+static int64_t strip(job *j, int64_t z, int64_t first, int64_t rows, float *s)
+{
+    const int at = first_of(j->node);
+    const weft_sdpa_sizes *size = &j->size;
+    const bool causal = ((const weft_sdpa_attrs *) j->node->attrs)->causal, mask = weft_has(j->node, at + WEFT_SDPA_MASK);
+    const int64_t keys = causal && first + rows < size->s ? first + rows : size->s;
+    product(j, 'N', 'T', rows, keys, size->d, (float) size->scale, (const float *) j->in[at + WEFT_SDPA_Q] + (z * size->l + first) * size->d,
+            (const float *) j->in[at + WEFT_SDPA_K] + z * size->s * size->d, 0, s);
+    for (int64_t i = 0; i < rows; i++) {
+        if (mask) {
+            int64_t step;
+            const float *m = (const float *) j->in[at + WEFT_SDPA_MASK] + weft_sdpa_mask_row(j->node, at, z * size->l + first + i, &step);
+            for (int64_t k = 0; k < keys; k++) s[i * keys + k] += m[k * step];
+        }
+        weigh(s + i * keys, causal && first + i + 1 < keys ? first + i + 1 : keys, keys);
+    }
+    return keys;
+}
+
+static void forward(job *j, int64_t z, float *s)
+{
+    const weft_sdpa_sizes *size = &j->size;
+    for (int64_t first = 0; first < size->l; first += QUERIES) {
+        const int64_t rows = size->l - first < QUERIES ? size->l - first : QUERIES, keys = strip(j, z, first, rows, s);
+        product(j, 'N', 'N', rows, size->e, keys, 1, s, (const float *) j->in[WEFT_SDPA_V] + z * size->s * size->e, 0,
+                (float *) j->out[0] + (z * size->l + first) * size->e);
+    }
+}
+
+static void backward(job *j, int64_t z, float *p)
+{
+    const weft_sdpa_sizes *size = &j->size;
+    const int64_t l = size->l, s = size->s, d = size->d, e = size->e;
+    const float *dy = (const float *) j->in[0] + z * l * e, *y = (const float *) j->in[1] + z * l * e;
+    const float *const *qkv = (const float *const *) j->in + BACKWARD;
+    float *dq = (float *) j->out[0] + z * l * d, *dk = (float *) j->out[1] + z * s * d, *dv = (float *) j->out[2] + z * s * e;
+    float *ds = (float *) ((char *) p + strip_bytes(size));
+    memset(dk, 0, (size_t) (s * d) * 4); // what no query sees stays 0
+    memset(dv, 0, (size_t) (s * e) * 4);
+    for (int64_t first = 0; first < l; first += QUERIES) {
+        const int64_t rows = l - first < QUERIES ? l - first : QUERIES, keys = strip(j, z, first, rows, p);
+        product(j, 'N', 'T', rows, keys, e, 1, dy + first * e, qkv[WEFT_SDPA_V] + z * s * e, 0, ds);
+        for (int64_t i = 0; i < rows; i++)
+            slope(ds + i * keys, p + i * keys, dot(y + (first + i) * e, dy + (first + i) * e, e), (float) size->scale, keys);
+        product(j, 'N', 'N', rows, d, keys, 1, ds, qkv[WEFT_SDPA_K] + z * s * d, 0, dq + first * d);
+        product(j, 'T', 'N', keys, d, rows, 1, ds, qkv[WEFT_SDPA_Q] + (z * l + first) * d, 1, dk);
+        product(j, 'T', 'N', keys, e, rows, 1, p, dy + first * e, 1, dv);
+    }
+}
+
+static void some(void *user, int64_t begin, int64_t end)
+{
+    job *j = user;
+    for (int64_t slot = begin; slot < end; slot++)
+        for (int64_t z = slot; z < j->size.batch; z += j->slots)
+            (first_of(j->node) ? backward : forward)(j, z, (float *) (j->scratch + (size_t) slot * j->slot_bytes));
+}
+
+// Each of the batch on a thread of its own or, where there are too few, one after another with the threads in the products.
+static weft_result run(void *state, weft_context *ctx, const weft_node *n, void *const *out, const void *const *in, void *scratch)
+{
+    job j = { .node = n, .size = weft_sdpa_sizes_of(n, first_of(n)), .out = out, .in = in, .scratch = scratch, .slots = weft_pool_threads(ctx->pool) };
+    (void) state;
+    j.slot_bytes = 2 * strip_bytes(&j.size);
+    if (j.size.batch < j.slots) j.slots = 1;
+    weft_parallel(ctx->pool, j.slots, 1, some, &j);
+    return j.failed ? weft_fail_memory(0) : WEFT_OK;
+}
+
+const weft_cpu_fast weft_cpu_fast_sdpa = { "sdpa", prepare, run, destroy };
+const weft_cpu_fast weft_cpu_fast_sdpa_grad = { "sdpa_grad", prepare, run, destroy };
+#endif // WEFT_DNNL
+typedef int weft_cpu_fast_sdpa_not_empty; // ISO C wants a declaration
