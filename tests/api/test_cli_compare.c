@@ -8,6 +8,7 @@
 #include "cli.h"
 #include <cjson/cJSON.h>
 #include <math.h>
+#include <weft/image.h>
 
 // --- Reports to work on: those kept, and changed copies of them. ------------------------------------------------
 
@@ -500,6 +501,190 @@ static void csv_has_a_line_per_row(void **state)
     assert_code(2, "compare base.json new.json --csv --json");
 }
 
+// --- The page and the pictures. --------------------------------------------------------------------------------
+
+static size_t name_length(const char *p)
+{
+    size_t n = 0;
+    while ((p[n] >= 'a' && p[n] <= 'z') || (p[n] >= 'A' && p[n] <= 'Z') || (p[n] >= '0' && p[n] <= '9') || p[n] == '-') n++;
+    return n;
+}
+
+static const char *check_entity(const char *p) // at the &
+{
+    static const char *const known[] = { "&amp;", "&lt;", "&gt;", "&quot;", "&#39;" };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (!strncmp(p, known[i], strlen(known[i]))) return p + strlen(known[i]);
+    fail_msg("a bare & at: %.60s", p);
+    return NULL;
+}
+
+static const char *check_attributes(const char *p) // past the name of a tag; gives the > or />
+{
+    for (;;) {
+        while (*p == ' ' || *p == '\n') p++;
+        if (*p == '>' || !strncmp(p, "/>", 2)) return p;
+        const size_t n = name_length(p);
+        if (!n || strncmp(p + n, "=\"", 2)) fail_msg("no attribute: %.60s", p);
+        if (!strncmp(p, "on", 2) || !strncmp(p, "src", 3)) fail_msg("scripts or other files: %.60s", p);
+        if (!strncmp(p, "href=", 5) && p[6] != '#') fail_msg("a link to elsewhere: %.60s", p);
+        for (p += n + 2; *p != '"';) {
+            if (!*p || *p == '<') fail_msg("an attribute without end: %.60s", p);
+            p = *p == '&' ? check_entity(p) : p + 1;
+        }
+        p++;
+    }
+}
+
+// Every tag is closed in turn, and nothing stands in text that should have been escaped.
+static void check_page(const char *p)
+{
+    struct { const char *at; size_t length; } open[64];
+    int depth = 0;
+    assert_true(!strncmp(p, "<!DOCTYPE html>\n", 16));
+    for (p += 16; *p;) {
+        if (*p == '&') p = check_entity(p);
+        else if (*p != '<') p++;
+        else if (p[1] == '/') {
+            const size_t n = name_length(p + 2);
+            if (!depth || open[depth - 1].length != n || strncmp(open[depth - 1].at, p + 2, n) || p[2 + n] != '>') fail_msg("closes what is not open: %.60s", p);
+            depth--, p += n + 3;
+        } else {
+            const size_t n = name_length(p + 1);
+            if (!n || !strncmp(p, "<script", 7) || !strncmp(p, "<link", 5) || !strncmp(p, "<iframe", 7)) fail_msg("no tag that should be here: %.60s", p);
+            assert_true(depth < 64);
+            open[depth].at = p + 1, open[depth++].length = n;
+            p = check_attributes(p + 1 + n);
+            if (*p == '/') depth--;
+            p += *p == '/' ? 2 : 1;
+            if (n == 5 && !strncmp(open[depth - 1].at, "style", 5)) p = strstr(p, "</style>"); // no markup inside
+        }
+    }
+    if (depth) fail_msg("not closed: %.60s", open[depth - 1].at);
+}
+
+static const char *page(const char *arguments)
+{
+    size_t bytes;
+    assert_code(0, "compare %s --html page.html -q", arguments);
+    const char *p = read_text(in_folder("page.html"), &bytes);
+    assert_int_equal(strlen(p), bytes);
+    check_page(p);
+    if (strstr(p, "url(") || strstr(p, "@import")) fail_msg("the page needs other files");
+    if (strstr(p, "nan") || strstr(p, "=\"inf") || strstr(p, "=\"-inf")) fail_msg("a number that is none: %.80s", strstr(p, "nan") ? strstr(p, "nan") : strstr(p, "inf"));
+    return p;
+}
+
+static int count(const char *p, const char *what)
+{
+    int n = 0;
+    while ((p = strstr(p, what))) n++, p++;
+    return n;
+}
+
+static void the_page_is_well_formed_and_whole(void **state)
+{
+    (void) state;
+    const char *p = page("base.json new.json cpu.json");
+    assert_int_equal(count(p, "<svg "), 2 + 3 + 1);
+    assert_int_equal(count(p, "Roofline: "), 2 * 3); // label and title
+    assert_non_null(strstr(p, "prefers-color-scheme:dark"));
+    assert_non_null(strstr(p, "no roof: the suite `peak` was not run"));
+    assert_non_null(strstr(p, "memory 303 GB/s"));
+    assert_non_null(strstr(p, "outside of operators"));
+    assert_non_null(strstr(p, "<b>ops</b> sdpa/8x256x64: void in B: wrong result"));
+    assert_non_null(strstr(p, "<td class=\"l slower\">\xE2\x96\xBC slower</td>"));
+    p = page("base.json fast.json --allow precision");
+    assert_non_null(strstr(p, "<b>Compared across:</b> precision exact in A, fast in B"));
+    assert_non_null(strstr(p, "matrix units 8.03 TFLOP/s"));
+    page("base.json base.json base.json new.json new.json cpu.json cpu.json base.json base.json base.json base.json base.json base.json base.json base.json base.json");
+}
+
+static void the_same_reports_give_the_same_page(void **state)
+{
+    (void) state;
+    char *first = strdup(page("base.json new.json"));
+    assert_non_null(first);
+    assert_string_equal(first, page("base.json new.json"));
+    free(first);
+}
+
+static void the_page_escapes_names(void **state)
+{
+    (void) state;
+    const char *const paths[] = { "results.8.name", "results.8.suite", "results.8.shape", "results.8.error", "results.8.operators.0.op", "results.8.operators.0.way",
+                                  "device.name", "device.driver", "device.kind", "device.type", "device.api", "weft.version", "weft.kernels", "weft.cpu_library", "date",
+                                  "host.os", "host.cpu", "settings.precision", "results.8.share.bound" };
+    cJSON *top = load("base");
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        if (i != 3) put_value(top, paths[i], "\"</text></svg><script>alert('&')</script> \\\"x\\\" <b\"");
+    store(top, "spite.json");
+    const char *p = page("spite.json spite.json");
+    assert_null(strstr(p, "<script"));
+    assert_non_null(strstr(p, "&lt;script&gt;alert(&#39;&amp;&#39;)"));
+    change("spite.json", "results.8.error", "\"<script>\"");
+    assert_null(strstr(page("base.json spite.json"), "<script"));
+}
+
+static void extreme_numbers_are_drawn(void **state)
+{
+    (void) state;
+    const struct { const char *path, *json; } cases[] = {
+        { "results.8.flops", "1e30" }, { "results.8.bytes", "1e-300" }, { "results.8.operators.0.ms", "1e30" }, { "results.8.operators.0.ms", "0" },
+        { "results.8.operators.0.count", "1e30" }, { "results.8.time", "{\"median\":1e30,\"samples\":[1e30,1e-29,1e30]}" },
+        { "results.8.time", "{\"median\":1e-29,\"samples\":[0,1e-29,1e30]}" }, { "peak.f32_flops", "{\"median\":1e30,\"samples\":[1e30]}" },
+        { "peak.read_bytes", "{\"median\":1e-29,\"samples\":[1e-29]}" }, { "results.8.share.compute", "1e30" }, { "results", "[]" },
+        { "device.memory_bytes", "1e30" }, { "results.8.cold_ms", "1e30" }, { "results.8.cold_ms", "0" }, { "results.8.operators", "[]" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        change("b.json", cases[i].path, cases[i].json);
+        page("base.json b.json --allow flops");
+        page("b.json b.json");
+        assert_code(0, "compare base.json b.json --allow flops --csv");
+        assert_null(strstr(text, "nan"));
+        assert_code(0, "compare base.json b.json --allow flops --json");
+        assert_null(strstr(text, "null,\n\t\t\t\t\t\"ms\""));
+    }
+}
+
+static void check_picture(const char *name)
+{
+    weft_image *i = NULL;
+    if (weft_image_load(ctx, in_folder(name), &i) != WEFT_OK) fail_msg("%s: %s", name, weft_error_text());
+    const weft_image_info *info = weft_image_get_info(i);
+    assert_int_equal(info->width, 1720);
+    const unsigned char *p = weft_image_view(i);
+    const size_t bytes = (size_t) info->width * (size_t) info->height * (size_t) info->channels;
+    size_t ink = 0;
+    for (size_t k = 0; k < bytes; k++) ink += p[k] < 128;
+    if (ink < bytes / 500 || ink > bytes / 2) fail_msg("%s: %zu of %zu samples are dark", name, ink, bytes);
+    weft_image_destroy(&i);
+}
+
+static void plots_are_pictures(void **state)
+{
+    (void) state;
+    const int code = weft("compare base.json new.json fast.json --allow precision --plots plots -q");
+    if (code == 4) skip(); // built without cairo
+    assert_int_equal(code, 0);
+    const char *const names[] = { "plots/roofline-A.png", "plots/roofline-B.png", "plots/roofline-C.png", "plots/speed-B.png", "plots/speed-C.png", "plots/operators.png" };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) check_picture(names[i]);
+    assert_false(exists("plots/speed-A.png"));
+    assert_code(0, "compare base.json new.json --plots plots"); // the folder may be there
+}
+
+static void output_is_whole_or_not_there(void **state)
+{
+    (void) state;
+    assert_code(1, "compare base.json new.json --html no-such-folder/page.html");
+    assert_says("cannot write no-such-folder/page.html");
+    assert_code(5, "compare base.json no-such.json --html other.html");
+    assert_false(exists("other.html"));
+    const int code = weft("compare base.json new.json --plots base.json");
+    assert_true(code == 1 || code == 4);
+    assert_code(1, "compare base.json new.json > /dev/full");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -520,6 +705,12 @@ int main(void)
         cmocka_unit_test(rows_are_filtered_and_sorted),
         cmocka_unit_test(times_by_the_devices_clock_can_be_asked_for),
         cmocka_unit_test(fail_over_tells_by_exit_code),
+        cmocka_unit_test(the_page_is_well_formed_and_whole),
+        cmocka_unit_test(the_same_reports_give_the_same_page),
+        cmocka_unit_test(the_page_escapes_names),
+        cmocka_unit_test(extreme_numbers_are_drawn),
+        cmocka_unit_test(plots_are_pictures),
+        cmocka_unit_test(output_is_whole_or_not_there),
         cmocka_unit_test(csv_has_a_line_per_row),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // weft compare
-#include "compare.h"
+#include "compare_draw.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 struct compare_options {
-    const char *noise, *fail_over, *allow;
+    const char *noise, *fail_over, *allow, *html, *plots;
     text_list filter;
     int sort, time, width, json, csv;
 };
@@ -20,6 +20,8 @@ static const option compare_options[] = {
     { "noise", 0, OPTION_TEXT, "PERCENT", offsetof(struct compare_options, noise), "no verdict for a smaller difference than this (2%)" },
     { "fail-over", 0, OPTION_TEXT, "PERCENT", offsetof(struct compare_options, fail_over), "exit code 6 if the verdict of any row is slower and its median time is up by more than this" },
     { "allow", 0, OPTION_TEXT, "LIST", offsetof(struct compare_options, allow), "compare although these differ: of precision, settings, shape, flops, with commas; the output says so" },
+    { "html", 0, OPTION_TEXT, "FILE", offsetof(struct compare_options, html), "write one page with tables, rooflines and operators; needs nothing else, no scripts" },
+    { "plots", 0, OPTION_TEXT, "DIR", offsetof(struct compare_options, plots), "write speed-B.png, roofline-A.png, ... and operators.png into this folder" },
     { "csv", 0, OPTION_FLAG, NULL, offsetof(struct compare_options, csv), "a line per row and report" },
     { "json", 0, OPTION_FLAG, NULL, offsetof(struct compare_options, json), "one JSON object" },
     { "width", 0, OPTION_INT, "N", offsetof(struct compare_options, width), "of the tables in characters (the terminal's; any in a pipe)", 40, 10000 },
@@ -84,6 +86,15 @@ static int print_comparison(const call *c, const struct compare_options *o, cons
     return t.failed ? fail(c, CODE_FAILED, "out of memory") : CODE_OK;
 }
 
+static int write_page(const call *c, const comparison *m, const char *path, pool *p)
+{
+    text_out t = { 0 };
+    put_html(&t, m, p);
+    const int code = t.failed ? fail(c, CODE_FAILED, "out of memory") : write_file(c, path, t.at, t.length);
+    free(t.at);
+    return code;
+}
+
 static int check_slower(const call *c, const comparison *m, double fail_over)
 {
     int found = 0;
@@ -121,6 +132,8 @@ static int run_compare(call *c)
     }
     if (!code) code = compare_reports(c, &p, reports, c->arg_count, &how, &m);
     if (!code) code = print_comparison(c, o, &m);
+    if (!code && o->html) code = write_page(c, &m, o->html, &p);
+    if (!code && o->plots) code = write_plots(c, &m, o->plots, &p);
     if (!code && !anything_common(&m)) code = fail(c, CODE_INPUT, "the reports have nothing in common that can be compared");
     if (!code) code = check_slower(c, &m, fail_over);
     pool_free(&p);
@@ -136,5 +149,5 @@ const command command_compare = {
              "or arithmetic under the same name, are refused unless --allow names what may differ; devices, drivers and versions may always differ.\n"
              "Exit code 6: something is slower than --fail-over allows.",
     .examples = "  weft compare before.json after.json --fail-over 5%\n  weft compare nvidia.json amd.json intel.json --filter 'nets/*'\n"
-                "  weft compare exact.json fast.json --allow precision --sort ratio",
+                "  weft compare exact.json fast.json --allow precision --sort ratio\n  weft compare *.json --html compare.html --plots plots",
 };

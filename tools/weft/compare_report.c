@@ -10,7 +10,9 @@
 #include <string.h>
 
 enum { FILE_MOST = 64 << 20, RESULTS_MOST = 10000, TEXT_MOST = 1000, SCHEMA_VERSION = 1 };
-#define NUMBER_MOST 1e30 // more is no measurement, and would leave the range of what is computed from it
+// Beyond these is no measurement, and what is computed from it would leave the range.
+#define NUMBER_MOST 1e30
+#define NUMBER_LEAST 1e-30 // less is 0
 
 const peak_kind peak_kinds[PEAKS] = {
     { "f32_flops", "f32 arithmetic", "GFLOP/s", 1e-9, false },
@@ -97,7 +99,7 @@ static bool read_real(const reader *r, const cJSON *v, const char *name, double 
 {
     if (!cJSON_IsNumber(v)) return bad(r, name, "is %s, and must be a number", type_name(v));
     if (!(v->valuedouble >= 0 && v->valuedouble <= NUMBER_MOST)) return bad(r, name, "is %g, and must be from 0 to %g", v->valuedouble, NUMBER_MOST);
-    *out = v->valuedouble;
+    *out = v->valuedouble < NUMBER_LEAST ? 0 : v->valuedouble;
     return true;
 }
 
@@ -120,7 +122,7 @@ static bool read_figure(const reader *r, const cJSON *v, const char *name, figur
     figure_of(f);
     snprintf(text, sizeof text, "%s.median", name);
     if (!read_real(r, cJSON_GetObjectItemCaseSensitive(v, "median"), text, &median)) return false;
-    if (!(f->median > 1e-30)) return bad(r, text, "is 0: nothing was measured");
+    if (!(f->median > 0)) return bad(r, text, "is 0: nothing was measured");
     if (median < f->sorted[0] * (1 - 1e-5) || median > f->sorted[count - 1] * (1 + 1e-5)) // rounded when it was written, maybe
         return bad(r, text, "is %g, but the samples lie from %g to %g", median, f->sorted[0], f->sorted[count - 1]);
     return true;
