@@ -15,8 +15,8 @@ check engine/cpu   'base|graph|ops|cpu|weft|oneapi'
 check engine/vk    'base|graph|vk|vulkan|params|weft'
 check engine/edit  'base|edit|weft'
 check engine/api   'base|graph|cpu|vk|edit|api|weft'
-check tools/weft   'weft|cjson|import|sys'
-check tools/import 'weft|cjson|import|sys'
+check tools/weft   'weft|cjson|cairo|import|sys'
+check tools/import 'weft|cjson|cairo|import|sys'
 check samples      'weft|vulkan'
 
 # graph/ never names an operator, ops/ never names Vulkan.
