@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Elementwise operators of two values with NumPy's broadcasting: params/binary.def is their whole definition.
+#include "ops/divide.h"
 #include "ops/grad.h"
 #include "ops/loop.h"
 #include "params/binary.h"
+#include "params/binary_four.h"
 #include "ops/formula.h"
 
 enum {
@@ -55,16 +57,48 @@ static void binary_loop(const weft_node *n, weft_loop *l)
     weft_loop_make(l, n->out_shape[0], 3, stride);
 }
 
+// Whether four neighbours of y read four neighbours of input k or share one element; gives its strides, in fours or elements.
+static bool in_fours(const weft_loop *l, int k, bool *one, u32 stride[4])
+{
+    const int last = l->rank - 1;
+    *one = l->rank == 0 || l->stride[k][last] == 0;
+    for (int d = 0; d < l->rank; d++) {
+        const int64_t step = l->stride[k][d];
+        if (!*one && (d == last ? step != 1 : step % 4 != 0)) return false;
+        stride[d] = (u32) (*one || d == last ? step : step / 4);
+    }
+    return true;
+}
+
+static bool fill_four(const weft_loop *l, uint32_t count, struct binary_four_params *p, bool one[2])
+{
+    *p = (struct binary_four_params) { .count = count / 4 };
+    if (l->rank < 1 || l->rank > 4 || l->dim[l->rank - 1] % 4) return false;
+    for (int d = 0; d < l->rank; d++) {
+        p->dim[d] = (u32) (d == l->rank - 1 ? l->dim[d] / 4 : l->dim[d]);
+        weft_divisor(p->dim[d], &p->magic[d], &p->shift[d]);
+    }
+    return in_fours(l, 1, &one[0], p->a_stride) && in_fours(l, 2, &one[1], p->b_stride);
+}
+
 static weft_result binary_emit(const weft_node *n, weft_emit *e)
 {
     weft_loop l;
+    bool one[2];
+    struct binary_four_params four;
     WEFT_TRY(weft_loop_check(n));
     binary_loop(n, &l);
-    struct binary_params p = { .count = (u32) weft_shape_count(n->out_shape[0]) };
+    const uint32_t count = (uint32_t) weft_shape_count(n->out_shape[0]);
+    const bool integers = n->in_dtype[0] == WEFT_I32;
+    if (!integers && fill_four(&l, count, &four, one))
+        return weft_emit_dispatch(e, &(weft_dispatch) {
+            .kernel = "binary_four", .spec = { (uint32_t) n->op->index, (uint32_t) l.rank, one[0], one[1] }, .spec_count = 4,
+            .params = &four, .params_bytes = sizeof four, .grid = { four.count },
+        });
+    struct binary_params p = { .count = count };
     weft_loop_dims(&l, p.dim);
     weft_loop_strides(&l, 1, p.a_stride);
     weft_loop_strides(&l, 2, p.b_stride);
-    const bool integers = n->in_dtype[0] == WEFT_I32;
     return weft_emit_dispatch(e, &(weft_dispatch) {
         .kernel = !integers ? "binary" : n->out_dtype[0] == WEFT_I32 ? "binary_i32" : "compare_i32",
         .spec = { (uint32_t) n->op->index, (uint32_t) l.rank }, .spec_count = 2,
@@ -193,6 +227,9 @@ enum { FLAGS_REAL = WEFT_OP_INPLACE, FLAGS_POSITIVE = FLAGS_REAL, FLAGS_SAME = F
         { .in = { WEFT_SHAPE(2, 5, 7, 3), WEFT_SHAPE(5, 1, 1) }, __VA_ARGS__ },                   \
         { .in = { WEFT_SHAPE(1, 5, 1, 3), WEFT_SHAPE(2, 1, 7, 1) }, __VA_ARGS__ },                \
         { .in = { WEFT_SHAPE(2, 5, 7, 3), WEFT_SHAPE(2, 5, 7, 3) }, __VA_ARGS__ },                \
+        { .in = { WEFT_SHAPE(2, 8, 7, 3), WEFT_SHAPE(2, 8, 1, 1) }, __VA_ARGS__ }, /* in fours */ \
+        { .in = { WEFT_SHAPE(3, 1, 7, 4), WEFT_SHAPE(3, 5, 1, 4) }, __VA_ARGS__ },                \
+        { .in = { WEFT_SHAPE(2, 1, 3, 1, 8), WEFT_SHAPE(3, 1, 2, 1) }, __VA_ARGS__ },             \
         { .in = { WEFT_SHAPE(2, 1, 3, 1, 2, 1), WEFT_SHAPE(3, 1, 2, 1, 5) }, __VA_ARGS__ },       \
         { .in = { WEFT_SHAPE(2, 1, 3, 1, 2, 1, 2, 1), WEFT_SHAPE(1, 2, 1, 3, 1, 2, 1, 2) }, __VA_ARGS__ },
 
@@ -217,6 +254,7 @@ enum { FLAGS_REAL = WEFT_OP_INPLACE, FLAGS_POSITIVE = FLAGS_REAL, FLAGS_SAME = F
         { .in = { WEFT_SHAPE(2, 5, 7, 3), WEFT_SHAPE(5) } },                                      \
         { .in = { WEFT_SHAPE(2, 5, 7, 3), WEFT_SHAPE(1) } },                                      \
         { .in = { WEFT_SHAPE(2, 5, 7, 3), WEFT_SHAPE(5, 1, 3) } },                                \
+        { .in = { WEFT_SHAPE(2, 8, 5, 3), WEFT_SHAPE(8) } },                                      \
         { 0 }                                                                                     \
     }
 
