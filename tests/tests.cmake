@@ -82,3 +82,11 @@ endif()
 # Small generators through the importers, on a Vulkan driver too.
 target_sources(test_stylegan PRIVATE ${import_sources})
 set_tests_properties(test_stylegan PROPERTIES ENVIRONMENT "ASAN_OPTIONS=detect_leaks=0;TSAN_OPTIONS=ignore_noninstrumented_modules=1")
+
+# Every kernel on compilers for hardware that is not at hand.
+file(GLOB static_sources CONFIGURE_DEPENDS tests/static/*.c)
+add_executable(kernel_figures ${static_sources} $<TARGET_OBJECTS:weft_objects>)
+target_include_directories(kernel_figures PRIVATE include engine shaders tests)
+target_link_libraries(kernel_figures PRIVATE ${private_libraries})
+set_target_properties(kernel_figures PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+set_tests_properties(test_static PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1800)

@@ -77,7 +77,10 @@ static weft_result create_device(weft_vk_device *dev)
     const weft_vk_calls *vk = &dev->vk;
     const float priority = 1;
     const VkBool32 matrix = dev->caps.matrix[0] > 0;
-    const char *const extensions[] = { WEFT_VK_MATRIX_EXTENSION };
+    const char *extensions[2];
+    uint32_t extension_count = 0;
+    if (matrix) extensions[extension_count++] = WEFT_VK_MATRIX_EXTENSION;
+    if (dev->inspected) extensions[extension_count++] = VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME;
     const VkDeviceQueueCreateInfo queue = { VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO, NULL, 0, dev->family, 1, &priority };
     // What cooperative matrices need besides themselves: the memory model and f16 arithmetic, which is there without them, too.
     weft_vk_matrix_features matrices = { WEFT_VK_MATRIX_FEATURES, NULL, VK_TRUE, VK_FALSE };
@@ -86,8 +89,10 @@ static weft_result create_device(weft_vk_device *dev)
     VkPhysicalDevice16BitStorageFeatures half = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES,
                                                   matrix || dev->f16_arithmetic ? &arithmetic : NULL,
                                                   dev->caps.f16_storage };
-    const VkPhysicalDeviceFeatures2 features = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, &half };
-    const VkDeviceCreateInfo info = { VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, &features, 0, 1, &queue, 0, NULL, matrix, extensions, NULL };
+    VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR inspect = {
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR, &half, VK_TRUE };
+    const VkPhysicalDeviceFeatures2 features = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, dev->inspected ? (void *) &inspect : &half };
+    const VkDeviceCreateInfo info = { VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, &features, 0, 1, &queue, 0, NULL, extension_count, extensions, NULL };
     VK_TRY(vk, vkCreateDevice, dev->physical, &info, NULL, &dev->device);
     WEFT_TRY(weft_vk_load_device(&dev->vk, dev->device));
     vk->vkGetDeviceQueue(dev->device, dev->family, 0, &dev->queue);
@@ -115,16 +120,23 @@ static weft_result open_device(weft_vk_device *dev, const weft_device_params *pa
     return weft_vk_tuner_create(dev, params->tune, &dev->tuner);
 }
 
-weft_result weft_vk_open(weft_context *ctx, const weft_device_params *params, weft_vk_device **out)
+static weft_result open_as(weft_context *ctx, const weft_device_params *params, bool inspected, weft_vk_device **out)
 {
     weft_vk_device *dev = weft_new(ctx, sizeof *dev);
     if (!dev) return WEFT_ERR_MEMORY;
-    dev->ctx = ctx;
+    dev->ctx = ctx, dev->inspected = inspected;
     pthread_mutex_init(&dev->queue_lock, NULL);
     const weft_result r = open_device(dev, params);
     if (r != WEFT_OK) return weft_vk_close(dev), r;
     *out = dev;
     return WEFT_OK;
+}
+
+weft_result weft_vk_open(weft_context *ctx, const weft_device_params *params, weft_vk_device **out) { return open_as(ctx, params, false, out); }
+
+weft_result weft_vk_open_inspected(weft_context *ctx, const weft_device_params *params, weft_vk_device **out)
+{
+    return open_as(ctx, params, true, out);
 }
 
 void weft_vk_close(weft_vk_device *dev)

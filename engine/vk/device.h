@@ -12,5 +12,8 @@ weft_result weft_vk_list(weft_context *ctx, void (*each)(void *user, const weft_
 // params->name: "auto" and "vulkan" take the fastest; else index, UUID or part of a name.
 // WEFT_ERR_NO_DEVICE: the text says for every device why not.
 weft_result weft_vk_open(weft_context *ctx, const weft_device_params *params, weft_vk_device **out);
+// For the check of kernels: the same, and pipelines keep what the compiler says about them (VK_KHR_pipeline_executable_properties).
+// A driver without it cannot be opened so.
+weft_result weft_vk_open_inspected(weft_context *ctx, const weft_device_params *params, weft_vk_device **out);
 void weft_vk_close(weft_vk_device *dev); // NULL is fine
 const weft_device_info *weft_vk_info(const weft_vk_device *dev);

@@ -33,4 +33,5 @@ struct weft_vk_device {
     char *cache_path;        // NULL: none
     _Atomic double rate;     // flops per second, guessed at first, then measured
     bool rate_fixed;         // for tests: not measured
+    bool inspected;          // pipelines keep the compiler's statistics
 };

@@ -124,7 +124,8 @@ static weft_result make_pipeline(const weft_vk_kernels *k, const key *key, VkSha
     }
     const VkSpecializationInfo spec = { count, map, count * 4, data };
     const VkComputePipelineCreateInfo info = {
-        VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO, NULL, key->based ? VK_PIPELINE_CREATE_DISPATCH_BASE_BIT : 0,
+        VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO, NULL,
+        (key->based ? VK_PIPELINE_CREATE_DISPATCH_BASE_BIT : 0) | (dev->inspected ? VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR : 0),
         { VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO, NULL, 0, VK_SHADER_STAGE_COMPUTE_BIT, module, "main", &spec },
         layout, VK_NULL_HANDLE, -1,
     };

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+// kernel_figures: compiles every kernel as programs want it, on a driver that keeps its compiler's statistics - for which no GPU is
+// needed - and fails when a hot kernel spills. The driver and the hardware that it is to believe in come from the environment: see
+// tests/static/on.
+//   kernel_figures [--tables FOLDER --name NAME] [--keep yes] [--known FILE] [--only KERNEL] [--raw KERNEL]
+//                  [LAYERS.txt | MODEL.weft]...
+// --tables: says what changed against FOLDER/mesa-22/NAME.csv, by the driver's release, or with --keep writes it; --known: spills that are
+// accepted, "NAME LABEL: why" a line; --only: one kernel, no table; --raw: and all that the driver says about its pipelines.
+#include "static/figures.h"
+#include "vk/kernel.h"
+#include <stdlib.h>
+#include <string.h>
+
+// Where the time goes. Others may spill, but are named.
+static const char *const hot[] = { "conv_", "matmul_", "sdpa", "attention", "winograd", "upfirdn2d", "norm_", "layer_norm", "batch_norm", "softmax",
+                                   "lstm_step", "bias_act", "modulate", "weight_grad", "unfold", "fold", "gate", "binary", "unary", "copy", "reduce" };
+
+typedef struct check {
+    weft_context *ctx;
+    weft_vk_device *dev;
+    const char *tables, *name, *keep, *known, *only, *raw;
+    int messages, failed, spilled;
+} check;
+
+static void log_line(void *user, weft_log_level level, const char *line)
+{
+    check *c = user;
+    (void) level;
+    c->messages++;
+    printf("FAIL log: %s\n", line);
+}
+
+static bool is_hot(const char *kernel)
+{
+    for (size_t i = 0; i < sizeof hot / sizeof *hot; i++)
+        if (!strncmp(kernel, hot[i], strlen(hot[i]))) return true;
+    return false;
+}
+
+static bool starts(const char *text, const char *start) { return !strncmp(text, start, strlen(start)); }
+
+static void make_label(const wanted *w, char label[LABEL])
+{
+    const size_t n = strlen(w->dispatch.kernel);
+    const bool own = starts(w->way, w->dispatch.kernel) && (w->way[n] == ' ' || !w->way[n]); // or a way of several kernels
+    snprintf(label, LABEL, "%s.%s%s%s", w->dispatch.kernel, w->variant, own || !*w->way ? "" : " in ", own ? w->way + n : w->way);
+}
+
+// Whether the file accepts that this pipeline spills.
+static bool is_known(const check *c, const char *label)
+{
+    char line[512];
+    bool found = false;
+    FILE *f = c->known ? fopen(c->known, "r") : NULL;
+    while (f && !found && fgets(line, sizeof line, f)) {
+        const size_t n = strcspn(line, " ");
+        if (*line == '#' || !line[n]) continue;
+        line[n] = 0;
+        found = c->name && !strcmp(c->name, line) && starts(line + n + 1, label) && line[n + 1 + strlen(label)] == ':';
+    }
+    if (f) fclose(f);
+    return found;
+}
+
+static int spilled(const figures *f) { return (f->spills > 0 ? f->spills : 0) + (f->scratch > 0 ? f->scratch : 0); }
+
+// One line for a row of the table whose pipelines spill: how many, and the worst.
+static void judge(check *c, const collection *all, const figures *f, const char *row_label)
+{
+    char label[LABEL];
+    int count = 0, worst = -1;
+    for (int i = 0; i < all->count; i++) {
+        make_label(&all->list[i], label);
+        if (strcmp(label, row_label) || !spilled(&f[i])) continue;
+        if (worst < 0 || spilled(&f[i]) > spilled(&f[worst])) worst = i;
+        count++;
+    }
+    if (!count) return;
+    const wanted *w = &all->list[worst];
+    const bool known = is_known(c, row_label), bad = is_hot(w->dispatch.kernel) && !known;
+    c->spilled += count;
+    c->failed += bad;
+    printf("%s %s: %d pipelines spill; the worst %d registers, %d bytes of scratch, constants", bad ? "FAIL" : known ? "  known:" : "  note:", row_label, count,
+           f[worst].spills, f[worst].scratch);
+    for (int i = 0; i < w->dispatch.spec_count; i++) printf(" %u", w->dispatch.spec[i]);
+    printf(", group %u,%u,%u (%s)\n", w->dispatch.group[0], w->dispatch.group[1], w->dispatch.group[2], w->from);
+}
+
+static weft_result compile_all(check *c, const collection *all)
+{
+    const weft_node node = { .op = weft_op_at(0), .name = "a kernel by itself" };
+    weft_vk_want *wants = calloc((size_t) all->count + 1, sizeof *wants);
+    weft_vk_pipeline *made = calloc((size_t) all->count + 1, sizeof *made);
+    for (int i = 0; i < all->count && wants; i++) wants[i] = (weft_vk_want) { &node, &all->list[i].dispatch, all->list[i].variant, false };
+    const weft_result r = wants && made ? weft_vk_kernels_get(c->dev->kernels, wants, all->count, made) : WEFT_ERR_MEMORY;
+    free(wants), free(made);
+    return r;
+}
+
+static weft_result measure(check *c, const collection *all, figures *f, table *now)
+{
+    char label[LABEL];
+    WEFT_TRY(compile_all(c, all));
+    snprintf(now->driver, sizeof now->driver, "%.*s", (int) sizeof now->driver - 1, weft_vk_info(c->dev)->driver);
+    for (int i = 0; i < all->count; i++) {
+        make_label(&all->list[i], label);
+        const bool raw = c->raw && !strcmp(all->list[i].dispatch.kernel, c->raw);
+        if (raw) printf("%s (%s)\n", label, all->list[i].from);
+        WEFT_TRY(inspect(c->dev, &all->list[i], raw, &f[i]));
+        WEFT_TRY(table_add(now, label, &f[i]));
+    }
+    table_sort(now);
+    for (int k = 0; k < now->count; k++) judge(c, all, f, now->rows[k].label);
+    return WEFT_OK;
+}
+
+// "FOLDER/mesa-22/NAME.csv"; another compiler has a table of its own.
+static void table_path(const check *c, const char *driver, char *path, size_t bytes)
+{
+    const char *version = strstr(driver, "Mesa "); // "Intel open-source Mesa driver Mesa 26.1.6"
+    while (version && !atoi(version + 5)) version = strstr(version + 5, "Mesa ");
+    snprintf(path, bytes, "%s/%s-%d/%s.csv", c->tables, version ? "mesa" : "other", version ? atoi(version + 5) : 0, c->name);
+}
+
+static weft_result report(const check *c, const table *now)
+{
+    char path[512];
+    table kept;
+    if (!c->tables || !c->name) return WEFT_OK;
+    table_path(c, now->driver, path, sizeof path);
+    if (c->keep) return table_write(now, path);
+    const weft_result r = table_read(&kept, path);
+    if (r == WEFT_ERR_IO) printf("  there is no table %s to compare with\n", path);
+    const int worse = r == WEFT_OK ? table_compare(&kept, now) : 0;
+    if (worse) printf("  %d of %d rows are worse than in %s; tools/static --keep takes them over\n", worse, now->count, path);
+    table_free(&kept);
+    return r == WEFT_ERR_IO ? WEFT_OK : r;
+}
+
+static void keep_only(collection *all, const char *kernel)
+{
+    int kept = 0;
+    for (int i = 0; i < all->count; i++)
+        if (!strcmp(all->list[i].dispatch.kernel, kernel)) all->list[kept++] = all->list[i];
+    all->count = kept;
+}
+
+static void print_unwanted(const char *kernel) { printf("  nothing wants %s on this device\n", kernel); }
+
+static weft_result run(check *c, char **files, int file_count)
+{
+    collection all = { .ctx = c->ctx, .caps = &c->dev->caps };
+    table now = { 0 };
+    weft_result r = collect_rows(&all);
+    for (int i = 0; i < file_count && r == WEFT_OK; i++) {
+        const char *dot = strrchr(files[i], '.');
+        r = dot && !strcmp(dot, ".txt") ? collect_layers(&all, files[i]) : collect_model(&all, files[i]);
+    }
+    if (c->only) keep_only(&all, c->only);
+    figures *f = calloc((size_t) all.count + 1, sizeof *f);
+    if (r == WEFT_OK) r = f ? measure(c, &all, f, &now) : WEFT_ERR_MEMORY;
+    if (r == WEFT_OK) {
+        if (!c->only) collect_unwanted(&all, print_unwanted);
+        printf("  %d pipelines of %d programs in %d rows, %d spill\n", all.count, all.programs, now.count, c->spilled);
+        if (!c->only) r = report(c, &now);
+    }
+    free(f);
+    table_free(&now);
+    collection_free(&all);
+    return r;
+}
+
+int main(int argc, char **argv)
+{
+    check c = { 0 };
+    int at = 1;
+    for (; at + 1 < argc && starts(argv[at], "--"); at += 2)
+        *(!strcmp(argv[at], "--tables") ? &c.tables : !strcmp(argv[at], "--name") ? &c.name : !strcmp(argv[at], "--keep") ? &c.keep :
+          !strcmp(argv[at], "--known") ? &c.known : !strcmp(argv[at], "--only") ? &c.only : &c.raw) = argv[at + 1];
+    if (weft_context_create(&(weft_context_params) { .log = log_line, .log_user = &c, .log_level = WEFT_LOG_WARN }, &c.ctx)) return 1;
+    weft_result r = weft_vk_open_inspected(c.ctx, &(weft_device_params) { .name = "0" }, &c.dev);
+    if (r == WEFT_OK) {
+        printf("%s, %s\n", weft_vk_info(c.dev)->name, weft_vk_info(c.dev)->driver);
+        r = run(&c, argv + at, argc - at);
+    }
+    if (r != WEFT_OK) printf("FAIL %s\n", weft_error_text());
+    weft_vk_close(c.dev);
+    weft_context_destroy(&c.ctx);
+    return r != WEFT_OK || c.failed || c.messages;
+}

@@ -1,0 +1,4 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Every kernel on the system's own RADV, which compiles for generations of AMD GPUs without one. Skipped where there is none.
+exec "$(dirname "$0")/../../tools/static" --build "${1:?usage: test_static.sh BUILD_FOLDER}"
