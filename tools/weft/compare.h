@@ -24,16 +24,16 @@ typedef struct op_time { // what one operator took in a result
 } op_time;
 
 typedef struct result {
-    const char *suite, *name, *shape, *unit, *error, *bound;
+    const char *suite, *name, *shape, *precision, *unit, *error, *bound; // precision: what the device granted
     figure *time, *gpu; // NULL: none
-    double cold_ms, warm_ms, flops, bytes, peak_bytes, compute, bandwidth;
+    double cold_ms, warm_ms, flops, bytes, peak_bytes, dispatches, compute, bandwidth, launch; // shares of the peaks
     double gate_difference, gate_limit;
     bool voided;
     op_time *ops;
     int op_count, index; // index: in the file
 } result;
 
-enum { PEAKS = 6 };
+enum { PEAKS = 7 };
 typedef struct peak_kind { const char *name, *label, *unit; double scale; bool seconds; } peak_kind; // seconds: less is better
 extern const peak_kind peak_kinds[PEAKS];
 
@@ -44,7 +44,7 @@ typedef struct report {
     double threads, host_bytes, load;
     const char *kind, *name, *driver, *type, *uuid, *api;
     double vendor_id, device_id, device_bytes, subgroup, core_mhz, memory_mhz;
-    bool f16, tune;
+    bool f16, tune, no_optional, stopped;
     const char *matrix, *precision;
     double min_seconds, min_samples;
     bool has_peak;

@@ -86,6 +86,7 @@ static void put_report_card(text_out *t, const report *r, bool base)
     put(t, ", weft ");
     put_escaped(t, r->weft);
     if (*r->date) put(t, "<br/>"), put_escaped(t, r->date);
+    if (r->stopped) put(t, "<br/><b>stopped before its end</b>");
     put(t, "<br/><code>");
     put_escaped(t, r->file);
     put(t, "</code></span></div>\n");
@@ -141,16 +142,18 @@ static void put_figure(text_out *t, const figure *f)
     put(t, "<td title=\"MAD %s ms, %d samples\">%s</td>", ms_text(f->mad), f->count, ms_text(f->median));
 }
 
+static double percent(double share) { return isnan(share) ? 0 : 100 * share; }
+
 static void put_bound(text_out *t, const result *r) // "41 % compute"
 {
-    if (isnan(r->compute) && isnan(r->bandwidth)) put(t, "<td class=\"same\">-</td>");
-    else {
-        const bool memory = isnan(r->compute) || (!isnan(r->bandwidth) && r->bandwidth > r->compute);
-        put(t, "<td title=\"arithmetic %.0f %%, memory %.0f %% of the measured peak\">%.0f %% ", 100 * (isnan(r->compute) ? 0 : r->compute),
-            100 * (isnan(r->bandwidth) ? 0 : r->bandwidth), 100 * (memory ? r->bandwidth : r->compute));
-        put_escaped(t, *r->bound ? r->bound : memory ? "bandwidth" : "compute");
-        put(t, "</td>");
+    const double most = fmax(percent(r->compute), fmax(percent(r->bandwidth), percent(r->launch)));
+    if (!*r->bound) {
+        put(t, "<td class=\"same\">-</td>");
+        return;
     }
+    put(t, "<td title=\"arithmetic %.0f %%, memory %.0f %%, launches %.0f %%\">%.0f %% ", percent(r->compute), percent(r->bandwidth), percent(r->launch), most);
+    put_escaped(t, r->bound);
+    put(t, "</td>");
 }
 
 static void put_row(text_out *t, const comparison *m, const row *r)
@@ -347,6 +350,7 @@ static void put_method(text_out *t, const comparison *m)
            "<li>Speed is the ratio of medians, base over other. Its 95 %% interval is the percentile bootstrap of both medians, %d draws with fixed random numbers: the same reports give the same page.</li>\n"
            "<li>The verdict is faster or slower where the interval leaves out 1 and the difference is above the noise floor of %.3g %%; fewer than %d samples give no verdict.</li>\n"
            "<li>Geometric means take every row that both reports have, is not void and has no error. A result is void where its values were too far from those of the processor's path.</li>\n"
+           "<li>Shares of the peak: the part of the time that the arithmetic, the memory traffic or the launches of a result would need at the measured peaks; the largest is shown.</li>\n"
            "<li>An interval tells how a run of the benchmark scatters. It does not tell how the machine changes from run to run: repeat a close call.</li>\n"
            "<li>Rows of other shape or arithmetic, and reports of other precision or settings, are not compared unless asked for, and are marked then.</li>\n</ul>\n",
         DRAWS, 100 * m->noise, SAMPLES_LEAST);

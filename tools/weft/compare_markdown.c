@@ -160,8 +160,8 @@ static void put_heads(text_out *out, const comparison *m)
         const report *r = &m->reports[i];
         char name[CELL_BYTES];
         escape(name, sizeof name, r->name);
-        put(out, "- %s%s: %s (%s%s%s), %s, weft %s%s%s - %s\n", r->letter, i ? "" : ", the base", name, r->kind, *r->driver ? ", " : "", r->driver, r->precision, r->weft,
-            *r->date ? ", " : "", r->date, r->file);
+        put(out, "- %s%s: %s (%s%s%s), %s, weft %s%s%s%s - %s\n", r->letter, i ? "" : ", the base", name, r->kind, *r->driver ? ", " : "", r->driver, r->precision, r->weft,
+            *r->date ? ", " : "", r->date, r->stopped ? ", stopped before its end" : "", r->file);
     }
     put(out, "\nSpeed is %s of A over that of the other: above 1, the other is faster. A verdict wants the 95 %% interval to leave out 1 and a difference above %.3g %%.\n",
         m->by_gpu ? "the median time by the device's clock" : "the median time", 100 * m->noise);

@@ -49,6 +49,7 @@ static void check_settings(matcher *m, int i)
     check_setting(m, i, "settings.precision", r->precision, b->precision, ALLOW_PRECISION, "precision");
     check_setting(m, i, "settings.min_seconds", pool_text(p, "%g", r->min_seconds), pool_text(p, "%g", b->min_seconds), ALLOW_SETTINGS, "settings");
     check_setting(m, i, "settings.min_samples", pool_text(p, "%g", r->min_samples), pool_text(p, "%g", b->min_samples), ALLOW_SETTINGS, "settings");
+    check_setting(m, i, "settings.no_optional", r->no_optional ? "true" : "false", b->no_optional ? "true" : "false", ALLOW_SETTINGS, "settings");
     check_setting(m, i, "settings.tune", r->tune ? "true" : "false", b->tune ? "true" : "false", ALLOW_SETTINGS, "settings");
 }
 
@@ -59,25 +60,25 @@ static bool same_number(double a, double b) // both missing is the same
     return isnan(a) || isnan(b) ? isnan(a) && isnan(b) : fabs(a - b) <= 1e-9 * fmax(a, b);
 }
 
+static void check_value(matcher *m, int i, const result *r, const char *field, const char *mine, const char *theirs, int bit, const char *allow, const char **mark)
+{
+    const report *const reports = m->out->reports;
+    const char *path = pool_text(m->pool, "results[%d].%s ('%s')", r->index, field, r->name);
+    if (!mine || !theirs || !path) m->failed = true;
+    else if (!(m->how->allow & bit)) complain(m, reports[i].file, path, mine, reports[0].file, theirs, allow);
+    else *mark = *mark ? pool_text(m->pool, "%s, %s", *mark, field) : field;
+}
+
+static const char *quoted(matcher *m, const char *text) { return pool_text(m->pool, "'%.250s'", text); }
+static const char *number(matcher *m, double v) { return isnan(v) ? "missing" : pool_text(m->pool, "%.12g", v); }
+
 static const char *check_work(matcher *m, int i, const result *r, const result *base) // the mark; NULL: the same work
 {
-    char field[256], mine[300], theirs[300];
     const char *mark = NULL;
-    const report *const reports = m->out->reports;
-    if (strcmp(r->shape, base->shape)) {
-        snprintf(field, sizeof field, "results[%d].shape ('%.100s')", r->index, r->name);
-        snprintf(mine, sizeof mine, "'%.250s'", r->shape);
-        snprintf(theirs, sizeof theirs, "'%.250s'", base->shape);
-        if (m->how->allow & ALLOW_SHAPE) mark = "shape";
-        else complain(m, reports[i].file, field, mine, reports[0].file, theirs, "shape");
-    }
-    if (!same_number(r->flops, base->flops)) {
-        snprintf(field, sizeof field, "results[%d].flops ('%.100s')", r->index, r->name);
-        snprintf(mine, sizeof mine, isnan(r->flops) ? "missing" : "%.12g", r->flops);
-        snprintf(theirs, sizeof theirs, isnan(base->flops) ? "missing" : "%.12g", base->flops);
-        if (m->how->allow & ALLOW_FLOPS) mark = mark ? "shape, flops" : "flops";
-        else complain(m, reports[i].file, field, mine, reports[0].file, theirs, "flops");
-    }
+    if (*r->precision && *base->precision && strcmp(r->precision, base->precision))
+        check_value(m, i, r, "precision", r->precision, base->precision, ALLOW_PRECISION, "precision", &mark);
+    if (strcmp(r->shape, base->shape)) check_value(m, i, r, "shape", quoted(m, r->shape), quoted(m, base->shape), ALLOW_SHAPE, "shape", &mark);
+    if (!same_number(r->flops, base->flops)) check_value(m, i, r, "flops", number(m, r->flops), number(m, base->flops), ALLOW_FLOPS, "flops", &mark);
     return mark;
 }
 

@@ -20,7 +20,8 @@ const peak_kind peak_kinds[PEAKS] = {
     { "matrix_flops", "matrix units", "GFLOP/s", 1e-9, false },
     { "read_bytes", "memory, reading", "GB/s", 1e-9, false },
     { "copy_bytes", "memory, copying", "GB/s", 1e-9, false },
-    { "launch_seconds", "launch cost", "us", 1e6, true },
+    { "launch_seconds", "a launch", "us", 1e6, true },
+    { "submit_seconds", "a submission", "us", 1e6, true },
 };
 
 typedef struct reader {
@@ -122,7 +123,8 @@ static bool read_figure(const reader *r, const cJSON *v, const char *name, figur
     figure_of(f);
     snprintf(text, sizeof text, "%s.median", name);
     if (!read_real(r, cJSON_GetObjectItemCaseSensitive(v, "median"), text, &median)) return false;
-    if (!(f->median > 0)) return bad(r, text, "is 0: nothing was measured");
+    if (!(f->median > 0) && !strcmp(name, "gpu")) *out = NULL; // a clock too coarse for it
+    else if (!(f->median > 0)) return bad(r, text, "is 0: nothing was measured");
     if (median < f->sorted[0] * (1 - 1e-5) || median > f->sorted[count - 1] * (1 + 1e-5)) // rounded when it was written, maybe
         return bad(r, text, "is %g, but the samples lie from %g to %g", median, f->sorted[0], f->sorted[count - 1]);
     return true;
@@ -175,7 +177,7 @@ static bool read_operators(reader *r, const cJSON *o, result *out)
 {
     static const field fields[] = {
         FIELD(op_time, TEXT, op, true), FIELD(op_time, TEXT, kernel, false), FIELD(op_time, TEXT, way, false), FIELD(op_time, REAL, count, false),
-        FIELD(op_time, REAL, ms, true), FIELD(op_time, REAL, flops, false), FIELD(op_time, REAL, bytes, false), { 0 },
+        FIELD(op_time, REAL, ms, false), FIELD(op_time, REAL, flops, false), FIELD(op_time, REAL, bytes, false), { 0 },
     };
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(o, "operators"), *v;
     if (!list || cJSON_IsNull(list)) return true;
@@ -186,7 +188,9 @@ static bool read_operators(reader *r, const cJSON *o, result *out)
     cJSON_ArrayForEach(v, list) {
         snprintf(r->where + length, sizeof r->where - length, "operators[%d].", out->op_count);
         if (!cJSON_IsObject(v)) return bad(r, "", "is %s, and must be an object", type_name(v));
-        if (!read_fields(r, v, fields, &out->ops[out->op_count++])) return false;
+        op_time *t = &out->ops[out->op_count++];
+        if (!read_fields(r, v, fields, t)) return false;
+        if (isnan(t->ms)) t->ms = 0; // not known: nothing to draw
     }
     leave(r, length);
     return true;
@@ -194,7 +198,8 @@ static bool read_operators(reader *r, const cJSON *o, result *out)
 
 static bool read_share(reader *r, const cJSON *o, result *out)
 {
-    static const field fields[] = { FIELD(result, REAL, compute, false), FIELD(result, REAL, bandwidth, false), FIELD(result, TEXT, bound, false), { 0 } };
+    static const field fields[] = { FIELD(result, REAL, compute, false), FIELD(result, REAL, bandwidth, false), FIELD(result, REAL, launch, false),
+                                    FIELD(result, TEXT, bound, false), { 0 } };
     const size_t length = strlen(r->where);
     const cJSON *share;
     if (!enter(r, o, "share", false, &share) || !read_fields(r, share, fields, out)) return false;
@@ -222,9 +227,10 @@ static bool read_gate(reader *r, const cJSON *o, result *out)
 static bool read_result(reader *r, const cJSON *o, result *out)
 {
     static const field fields[] = {
-        FIELD(result, TEXT, suite, true), FIELD(result, TEXT, name, true), FIELD(result, TEXT, shape, false), FIELD(result, TEXT, unit, false),
+        FIELD(result, TEXT, suite, true), FIELD(result, TEXT, name, true), FIELD(result, TEXT, shape, false), FIELD(result, TEXT, precision, false), FIELD(result, TEXT, unit, false),
         FIELD(result, TEXT, error, false), FIELD(result, FIGURE, time, false), FIELD(result, FIGURE, gpu, false), FIELD(result, REAL, cold_ms, false),
-        FIELD(result, REAL, warm_ms, false), FIELD(result, REAL, flops, false), FIELD(result, REAL, bytes, false), FIELD(result, REAL, peak_bytes, false), { 0 },
+        FIELD(result, REAL, warm_ms, false), FIELD(result, REAL, flops, false), FIELD(result, REAL, bytes, false), FIELD(result, REAL, peak_bytes, false),
+        FIELD(result, REAL, dispatches, false), { 0 },
     };
     if (!cJSON_IsObject(o)) return bad(r, "", "is %s, and must be an object", type_name(o));
     if (!read_fields(r, o, fields, out) || !read_share(r, o, out) || !read_gate(r, o, out) || !read_operators(r, o, out)) return false;
@@ -323,11 +329,11 @@ static bool read_device(reader *r, const cJSON *top, report *out)
 static bool read_rest(reader *r, const cJSON *top, report *out) // weft, date, host, settings
 {
     static const field weft_fields[] = { { "version", TEXT, offsetof(report, weft), true }, FIELD(report, TEXT, kernels, false), FIELD(report, TEXT, cpu_library, false), { 0 } };
-    static const field top_fields[] = { FIELD(report, TEXT, date, false), { 0 } };
+    static const field top_fields[] = { FIELD(report, TEXT, date, false), FIELD(report, FLAG, stopped, false), { 0 } };
     static const field host_fields[] = { FIELD(report, TEXT, os, false), FIELD(report, TEXT, cpu, false), FIELD(report, REAL, threads, false),
                                          { "memory_bytes", REAL, offsetof(report, host_bytes), false }, FIELD(report, REAL, load, false), { 0 } };
     static const field settings_fields[] = { FIELD(report, TEXT, precision, true), FIELD(report, REAL, min_seconds, true), FIELD(report, REAL, min_samples, true),
-                                             FIELD(report, FLAG, tune, true), { 0 } };
+                                             FIELD(report, FLAG, tune, true), FIELD(report, FLAG, no_optional, false), { 0 } };
     const struct { const char *name; const field *fields; bool need; } parts[] = {
         { "weft", weft_fields, true }, { "host", host_fields, false }, { "settings", settings_fields, true },
     };
