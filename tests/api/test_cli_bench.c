@@ -140,6 +140,22 @@ static void nets_on_vulkan(void **state)
     cJSON_Delete(top);
 }
 
+// Published networks need no checkpoint: random numbers in tensors of the published shapes.
+static void networks_of_published_shapes(void **state)
+{
+    (void) state;
+    assert_code(0, "bench nets --no-peak --no-cold --no-gate --seconds 0 --samples 1 --filter 'pix2pix u-net 256' --device cpu --json pix.json");
+    cJSON *top = read_json("pix.json");
+    check_rows(top, 1);
+    assert_int_equal(cJSON_GetArraySize(rows_of(top)), 1);
+    const double flops = number(cJSON_GetArrayItem(rows_of(top), 0), "flops");
+    assert_true(flops > 11.9e9 && flops < 12.4e9); // 6.06 billion multiply-adds, as its authors' network has
+    cJSON_Delete(top);
+    assert_code(0, "bench nets --list");
+    static const char *const rows[] = { "stylegan2-256", "stylegan2-1024", "deepfill-v2 512", "vgg-16", "clip vit-b/32" };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) assert_says(rows[i]);
+}
+
 static void a_wrong_answer_voids_the_figures(void **state)
 {
     (void) state;
@@ -227,6 +243,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nets_on_the_processor),
         cmocka_unit_test(nets_on_vulkan),
+        cmocka_unit_test(networks_of_published_shapes),
         cmocka_unit_test(a_wrong_answer_voids_the_figures),
         cmocka_unit_test(a_row_that_fails_does_not_stop_the_others),
         cmocka_unit_test(exit_codes),

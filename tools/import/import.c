@@ -150,23 +150,38 @@ static weft_result build(weft_context *ctx, const arch *a, const char *variant, 
     return r;
 }
 
+static weft_result prepare(const import_params *p, net *n, const arch **a, char *error)
+{
+    *a = import_arch_find(p->arch);
+    if (!*a) return snprintf(error, IMPORT_ERROR, "there is no architecture '%s'", p->arch), WEFT_ERR_ARGUMENT;
+    *n = (net) { .half = p->half, .warn = p->warn, .user = p->user, .settings = (*a)->settings, .set = p->set, .set_count = p->set_count };
+    const weft_result r = find_variant(*a, p->variant, &n->variant, error);
+    return r == WEFT_OK ? check_settings(*a, p, error) : r;
+}
+
+weft_result import_tensors(weft_context *ctx, const import_params *p, const safetensors *file, weft_model **out, char error[IMPORT_ERROR])
+{
+    const arch *a;
+    net n;
+    char prefix[NET_PATH] = "";
+    weft_result r = prepare(p, &n, &a, error);
+    if (r != WEFT_OK) return r;
+    if (p->prefix) snprintf(prefix, sizeof prefix, "%s", p->prefix);
+    else r = find_prefix(a, n.variant, file, prefix, error);
+    n.file = file;
+    n.prefix = prefix;
+    return r == WEFT_OK ? build(ctx, a, p->variant, &n, out, error) : r;
+}
+
 weft_result import_model(weft_context *ctx, const import_params *p, weft_model **out, char error[IMPORT_ERROR])
 {
-    const arch *a = import_arch_find(p->arch);
-    net n = { .half = p->half, .warn = p->warn, .user = p->user };
+    const arch *a;
+    net n;
     safetensors file;
-    char prefix[NET_PATH] = "";
-    if (!a) return snprintf(error, IMPORT_ERROR, "there is no architecture '%s'", p->arch), WEFT_ERR_ARGUMENT;
-    weft_result r = find_variant(a, p->variant, &n.variant, error);
-    if (r == WEFT_OK) r = check_settings(a, p, error);
-    n.settings = a->settings, n.set = p->set, n.set_count = p->set_count;
+    weft_result r = prepare(p, &n, &a, error); // what is asked for comes before what is there
     if (r != WEFT_OK) return r;
     if (safetensors_open(p->path, &file, error)) return WEFT_ERR_FORMAT;
-    if (p->prefix) snprintf(prefix, sizeof prefix, "%s", p->prefix);
-    else r = find_prefix(a, n.variant, &file, prefix, error);
-    n.file = &file;
-    n.prefix = prefix;
-    if (r == WEFT_OK) r = build(ctx, a, p->variant, &n, out, error);
+    r = import_tensors(ctx, p, &file, out, error);
     safetensors_close(&file);
     return r;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Published networks from their checkpoints: the list of architectures, and the one call that imports.
 #pragma once
+#include "import/safetensors.h"
 #include <weft/build.h>
 
 typedef struct net net;
@@ -32,3 +33,5 @@ typedef struct import_params {
 // Errors: WEFT_ERR_FORMAT (a tensor is missing or of another shape: the text names it), WEFT_ERR_ARGUMENT (no such
 // architecture or variant), WEFT_ERR_IO, WEFT_ERR_MEMORY; the text is in `error`.
 weft_result import_model(weft_context *ctx, const import_params *p, weft_model **out, char error[IMPORT_ERROR]);
+// The same from tensors that are in memory already; p->path is not looked at.
+weft_result import_tensors(weft_context *ctx, const import_params *p, const safetensors *file, weft_model **out, char error[IMPORT_ERROR]);

@@ -5,6 +5,7 @@
 #include "command.h"
 #include "profile.h"
 #include <stdio.h>
+#include "import/import.h"
 #include <weft/measure.h>
 
 // --- Numbers. ---------------------------------------------------------------------------------------------------
@@ -87,6 +88,18 @@ bool bench_wants(const bench *b, const char *suite, const char *name); // by --f
 bool bench_measure(bench *b, const bench_work *w);
 bool bench_error(bench *b, const char *suite, const char *name, const char *text); // a row that could not even be begun
 void bench_fill(uint32_t seed, float *data, size_t count);                        // uniform in -1..1
+
+// --- Published networks at their published sizes, with random weights; bench_random.c. -----------------------------
+
+typedef struct random_net {
+    const char *row; // its name in the suite
+    weft_result (*make)(weft_context *ctx, int size, weft_model **out, char *error); // error: IMPORT_ERROR characters
+    int size;
+    const char *entry;
+    text_list dims;  // beside the presets
+} random_net;
+const random_net *random_net_at(int index); // NULL past the end
+weft_result random_stylegan2(weft_context *ctx, int size, weft_model **out, char *error);
 
 // --- Suites: true to go on. ---------------------------------------------------------------------------------------
 

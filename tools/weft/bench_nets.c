@@ -6,12 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-// One entry of a model with its presets, or what --dim says.
-static bool measure_entry(bench *b, const char *name, const weft_model *m, int entry)
+static bool measure_entry(bench *b, const char *name, const weft_model *m, int entry, const text_list *dims)
 {
     weft_port_shape shapes[INPUTS_MOST];
     int code;
-    const int count = bind_inputs(b->c, m, entry, &(text_list) { 0 }, shapes, &code);
+    const int count = bind_inputs(b->c, m, entry, dims, shapes, &code);
     if (count < 0) return bench_error(b, "nets", name, "its inputs cannot be bound");
     return bench_measure(b, &(bench_work) { .suite = "nets", .name = name, .model = m, .entry = entry, .shapes = shapes, .shape_count = count,
                                             .how = WORK_RUN, .cold = true, .limit_exact = 1e-4, .limit_half = 2e-2 });
@@ -24,29 +23,34 @@ static bool bundled(bench *b, const char *name, const char *entry, const char *r
     if (!bench_wants(b, "nets", row)) return true;
     if (!find_bundled(name, path, sizeof path)) return bench_error(b, "nets", row, "the bundled model is not installed");
     if (weft_model_load(b->c->ctx, path, &m) != WEFT_OK) return bench_error(b, "nets", row, weft_error_text());
-    const bool on = measure_entry(b, row, m, weft_model_find_entry(m, entry));
+    const bool on = measure_entry(b, row, m, weft_model_find_entry(m, entry), &(text_list) { 0 });
     weft_model_destroy(&m);
     return on;
 }
 
-// A file of the user: every entry that --dim fits.
+// A file of the user: every entry.
 static bool given(bench *b, const char *path)
 {
     weft_model *m;
     bool on = true;
-    const char *slash = strrchr(path, '/');
+    const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
     char row[128];
-    if (weft_model_load(b->c->ctx, path, &m) != WEFT_OK) return bench_error(b, "nets", slash ? slash + 1 : path, weft_error_text());
+    if (weft_model_load(b->c->ctx, path, &m) != WEFT_OK) return bench_error(b, "nets", file, weft_error_text());
     for (int i = 0; i < weft_model_entry_count(m) && on; i++) {
-        weft_port_shape shapes[INPUTS_MOST];
-        int code;
-        snprintf(row, sizeof row, "%.60s:%.60s", slash ? slash + 1 : path, weft_model_entry_name(m, i));
-        if (!bench_wants(b, "nets", row)) continue;
-        const int count = bind_inputs(b->c, m, i, &b->o->dims, shapes, &code);
-        if (count < 0) on = bench_error(b, "nets", row, "its inputs cannot be bound");
-        else on = bench_measure(b, &(bench_work) { .suite = "nets", .name = row, .model = m, .entry = i, .shapes = shapes, .shape_count = count,
-                                                   .how = WORK_RUN, .cold = true, .limit_exact = 1e-4, .limit_half = 2e-2 });
+        snprintf(row, sizeof row, "%.60s:%.60s", file, weft_model_entry_name(m, i));
+        if (bench_wants(b, "nets", row)) on = measure_entry(b, row, m, i, &b->o->dims);
     }
+    weft_model_destroy(&m);
+    return on;
+}
+
+static bool published(bench *b, const random_net *n)
+{
+    char error[IMPORT_ERROR] = "out of memory";
+    weft_model *m;
+    if (!bench_wants(b, "nets", n->row)) return true;
+    if (n->make(b->c->ctx, n->size, &m, error) != WEFT_OK) return bench_error(b, "nets", n->row, error);
+    const bool on = measure_entry(b, n->row, m, weft_model_find_entry(m, n->entry), &n->dims);
     weft_model_destroy(&m);
     return on;
 }
@@ -55,5 +59,8 @@ bool bench_nets(bench *b)
 {
     for (int i = 0; i < b->o->models.count; i++)
         if (!given(b, b->o->models.at[i])) return false;
-    return bundled(b, "garment", NULL, "garment inpainting") && bundled(b, "garment-generator", "synthesis", "garment generator 64");
+    if (!bundled(b, "garment", NULL, "garment inpainting") || !bundled(b, "garment-generator", "synthesis", "garment generator 64")) return false;
+    for (int i = 0; random_net_at(i); i++)
+        if (!published(b, random_net_at(i))) return false;
+    return true;
 }
