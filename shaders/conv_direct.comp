@@ -5,7 +5,7 @@
 #include "glsl/tensor.glsl"
 #include "glsl/conv.glsl"
 
-layout(constant_id = 9) const uint PATH = 0;
+layout(constant_id = OWN) const uint PATH = 0;
 // Channels of an invocation and how it reads: all of a group's inputs in fours, or one by one; or only its own (depthwise).
 #define PATH_ONE 0u        // 1 channel, inputs one by one
 #define PATH_ONE_WIDE 1u   // 1 channel, inputs in fours
@@ -16,22 +16,23 @@ layout(constant_id = 9) const uint PATH = 0;
 #define STRETCH 32768u
 
 // Adds the products of one tap: x from xi, w from wi on.
-avec4 tap(avec4 sum, uint xi, uint wi) {
-    if (PATH == PATH_DEPTHWISE) return fma(x4(xi / 4), w4(wi / 4), sum);
+avec4 tap(avec4 sum, uint n, uint pixel, uint ci, uint wi) { // the pixel's first channel in x, and the first channel that counts
+    uint xi = pixel + ci;
+    if (PATH == PATH_DEPTHWISE) return fma(x4_at(xi, n, ci), w4(wi / 4), sum);
     for (uint first = 0; first < p.ci_group; first += STRETCH) {
         uint end = min(first + STRETCH, p.ci_group);
         if (PATH == PATH_ONE)
-            for (uint c = first; c < end; c++) sum.x = fma(x(xi + c), w(wi + c * p.w_ci), sum.x);
+            for (uint c = first; c < end; c++) sum.x = fma(x_at(xi + c, n, ci + c), w(wi + c * p.w_ci), sum.x);
         if (PATH == PATH_ONE_WIDE)
             for (uint c = first; c < end; c += 4) {
                 uint k = wi + c * p.w_ci;
-                sum = fma(x4((xi + c) / 4), avec4(w(k), w(k + p.w_ci), w(k + 2 * p.w_ci), w(k + 3 * p.w_ci)), sum);
+                sum = fma(x4_at(xi + c, n, ci + c), avec4(w(k), w(k + p.w_ci), w(k + 2 * p.w_ci), w(k + 3 * p.w_ci)), sum);
             }
         if (PATH == PATH_FOUR)
-            for (uint c = first; c < end; c++) sum = fma(avec4(x(xi + c)), w4((wi + c * p.w_ci) / 4), sum);
+            for (uint c = first; c < end; c++) sum = fma(avec4(x_at(xi + c, n, ci + c)), w4((wi + c * p.w_ci) / 4), sum);
         if (PATH == PATH_FOUR_WIDE)
             for (uint c = first; c < end; c += 4) {
-                avec4 v = x4((xi + c) / 4);
+                avec4 v = x4_at(xi + c, n, ci + c);
                 uint k = (wi + c * p.w_ci) / 4, step = p.w_ci / 4;
                 sum = fma(avec4(v.x), w4(k), sum);
                 sum = fma(avec4(v.y), w4(k + step), sum);
@@ -53,7 +54,7 @@ avec4 conv_sum(taps ty, taps tx, int jy, int jx, uint n, uint c) {
             int k = conv_at(1, tx.at + jx * p.stride[1] + b * p.tap[1]);
             if (k < 0) continue;
             uint at = uint((ty.first + a * p.tap_by[0]) * p.kernel[1] + tx.first + b * p.tap_by[1]);
-            sum = tap(sum, ((n * p.hi + i) * p.wi + k) * p.ci + xi, wi + at * p.w_tap);
+            sum = tap(sum, n, ((n * p.hi + i) * p.wi + k) * p.ci, xi, wi + at * p.w_tap);
         }
     }
     if (PATH == PATH_ONE_WIDE) sum.x = sum.x + sum.y + (sum.z + sum.w);

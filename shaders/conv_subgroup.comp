@@ -9,10 +9,10 @@
 
 // Software drivers pay for every load of every lane, so a weight is loaded by one lane alone. All subgroups must have
 // LANES invocations.
-layout(constant_id = 9) const uint LANES = 8;
-layout(constant_id = 10) const uint PIXELS = 4;   // of each lane
-layout(constant_id = 11) const uint COLUMNS = 16; // channels of the workgroup, gates and all
-layout(constant_id = 12) const bool WIDE = false; // inputs can be read in fours
+layout(constant_id = OWN) const uint LANES = 8;
+layout(constant_id = OWN + 1) const uint PIXELS = 4;   // of each lane
+layout(constant_id = OWN + 2) const uint COLUMNS = 16; // channels of the workgroup, gates and all
+layout(constant_id = OWN + 3) const bool WIDE = false; // inputs can be read in fours
 layout(constant_id = 0) const uint THREADS = 64;
 const uint DEEP = WIDE ? 4 : 1; // input channels of a step
 const uint LOADS = (COLUMNS + LANES - 1) / LANES;
@@ -50,7 +50,7 @@ void main() {
                     [[unroll]] for (uint j = 0; j < LOADS; j++) weight[k * LOADS + j] = w(wi + k * p.w_ci + mine[j]);
                 wi += DEEP * p.w_ci;
                 [[unroll]] for (uint i = 0; i < PIXELS; i++) {
-                    v[i] = WIDE ? x4((from[i] + c) / 4) : avec4(x(from[i] + c));
+                    v[i] = WIDE ? x4_at(from[i] + c, s.n, s.x_at + c) : avec4(x_at(from[i] + c, s.n, s.x_at + c));
                     v[i] = inside[i] ? v[i] : avec4(0);
                 }
                 [[unroll]] for (uint q = 0; q < COLUMNS; q++)

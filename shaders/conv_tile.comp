@@ -5,11 +5,11 @@
 #include "glsl/tensor.glsl"
 #include "glsl/conv.glsl"
 
-layout(constant_id = 9) const uint ACROSS = 8;  // invocations along the channels; the others lie along the pixels
-layout(constant_id = 10) const uint ROWS = 8;   // pixels of an invocation
-layout(constant_id = 11) const uint QUADS = 1;  // fours of channels of an invocation; even with a gate
-layout(constant_id = 12) const bool WIDE_IN = false;  // inputs can be read in fours
-layout(constant_id = 13) const bool WIDE_OUT = false; // weights and outputs too
+layout(constant_id = OWN) const uint ACROSS = 8;  // invocations along the channels; the others lie along the pixels
+layout(constant_id = OWN + 1) const uint ROWS = 8;   // pixels of an invocation
+layout(constant_id = OWN + 2) const uint QUADS = 1;  // fours of channels of an invocation; even with a gate
+layout(constant_id = OWN + 3) const bool WIDE_IN = false;  // inputs can be read in fours
+layout(constant_id = OWN + 4) const bool WIDE_OUT = false; // weights and outputs too
 layout(constant_id = 0) const uint THREADS = 64;
 const uint DEEP = 4; // fours of (tap, input channel) in a step
 const uint DOWN = THREADS / ACROSS, TALL = DOWN * ROWS, WIDE = ACROSS * QUADS;
@@ -40,12 +40,12 @@ vec4 x_four(tile s, int h, int v, uint quad) {
     vec4 all = vec4(0);
     if (WIDE_IN) {
         int i = x_place(s, h, v, quad * 4);
-        if (i >= 0) all = x4(uint(i) / 4);
+        if (i >= 0) all = x4_at(uint(i), s.n, s.x_at + plan[quad * 4].w);
     } else
         [[dont_unroll]] for (uint l = 0; l < 4; l++) {
             int i = x_place(s, h, v, quad * 4 + l);
             all = vec4(all.yzw, 0); // moves along, because an index would put it into memory
-            if (i >= 0) all.w = x(uint(i));
+            if (i >= 0) all.w = x_at(uint(i), s.n, s.x_at + plan[quad * 4 + l].w);
         }
     return all;
 }

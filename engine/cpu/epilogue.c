@@ -40,6 +40,21 @@ WEFT_CLONES static void plus(float *y, const float *r, int64_t count)
     for (int64_t i = 0; i < count; i++) y[i] += r[i];
 }
 
+WEFT_CLONES static void shift(float *y, const weft_cpu_plane *p, int64_t first, int64_t count)
+{
+    if (p->noise)
+        for (int64_t i = 0; i < count; i++) y[i] = y[i] * p->scale + (p->noise[first + i] * p->strength + p->bias);
+    else
+        for (int64_t i = 0; i < count; i++) y[i] = y[i] * p->scale + p->bias;
+}
+WEFT_CLONES static void limit(float *y, float gain, float most, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        const float v = y[i] * gain;
+        y[i] = v < -most ? -most : v > most ? most : v;
+    }
+}
+
 static bool is(const weft_conv_attrs *at, const char *name) // whether `act` is this choice
 {
     const char *choice = weft_activation_names;
@@ -59,11 +74,18 @@ static void activate(const weft_conv_attrs *at, float *y, int64_t count)
         for (int64_t i = 0; i < count; i++) y[i] = (float) weft_activate(at->act, y[i], at->a, at->b);
 }
 
-void weft_cpu_epilogue(const weft_conv_attrs *at, const float *sum, const float *gate, const float *r, float *y, int64_t count)
+void weft_cpu_epilogue(const weft_conv_attrs *at, const weft_cpu_plane *p, bool styled, float *y, int64_t count)
 {
-    if (y != sum) memcpy(y, sum, (size_t) count * sizeof *y);
-    if (r && at->residual == WEFT_RESIDUAL_BEFORE) plus(y, r, count);
-    activate(at, y, count);
-    if (gate) times_sigmoid(y, gate, count);
-    if (r && at->residual == WEFT_RESIDUAL_AFTER) plus(y, r, count);
+    enum { STRETCH = 4096 }; // stays in the nearest cache from step to step
+    for (int64_t i = 0; i < count; i += STRETCH) {
+        const int64_t n = count - i < STRETCH ? count - i : STRETCH;
+        float *to = y + i;
+        if (y != p->sum) memcpy(to, p->sum + i, (size_t) n * sizeof *y);
+        if (styled) shift(to, p, i, n);
+        if (p->r && at->residual == WEFT_RESIDUAL_BEFORE) plus(to, p->r + i, n);
+        activate(at, to, n);
+        if (at->gain != 0 || at->clamp > 0) limit(to, at->gain != 0 ? at->gain : 1, at->clamp > 0 ? at->clamp : INFINITY, n);
+        if (p->gate) times_sigmoid(to, p->gate + i, n);
+        if (p->r && at->residual == WEFT_RESIDUAL_AFTER) plus(to, p->r + i, n);
+    }
 }

@@ -2,6 +2,7 @@
 // conv2d and conv_transpose2d on oneDNN, which chooses algorithm and blocked layout; the plain NCHW of the graph is
 // reordered on the way in and out, as are weights that are no constant. Padding other than zeros is made by hand, the epilogue by cpu/epilogue.c.
 #ifdef WEFT_DNNL
+#include "cpu/clones.h"
 #include "cpu/dnnl.h"
 #include "cpu/epilogue.h"
 #include "cpu/fast.h"
@@ -16,7 +17,7 @@ typedef struct conv_state {
     dnnl_primitive_t load_weights;                 // of weights that are made anew for every run
     dnnl_memory_t plain_weights;                   // NULL: they are a constant
     dnnl_memory_t plain_x, plain_y, x, y, weights, bias; // plain_*: NCHW; x, y: as the convolution wants them
-    size_t padded_bytes, x_bytes, y_bytes, sum_bytes;    // parts of the scratch, multiples of 64
+    size_t scaled_bytes, padded_bytes, x_bytes, y_bytes, sum_bytes;    // parts of the scratch, multiples of 64
     int64_t padded_h, padded_w;                          // 0: no padding by hand
     bool finish;                                         // the epilogue has work to do
 } conv_state;
@@ -119,11 +120,12 @@ static dnnl_status_t fetch_weights(conv_state *s, const float *data)
 static dnnl_status_t build(conv_state *s, const weft_node *n, const geometry *g, const void *const *constant)
 {
     const weft_conv_attrs *at = n->attrs;
+    const bool bias = weft_has(n, WEFT_CONV_B) && !weft_conv_is_styled(n); // which comes after scale and noise
     dnnl_primitive_desc_t pd = NULL;
     dnnl_memory_desc_t plain_x, plain_y, b;
     TRY(dnnl_engine_create(&s->engine, dnnl_cpu, 0));
     TRY(dnnl_stream_create(&s->stream, s->engine, dnnl_stream_default_flags));
-    TRY(convolution(s, g, weft_has(n, 2), &pd));
+    TRY(convolution(s, g, bias, &pd));
     const dnnl_memory_desc_t x = *dnnl_primitive_desc_query_md(pd, dnnl_query_src_md, 0);
     const dnnl_memory_desc_t y = *dnnl_primitive_desc_query_md(pd, dnnl_query_dst_md, 0);
     const dnnl_memory_desc_t w = *dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
@@ -140,8 +142,9 @@ static dnnl_status_t build(conv_state *s, const weft_node *n, const geometry *g,
     TRY(dnnl_memory_create(&s->plain_y, &plain_y, s->engine, NULL));
     TRY(dnnl_memory_create(&s->x, &x, s->engine, NULL));
     TRY(dnnl_memory_create(&s->y, &y, s->engine, NULL));
-    if (weft_has(n, 2)) TRY(dnnl_memory_create(&s->bias, &b, s->engine, NULL));
-    s->finish = at->act || at->gate || weft_has(n, 3);
+    if (bias) TRY(dnnl_memory_create(&s->bias, &b, s->engine, NULL));
+    s->finish = at->act || at->gate || weft_has(n, WEFT_CONV_R) || weft_conv_is_styled(n) || at->gain != 0 || at->clamp > 0;
+    s->scaled_bytes = weft_has(n, WEFT_CONV_S) ? ((size_t) weft_shape_count(n->in_shape[0]) * sizeof(float) + 63) / 64 * 64 : 0;
     s->padded_bytes = s->padded_h ? weft_dnnl_room(&plain_x) : 0;
     s->x_bytes = s->load ? weft_dnnl_room(&x) : 0;
     s->y_bytes = s->store ? weft_dnnl_room(&y) : 0;
@@ -163,7 +166,7 @@ static weft_result prepare(weft_context *ctx, const weft_node *n, const void *co
         weft_log(ctx, WEFT_LOG_DEBUG, "%s '%s': oneDNN declines (status %d)", n->op->name, n->name, (int) r);
         return WEFT_OK;
     }
-    *scratch = s->padded_bytes + s->x_bytes + s->y_bytes + s->sum_bytes;
+    *scratch = s->scaled_bytes + s->padded_bytes + s->x_bytes + s->y_bytes + s->sum_bytes;
     *state = s;
     return WEFT_OK;
 }
@@ -192,16 +195,37 @@ static void pad_rows(void *user, int64_t begin, int64_t end)
     }
 }
 
-typedef struct finish_job { const weft_node *node; const float *sum, *r; float *y; } finish_job;
+typedef struct scale_job { const float *x, *s; float *scaled; int64_t area; } scale_job;
+
+WEFT_CLONES static void scale_plane(float *restrict to, const float *restrict from, float by, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) to[i] = from[i] * by;
+}
+
+static void scale_planes(void *user, int64_t begin, int64_t end)
+{
+    const scale_job *j = user;
+    for (int64_t c = begin; c < end; c++) scale_plane(j->scaled + c * j->area, j->x + c * j->area, j->s[c], j->area);
+}
+
+typedef struct finish_job { const weft_node *node; const void *const *in; const float *sum; float *y; } finish_job;
 
 static void finish_channels(void *user, int64_t begin, int64_t end)
 {
     const finish_job *j = user;
     const weft_conv_attrs *at = j->node->attrs;
     const int64_t *ys = j->node->out_shape[0].dim, area = ys[2] * ys[3];
+    const weft_node *n = j->node;
+    const float *const *in = (const float *const *) j->in;
     for (int64_t c = begin; c < end; c++) { // of n * co
-        const float *sum = j->sum + (at->gate ? c / ys[1] * 2 * ys[1] + c % ys[1] : c) * area;
-        weft_cpu_epilogue(at, sum, at->gate ? sum + ys[1] * area : NULL, j->r ? j->r + c * area : NULL, j->y + c * area, area);
+        weft_cpu_plane p = { .sum = j->sum + (at->gate ? c / ys[1] * 2 * ys[1] + c % ys[1] : c) * area, .scale = 1, .strength = 1 };
+        if (at->gate) p.gate = p.sum + ys[1] * area;
+        if (weft_has(n, WEFT_CONV_R)) p.r = in[WEFT_CONV_R] + c * area;
+        if (weft_has(n, WEFT_CONV_D)) p.scale = in[WEFT_CONV_D][c];
+        if (weft_has(n, WEFT_CONV_NOISE)) p.noise = in[WEFT_CONV_NOISE] + (n->in_shape[WEFT_CONV_NOISE].dim[0] == 1 ? 0 : c / ys[1]) * area;
+        if (weft_has(n, WEFT_CONV_STRENGTH)) p.strength = in[WEFT_CONV_STRENGTH][0];
+        if (weft_has(n, WEFT_CONV_B)) p.bias = in[WEFT_CONV_B][c % ys[1]];
+        weft_cpu_epilogue(at, &p, weft_conv_is_styled(n), j->y + c * area, area);
     }
 }
 
@@ -210,10 +234,14 @@ static weft_result run(void *state, weft_context *ctx, const weft_node *n, void 
     conv_state *s = state;
     const weft_conv_attrs *at = n->attrs;
     const int64_t *xs = n->in_shape[0].dim, *ys = n->out_shape[0].dim;
-    unsigned char *padded = scratch, *x = padded + s->padded_bytes, *y = x + s->x_bytes, *sum = y + s->y_bytes;
+    unsigned char *scaled = scratch, *padded = scaled + s->scaled_bytes, *x = padded + s->padded_bytes, *y = x + s->x_bytes, *sum = y + s->y_bytes;
     void *plain_x = (void *) (uintptr_t) in[0], *plain_y = at->gate ? (void *) sum : out[0];
+    if (s->scaled_bytes) {
+        weft_parallel(ctx->pool, xs[0] * xs[1], 1, scale_planes, &(scale_job) { plain_x, in[WEFT_CONV_S], (float *) scaled, xs[2] * xs[3] });
+        plain_x = scaled;
+    }
     if (s->padded_h) {
-        weft_parallel(ctx->pool, xs[0] * xs[1] * s->padded_h, 32, pad_rows, &(pad_job) { n, in[0], (float *) padded, s->padded_h, s->padded_w });
+        weft_parallel(ctx->pool, xs[0] * xs[1] * s->padded_h, 32, pad_rows, &(pad_job) { n, plain_x, (float *) padded, s->padded_h, s->padded_w });
         plain_x = padded;
     }
     dnnl_memory_set_data_handle(s->plain_x, plain_x);
@@ -230,7 +258,7 @@ static weft_result run(void *state, weft_context *ctx, const weft_node *n, void 
     if (r == dnnl_out_of_memory) return weft_fail_memory(0);
     if (r != dnnl_success) return weft_node_fail(n, "oneDNN failed with status %d", (int) r), WEFT_ERR_UNSUPPORTED;
     if (s->finish)
-        weft_parallel(ctx->pool, ys[0] * ys[1], 1, finish_channels, &(finish_job) { n, plain_y, weft_has(n, 3) ? in[3] : NULL, out[0] });
+        weft_parallel(ctx->pool, ys[0] * ys[1], 1, finish_channels, &(finish_job) { n, in, plain_y, out[0] });
     return WEFT_OK;
 }
 

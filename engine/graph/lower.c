@@ -10,11 +10,15 @@ weft_result weft_lower(const weft_graph *bound, weft_pool *pool, bool fuse, weft
     WEFT_TRY(weft_pass_prune(bound, &a));
     WEFT_TRY(weft_pass_expand(&a, NULL, &b));
     WEFT_TRY(weft_pass_fold(&b, pool, &a));
-    if (fuse) {
-        WEFT_TRY(weft_pass_fuse(&a, weft_fuse_rules, &b));
+    WEFT_TRY(weft_pass_prune(&a, to));
+    // A rule may free the way for another: its new node has a producer of its own, and what it made superfluous no longer counts as a use.
+    for (int before = -1; fuse && before != to->node_count;) {
+        before = to->node_count;
+        WEFT_TRY(weft_pass_fuse(to, weft_fuse_rules, &b));
         WEFT_TRY(weft_pass_fold(&b, pool, &a)); // what the rules said about weights
+        WEFT_TRY(weft_pass_prune(&a, to));
     }
-    return weft_pass_prune(&a, to);
+    return WEFT_OK;
 }
 
 weft_value weft_lower_root(const weft_graph *g, weft_value v)

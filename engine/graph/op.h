@@ -86,7 +86,7 @@ typedef struct weft_cpu_args {
 // --- Vulkan: what to dispatch, as data. vk/record.c turns it into commands, and nothing else does. -----------
 
 enum { WEFT_MAX_OUT = 16 }; // outputs of a node
-enum { WEFT_MAX_SPEC = 16, WEFT_MAX_BIND = 10, WEFT_MAX_PARAM_BYTES = 128 };
+enum { WEFT_MAX_SPEC = 20, WEFT_MAX_BIND = 10, WEFT_MAX_PARAM_BYTES = 128 };
 
 // What a dispatch reads and writes: an input or output of the node, or scratch memory.
 typedef struct weft_bind {

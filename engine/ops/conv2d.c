@@ -31,13 +31,14 @@ static double conv2d_sum(const weft_node *node, const weft_cpu_args *arg, int64_
     const int64_t *xs = node->in_shape[0].dim, *ws = node->in_shape[1].dim;
     const weft_real *x = arg->in[0], *w = arg->in[1];
     const int64_t first = co / (ws[0] / at->groups) * ws[1]; // input channel of the group
-    double sum = weft_has(node, 2) ? ((const weft_real *) arg->in[2])[co] : 0;
+    const weft_real *s = weft_has(node, WEFT_CONV_S) ? (const weft_real *) arg->in[WEFT_CONV_S] + n * xs[1] : NULL;
+    double sum = 0;
     for (int64_t ky = 0; ky < ws[2]; ky++) {
         const int64_t hi = weft_pad_at(at->pad_mode, ho * at->stride[0] + ky * at->dilation[0] - at->pads[0], xs[2]);
         for (int64_t kx = 0; hi >= 0 && kx < ws[3]; kx++) {
             const int64_t wi = weft_pad_at(at->pad_mode, wo * at->stride[1] + kx * at->dilation[1] - at->pads[1], xs[3]);
             for (int64_t ci = 0; wi >= 0 && ci < ws[1]; ci++)
-                sum += (double) x[((n * xs[1] + first + ci) * xs[2] + hi) * xs[3] + wi] * w[((co * ws[1] + ci) * ws[2] + ky) * ws[3] + kx];
+                sum += (double) x[((n * xs[1] + first + ci) * xs[2] + hi) * xs[3] + wi] * (s ? s[first + ci] : 1) * w[((co * ws[1] + ci) * ws[2] + ky) * ws[3] + kx];
         }
     }
     return sum;
@@ -57,8 +58,8 @@ const weft_op weft_op_conv2d = {
     .name = "conv2d",
     .doc = "s[n,co] = b[co] + sum over ci of x[n,ci] correlated with w[co,ci]; y = act(s), and with r the sum of both. "
            "With gate = 1 (Yu et al. 2019, Free-Form Image Inpainting with Gated Convolution) w has 2 co output channels and "
-           "y = act(s[:co]) sigmoid(s[co:]).",
-    .out_names = "y", .in_names = "x w b? r?", .flags = WEFT_OP_IMAGE, .kernel_inputs = 1 << 1,
+           "y = act(s[:co]) sigmoid(s[co:])." WEFT_CONV_EPILOGUE_DOC,
+    .out_names = "y", .in_names = WEFT_CONV_IN_NAMES, .flags = WEFT_OP_IMAGE, .kernel_inputs = 1 << 1,
     .attr_bytes = sizeof(weft_conv_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_CONV_ATTRS,
@@ -88,6 +89,15 @@ const weft_op weft_op_conv2d = {
         { .in = { WEFT_SHAPE(1, 6, 9, 7), WEFT_SHAPE(9, 2, 3, 2) }, .attrs = CONV(.groups = 3, .stride = { 1, 2 }, .pads = { 1, 1, 1, 0 }) },
         { .in = { WEFT_SHAPE(1, 40, 6, 7), WEFT_SHAPE(80, 40, 3, 3), WEFT_SHAPE(80) },
           .attrs = CONV(.dilation = { 4, 4 }, .pads = { 4, 4, 4, 4 }, .act = 3, .a = 1, .gate = 1) },
+        // styled: scales of x and of the sum, noise of each image or of all
+        { .in = { WEFT_SHAPE(2, 8, 7, 9), WEFT_SHAPE(12, 8, 3, 3), WEFT_SHAPE(12), { 0 }, WEFT_SHAPE(2, 12), WEFT_SHAPE(1, 1, 7, 9), { 0, { 1 } }, WEFT_SHAPE(2, 8) },
+          .in_count = 8, .absent = 1 << 3, .attrs = CONV(.pads = { 1, 1, 1, 1 }, .act = 2, .a = 0.2f, .gain = 1.41421356f, .clamp = 1.5f) },
+        { .in = { WEFT_SHAPE(2, 5, 9, 6), WEFT_SHAPE(7, 5, 3, 3), { 0 }, WEFT_SHAPE(2, 7, 5, 3), WEFT_SHAPE(2, 7), WEFT_SHAPE(2, 1, 5, 3), { 0 }, WEFT_SHAPE(2, 5) },
+          .in_count = 8, .absent = 1 << 2 | 1 << 6, .attrs = CONV(.stride = { 2, 2 }, .pads = { 1, 1, 1, 1 }, .act = 1) },
+        { .in = { WEFT_SHAPE(3, 6, 5, 4), WEFT_SHAPE(4, 3, 1, 1), WEFT_SHAPE(4), { 0 }, { 0 }, { 0 }, { 0 }, WEFT_SHAPE(3, 6) },
+          .in_count = 8, .absent = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6, .attrs = CONV(.groups = 2, .gain = 0.5f) },
+        { .in = { WEFT_SHAPE(2, 4, 11, 13), WEFT_SHAPE(36, 4, 1, 1), WEFT_SHAPE(36), { 0 }, WEFT_SHAPE(2, 36) },
+          .in_count = 5, .absent = 1 << 3, .attrs = CONV(.act = 5) },
         { 0 }
     },
     .tolerance = 1e-5,

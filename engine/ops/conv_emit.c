@@ -7,7 +7,7 @@
 // Flops from which a faster kernel is worth the seconds that a software driver takes to compile it.
 static const double LONG_WORK = 2e7, VERY_LONG_WORK = 2e8;
 
-enum { SPEC_OWN = 6 }; // a kernel's own constants follow those of shaders/glsl/conv.glsl
+enum { SPEC_OWN = 9 }; // a kernel's own constants follow those of shaders/glsl/conv.glsl
 enum { PATH_ONE, PATH_ONE_WIDE, PATH_FOUR, PATH_FOUR_WIDE, PATH_DEPTHWISE }; // of shaders/conv_direct.comp
 
 typedef struct conv { // a convolution on its way to a kernel
@@ -35,6 +35,19 @@ static void set_axis(conv *c, int axis)
     p->tap[axis] = c->transposed ? -dilation / common : dilation;
 }
 
+static uint32_t float_bits(float f)
+{
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    return bits;
+}
+
+static uint32_t extras(const weft_node *n) // EXTRA_* of shaders/glsl/conv.glsl
+{
+    const bool noise = weft_has(n, WEFT_CONV_NOISE), one = noise && n->in_shape[WEFT_CONV_NOISE].dim[0] == 1;
+    return weft_has(n, WEFT_CONV_D) * 1u + (one ? 2u : noise ? 4u : 0u) + weft_has(n, WEFT_CONV_STRENGTH) * 8u + weft_has(n, WEFT_CONV_S) * 16u;
+}
+
 static void describe(conv *c, const weft_node *n)
 {
     const weft_conv_attrs *at = n->attrs;
@@ -54,7 +67,8 @@ static void describe(conv *c, const weft_node *n)
     c->wide_out = c->p.co_group % 4 == 0 && c->p.co % 4 == 0;
     c->d = (weft_dispatch) {
         .spec = { c->transposed, (uint32_t) at->pad_mode, weft_has(n, 2), (uint32_t) at->act, (uint32_t) at->gate,
-                  !weft_has(n, 3) ? 0 : at->residual == WEFT_RESIDUAL_AFTER ? 1 : 2 },
+                  !weft_has(n, 3) ? 0 : at->residual == WEFT_RESIDUAL_AFTER ? 1 : 2, extras(n), float_bits(at->gain == 0 ? 1 : at->gain),
+                  float_bits(at->clamp) },
         .params_bytes = sizeof c->p, .flops = n->op->flops(n),
     };
 }

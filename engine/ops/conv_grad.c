@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Gradients of the convolutions without epilogue and with zero padding; others are unfused first. By the input it is the
 // transposed one, by the weights a row of its own, conv2d_weight_grad.
+#include "ops/bias_act.h"
 #include "ops/conv.h"
 #include "ops/conv_weights.h"
 #include "ops/grad.h"
@@ -10,7 +11,7 @@ static weft_conv_attrs like(const weft_conv_attrs *at)
 {
     weft_conv_attrs c = *at;
     c.act = c.gate = c.residual = c.pad_mode = 0;
-    c.a = c.b = 0;
+    c.a = c.b = c.gain = c.clamp = 0;
     c.output_pad[0] = c.output_pad[1] = 0;
     return c;
 }
@@ -66,26 +67,45 @@ static weft_value padded(weft_graph *g, weft_value x, const weft_conv_attrs *at)
                                                          { "after", NULL, 2, { at->pads[2], at->pads[3] } }, { "mode", modes[at->pad_mode] }));
 }
 
-// pad, convolution, residual, activation, gate: one row each.
+static weft_value by_planes(weft_graph *g, weft_value x, weft_value scale) // [n, c, h, w] by [n, c]
+{
+    const weft_shape s = g->values[x].shape;
+    return weft_grad_mul(g, x, weft_grad_reshape(g, scale, (weft_shape) WEFT_SHAPE(s.dim[0], s.dim[1], 1, 1)));
+}
+
+// d, noise, bias, activation, gain, clamp: bias_act says them all.
+static weft_value styled(const weft_node *n, weft_graph *g, weft_value sum)
+{
+    const weft_conv_attrs *at = n->attrs;
+    const weft_bias_act_attrs how = { at->act, at->a, at->b, at->gain == 0 ? 1 : at->gain, at->clamp };
+    weft_value in[WEFT_BIAS_INPUTS] = { sum };
+    static const int from[WEFT_BIAS_INPUTS] = { -1, WEFT_CONV_B, WEFT_CONV_NOISE, WEFT_CONV_STRENGTH, WEFT_CONV_D };
+    for (int i = 1; i < WEFT_BIAS_INPUTS; i++) in[i] = weft_has(n, from[i]) ? n->in[from[i]] : -1;
+    return weft_graph_call(g, "bias_act", in, WEFT_BIAS_INPUTS, &how);
+}
+
+// scale, pad, convolution, residual, activation, gate: one row each.
 weft_result weft_conv_unfuse(const weft_node *n, weft_graph *g, weft_value *out)
 {
     const weft_conv_attrs *at = n->attrs;
     weft_conv_attrs plain = like(at);
     memcpy(plain.output_pad, at->output_pad, sizeof plain.output_pad);
-    const bool r = weft_has(n, 3), pads = at->pads[0] | at->pads[1] | at->pads[2] | at->pads[3];
+    const bool r = weft_has(n, 3), s = weft_has(n, WEFT_CONV_S), style = weft_conv_is_styled(n) || at->gain != 0 || at->clamp > 0, pads = at->pads[0] | at->pads[1] | at->pads[2] | at->pads[3];
     *out = -1;
-    if (!at->act && !at->gate && !r && (!at->pad_mode || !pads)) return WEFT_OK; // plain already
+    if (!at->act && !at->gate && !r && !s && !style && (!at->pad_mode || !pads)) return WEFT_OK; // plain already
     weft_value x = n->in[0];
+    if (s) x = by_planes(g, x, n->in[WEFT_CONV_S]);
     if (at->pad_mode && pads) {
         x = padded(g, x, at);
         memset(plain.pads, 0, sizeof plain.pads);
     }
-    weft_value v = weft_graph_op(g, n->op, (const weft_value[]) { x, n->in[1], weft_has(n, 2) ? n->in[2] : -1 }, 3, &plain);
+    weft_value v = weft_graph_op(g, n->op, (const weft_value[]) { x, n->in[1], weft_has(n, 2) && !style ? n->in[2] : -1 }, 3, &plain);
     const int64_t half = n->out_shape[0].dim[1];
     const weft_value gate = at->gate ? weft_grad_unary(g, "sigmoid", weft_grad_slice(g, v, 1, half, 2 * half)) : -1;
     if (at->gate) v = weft_grad_slice(g, v, 1, 0, half);
     if (r && at->residual == WEFT_RESIDUAL_BEFORE) v = weft_grad_binary(g, "add", v, n->in[3]);
-    if (at->act) v = weft_graph_call(g, weft_activation_row(at->act), WEFT_V(v), (const float[]) { at->a, at->b });
+    if (style) v = styled(n, g, v);
+    else if (at->act) v = weft_graph_call(g, weft_activation_row(at->act), WEFT_V(v), (const float[]) { at->a, at->b });
     if (at->gate) v = weft_grad_binary(g, "mul", v, gate);
     if (r && at->residual == WEFT_RESIDUAL_AFTER) v = weft_grad_binary(g, "add", v, n->in[3]);
     *out = v;

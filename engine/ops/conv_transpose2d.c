@@ -24,7 +24,8 @@ static double conv_transpose2d_sum(const weft_node *node, const weft_cpu_args *a
     const int64_t *xs = node->in_shape[0].dim, *ws = node->in_shape[1].dim;
     const int64_t group_in = ws[0] / at->groups, first = co / ws[1] * group_in;
     const weft_real *x = arg->in[0], *w = arg->in[1];
-    double sum = weft_has(node, 2) ? ((const weft_real *) arg->in[2])[co] : 0;
+    const weft_real *s = weft_has(node, WEFT_CONV_S) ? (const weft_real *) arg->in[WEFT_CONV_S] + n * xs[1] : NULL;
+    double sum = 0;
     for (int64_t ky = 0; ky < ws[2]; ky++) {
         const int64_t y = ho + at->pads[0] - ky * at->dilation[0];
         if (y < 0 || y % at->stride[0] || y / at->stride[0] >= xs[2]) continue;
@@ -33,7 +34,7 @@ static double conv_transpose2d_sum(const weft_node *node, const weft_cpu_args *a
             if (z < 0 || z % at->stride[1] || z / at->stride[1] >= xs[3]) continue;
             for (int64_t ci = first; ci < first + group_in; ci++)
                 sum += (double) x[((n * xs[1] + ci) * xs[2] + y / at->stride[0]) * xs[3] + z / at->stride[1]] *
-                       w[((ci * ws[1] + co % ws[1]) * ws[2] + ky) * ws[3] + kx];
+                       (s ? s[ci] : 1) * w[((ci * ws[1] + co % ws[1]) * ws[2] + ky) * ws[3] + kx];
         }
     }
     return sum;
@@ -53,8 +54,8 @@ static double conv_transpose2d_flops(const weft_node *n)
 const weft_op weft_op_conv_transpose2d = {
     .name = "conv_transpose2d",
     .doc = "The adjoint of conv2d with the same stride, dilation, pads and groups, plus b; output_pad rows and columns more at the end. "
-           "Epilogue as in conv2d.",
-    .out_names = "y", .in_names = "x w b? r?", .flags = WEFT_OP_IMAGE, .kernel_t_inputs = 1 << 1,
+           "Epilogue as in conv2d, and s.",
+    .out_names = "y", .in_names = WEFT_CONV_IN_NAMES, .flags = WEFT_OP_IMAGE, .kernel_t_inputs = 1 << 1,
     .attr_bytes = sizeof(weft_conv_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_CONV_ATTRS,
@@ -79,6 +80,10 @@ const weft_op weft_op_conv_transpose2d = {
           .attrs = CONV(.stride = { 2, 2 }, .groups = 8, .pads = { 1, 1, 1, 1 }, .residual = WEFT_RESIDUAL_BEFORE, .act = 4) },
         { .in = { WEFT_SHAPE(1, 16, 7, 9), WEFT_SHAPE(16, 3, 5, 5) }, .attrs = CONV(.stride = { 2, 2 }, .pads = { 2, 2, 2, 2 }, .output_pad = { 1, 1 }) },
         { .in = { WEFT_SHAPE(2, 8, 3, 3), WEFT_SHAPE(8, 8, 2, 2), WEFT_SHAPE(16) }, .attrs = CONV(.stride = { 3, 3 }, .groups = 2) },
+        { .in = { WEFT_SHAPE(2, 8, 5, 4), WEFT_SHAPE(8, 12, 3, 3), { 0 }, { 0 }, WEFT_SHAPE(2, 12), { 0 }, { 0 }, WEFT_SHAPE(2, 8) },
+          .in_count = 8, .absent = 1 << 2 | 1 << 3 | 1 << 5 | 1 << 6, .attrs = CONV(.stride = { 2, 2 }) },
+        { .in = { WEFT_SHAPE(2, 3, 5, 4), WEFT_SHAPE(3, 5, 4, 4), WEFT_SHAPE(5), { 0 }, WEFT_SHAPE(2, 5), WEFT_SHAPE(2, 1, 10, 8), { 0, { 1 } }, WEFT_SHAPE(2, 3) },
+          .in_count = 8, .absent = 1 << 3, .attrs = CONV(.stride = { 2, 2 }, .pads = { 1, 1, 1, 1 }, .act = 2, .a = 0.1f, .clamp = 0.7f) },
         { 0 }
     },
     .tolerance = 1e-5,

@@ -7,14 +7,14 @@
 #include "ops/norm.h"
 #include <string.h>
 
-enum { X, W, B, R }; // inputs of a convolution
+enum { X = WEFT_CONV_X, W = WEFT_CONV_W, B = WEFT_CONV_B, R = WEFT_CONV_R };
 
 // The fused node starts as the producer.
 static weft_conv_attrs *start(const weft_node *producer, weft_fused *out)
 {
     out->op = producer->op;
-    out->in_count = 4;
-    for (int i = 0; i < 4; i++) out->in[i] = weft_has(producer, i) ? producer->in[i] : -1;
+    out->in_count = WEFT_CONV_INPUTS;
+    for (int i = 0; i < WEFT_CONV_INPUTS; i++) out->in[i] = weft_has(producer, i) ? producer->in[i] : -1;
     return memcpy(out->attrs, producer->attrs, sizeof(weft_conv_attrs));
 }
 
@@ -28,7 +28,7 @@ static const float *constant(weft_graph *g, weft_value v)
 static bool is_bare(const weft_node *conv) // the sum comes out as it is
 {
     const weft_conv_attrs *at = conv->attrs;
-    return !at->act && !at->gate && !weft_has(conv, R);
+    return !at->act && !at->gate && !weft_has(conv, R) && !weft_conv_is_styled(conv) && at->gain == 0 && at->clamp <= 0;
 }
 
 static int64_t channels(const weft_node *conv) { return conv->out_shape[0].dim[1]; }
@@ -101,11 +101,11 @@ static bool conv_activation(weft_graph *g, const weft_node *conv, const weft_nod
     weft_activation act;
     const weft_conv_attrs *old = conv->attrs;
     (void) g, (void) slot;
-    if (old->act || old->gate || !weft_activation_of(unary, &act)) return false;
+    if (old->act || old->gate || old->gain != 0 || old->clamp > 0 || !weft_activation_of(unary, &act)) return false;
     weft_conv_attrs *at = start(conv, out);
     at->act = act.act, at->a = act.a, at->b = act.b;
     if (weft_has(conv, R)) at->residual = WEFT_RESIDUAL_BEFORE;
-    return true;
+    return !weft_has(conv, R) || !weft_conv_is_styled(conv);
 }
 
 // conv -> gate: the halves of the channels meet in the epilogue.
@@ -141,16 +141,32 @@ static bool scale_bias_act(weft_graph *g, const weft_node *mul, const weft_node 
     return out->in[d] >= 0;
 }
 
-// conv -> bias_act that is no more than bias and activation: the epilogue.
+// conv -> bias_act: all of it is in the epilogue.
 static bool conv_bias_act(weft_graph *g, const weft_node *conv, const weft_node *act, int slot, weft_fused *out)
 {
+    static const int to[WEFT_BIAS_INPUTS] = { -1, B, WEFT_CONV_NOISE, WEFT_CONV_STRENGTH, WEFT_CONV_D };
     const weft_bias_act_attrs *how = act->attrs;
-    if (slot != WEFT_BIAS_X || !is_bare(conv) || weft_has(conv, B) || weft_has(act, WEFT_BIAS_NOISE) || weft_has(act, WEFT_BIAS_D)) return false;
-    if (how->gain != 1 || how->clamp > 0 || (weft_has(act, WEFT_BIAS_B) && !constant(g, act->in[WEFT_BIAS_B]))) return false;
+    (void) g;
+    if (slot != WEFT_BIAS_X || !is_bare(conv) || weft_has(conv, B)) return false;
     weft_conv_attrs *at = start(conv, out);
-    at->act = how->act, at->a = how->a, at->b = how->b;
-    if (weft_has(act, WEFT_BIAS_B)) out->in[B] = act->in[WEFT_BIAS_B];
-    return true;
+    at->act = how->act, at->a = how->a, at->b = how->b, at->gain = how->gain == 1 ? 0 : how->gain, at->clamp = how->clamp;
+    for (int i = 1; i < WEFT_BIAS_INPUTS; i++)
+        if (weft_has(act, i)) out->in[to[i]] = act->in[i];
+    return how->gain != 0; // which stands for 1 there
+}
+
+// mul by one number per image and channel -> conv: the style s.
+static bool scale_conv(weft_graph *g, const weft_node *mul, const weft_node *conv, int slot, weft_fused *out)
+{
+    const int factor = same_planes(mul->in_shape[0], mul->out_shape[0]) ? 0 : 1;
+    const weft_list shape = { 2, { mul->out_shape[0].dim[0], mul->out_shape[0].dim[1] } };
+    if (slot != X || weft_has(conv, WEFT_CONV_S) || !same_planes(mul->in_shape[factor], mul->out_shape[0]) ||
+        !weft_shape_equal(mul->in_shape[1 - factor], mul->out_shape[0]))
+        return false;
+    start(conv, out);
+    out->in[X] = mul->in[1 - factor];
+    out->in[WEFT_CONV_S] = weft_graph_call(g, "reshape", WEFT_V(mul->in[factor]), &shape);
+    return out->in[WEFT_CONV_S] >= 0;
 }
 
 // mul of two tensors of one shape -> sum over some dimensions: the product is not stored.
@@ -165,9 +181,12 @@ static bool sum_product(weft_graph *g, const weft_node *mul, const weft_node *su
 }
 
 const weft_fuse_rule weft_fuse_rules[] = {
-    { "conv2d + bias_act", "conv2d", "bias_act", conv_bias_act },
     { "mul + bias_act", "mul", "bias_act", scale_bias_act, true },
     { "mul + bias_act_grad", "mul", "bias_act_grad", scale_bias_act, true },
+    { "conv2d + bias_act", "conv2d", "bias_act", conv_bias_act },
+    { "conv_transpose2d + bias_act", "conv_transpose2d", "bias_act", conv_bias_act },
+    { "mul + conv2d", "mul", "conv2d", scale_conv },
+    { "mul + conv_transpose2d", "mul", "conv_transpose2d", scale_conv },
     { "mul + sum", "mul", "sum", sum_product },
     { "conv2d + batch_norm", "conv2d", "batch_norm", conv_norm },
     { "conv_transpose2d + batch_norm", "conv_transpose2d", "batch_norm", conv_norm },

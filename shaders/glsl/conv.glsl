@@ -1,4 +1,4 @@
-// What convolution kernels have in common: constants 3 to 8, tensors, and which taps count. See params/conv.h.
+// What convolution kernels have in common: constants 3 to 11, tensors, and which taps count. See params/conv.h.
 #include "params/conv.h"
 #include "glsl/padding.glsl"
 
@@ -8,6 +8,15 @@ layout(constant_id = 5) const bool BIAS = false;
 layout(constant_id = 6) const uint ACT = 0;
 layout(constant_id = 7) const bool GATE = false;   // channels co.. of w and b gate the first ones
 layout(constant_id = 8) const uint RESIDUAL = 0;   // 1: r is added after the activation, 2: before
+layout(constant_id = 9) const uint EXTRAS = 0;     // bits:
+#define EXTRA_D 1u          // the sum is multiplied by d[n, co]
+#define EXTRA_ONE_NOISE 2u  // noise is added, the same to all images
+#define EXTRA_NOISE 4u      // or each has its own
+#define EXTRA_STRENGTH 8u   // times a number
+#define EXTRA_S 16u         // x is multiplied by s[n, ci]
+layout(constant_id = 10) const float GAIN = 1;
+layout(constant_id = 11) const float CLAMP = 0;    // 0: none
+#define OWN 12              // a kernel's own constants begin here
 
 TENSOR_OUT(0, y)
 TENSOR_OUT4(0, y4)
@@ -17,6 +26,11 @@ TENSOR_IN(2, w)
 TENSOR_IN4(2, w4)
 TENSOR_IN(3, bias)
 TENSOR_IN(4, r)
+TENSOR_IN(5, d)
+TENSOR_IN(6, noise)
+TENSOR_IN(7, strength)
+TENSOR_IN(8, s)
+TENSOR_IN4(8, s4)
 #include "glsl/epilogue.glsl"
 
 // The taps of one axis that count for a phase: the first and how many, and where output 0 of the phase meets the first.
@@ -31,6 +45,11 @@ taps taps_of(uint axis, int phase) {
     s.at = (int(t) - s.first * p.dilation[axis]) / int(by);
     return s;
 }
+
+// Element i of x, which lies in channel c of image n; fours of channels, i and c counted in elements too.
+bool scaled() { return (EXTRAS & EXTRA_S) != 0; }
+afloat x_at(uint i, uint n, uint c) { return scaled() ? x(i) * s(n * p.ci + c) : x(i); }
+avec4 x4_at(uint i, uint n, uint c) { return scaled() ? x4(i / 4) * s4((n * p.ci + c) / 4) : x4(i / 4); }
 
 // The input position on one axis, -1: none, which is zero.
 int conv_at(uint axis, int i) {

@@ -2,9 +2,17 @@
 #include "glsl/activation.glsl"
 
 afloat finish(afloat sum, afloat gate, uint i, uint c) {
+    if ((EXTRAS & (EXTRA_D | EXTRA_NOISE | EXTRA_ONE_NOISE)) != 0) {
+        uint pixel = i / p.co, area = p.ho * p.wo;
+        if ((EXTRAS & EXTRA_D) != 0) sum *= d(pixel / area * p.co + c);
+        if ((EXTRAS & (EXTRA_NOISE | EXTRA_ONE_NOISE)) != 0)
+            sum += noise((EXTRAS & EXTRA_NOISE) != 0 ? pixel : pixel % area) * ((EXTRAS & EXTRA_STRENGTH) != 0 ? strength(0) : 1);
+    }
     if (BIAS) sum += bias(c);
     if (RESIDUAL == 2) sum += r(i);
     sum = act(ACT, sum, p.a, p.b);
+    if (GAIN != 1) sum *= GAIN;
+    if (CLAMP > 0) sum = clamp(sum, -CLAMP, CLAMP);
     if (GATE) {
         if (BIAS) gate += bias(p.co + c);
         sum *= 1 / (1 + exp(-gate));

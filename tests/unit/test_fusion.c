@@ -76,6 +76,33 @@ static weft_value scale_act_both(scene *s, weft_value x) // the product has two 
     const weft_value product = scaled(s, x), y = bias_act(s, product, &at);
     return weft_graph_call(&s->g, "bias_act_grad", WEFT_V(y, product), &at);
 }
+// A layer of a style-based generator: style, convolution, demodulation, noise, bias, activation.
+static weft_value layer(scene *s, weft_value x, const char *conv, weft_conv_attrs at)
+{
+    const weft_bias_act_attrs how = { .act = 2, .a = 0.2f, .gain = 1.5f, .clamp = 0.75f };
+    const weft_value w = constant(s, (weft_shape) WEFT_SHAPE(4, 2, 3, 3), -1, 1), b = constant(s, (weft_shape) WEFT_SHAPE(4), -1, 1);
+    const weft_value sum = scaled(s, weft_graph_call(&s->g, conv, WEFT_V(scaled(s, x), w), &at)), noise = constant(s, (weft_shape) WEFT_SHAPE(1, 1, 5, 6), -1, 1);
+    return weft_graph_call(&s->g, "bias_act", WEFT_V(sum, b, noise, weft_graph_scalar(&s->g, 0.3)), &how);
+}
+static weft_value styled(scene *s, weft_value x) { return layer(s, x, "conv2d", plain); }
+static weft_value styled_transpose(scene *s, weft_value x) { return layer(s, x, "conv_transpose2d", plain); }
+static weft_value styled_reflected(scene *s, weft_value x)
+{
+    weft_conv_attrs at = plain;
+    at.pad_mode = WEFT_PAD_REFLECT;
+    return layer(s, x, "conv2d", at);
+}
+static weft_value gain_then_act(scene *s, weft_value x) { return act(s, conv_and_gain(s, x)); }
+static weft_value gain_then_plus(scene *s, weft_value x) { return plus(s, conv_and_gain(s, x), x); }
+static weft_value plus_then_gain(scene *s, weft_value x) // a residual before an activation with a gain is no epilogue
+{
+    return bias_act(s, plus(s, bare(s, x), x), &(weft_bias_act_attrs) { .act = 2, .a = 0.2f, .gain = 2 });
+}
+static weft_value scaled_twice(scene *s, weft_value x) // the product is used by another too
+{
+    const weft_value product = scaled(s, x);
+    return plus(s, bare(s, product), product);
+}
 static weft_value mul_sum(scene *s, weft_value x) // [2, 4, 1, 1]
 {
     const weft_value product = weft_graph_call(&s->g, "mul", WEFT_V(x, act(s, x)), NULL);
@@ -92,7 +119,14 @@ static const struct { const char *name; weft_value (*build)(scene *s, weft_value
     { "conv2d, gate", conv_gate, 1 },
     { "conv2d, leaky_relu, gate", act_gate, 2 },
     { "conv2d, bias_act", conv_and_bias_act, 1 },
-    { "conv2d, bias_act with a gain", conv_and_gain, 2 },
+    { "conv2d, bias_act with a gain", conv_and_gain, 1 },
+    { "mul, conv2d, mul, bias_act", styled, 1 },
+    { "mul, conv_transpose2d, mul, bias_act", styled_transpose, 1 },
+    { "mul, conv2d with reflected edges, mul, bias_act", styled_reflected, 1 },
+    { "conv2d, bias_act with a gain, leaky_relu", gain_then_act, 2 },
+    { "conv2d, bias_act with a gain, residual", gain_then_plus, 1 },
+    { "conv2d, residual, bias_act with a gain", plus_then_gain, 2 },
+    { "mul, conv2d and add", scaled_twice, 2 },
     { "mul, bias_act", scale_act, 1 },
     { "mul, bias_act and bias_act_grad", scale_act_both, 2 },
     { "mul, sum", mul_sum, 2 },
