@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-typedef struct context_attrs { int32_t ksize, stride, rate, fuse_k, fuse, norm, nearest; float softmax_scale; } context_attrs;
+typedef struct context_attrs { int32_t ksize, stride, rate, fuse_k, fuse, norm, nearest, rows; float softmax_scale; } context_attrs;
 enum { F, B, MASK };
 enum { NORM_MAX, NORM_ADD };
 enum { NEAREST_FLOOR, NEAREST_ALIGN_CORNERS };
@@ -206,11 +206,11 @@ static weft_value patches(weft_graph *g, const context_attrs *at, weft_value v)
     return call(g, "unfold", WEFT_V(v), WITH(NUM1("kernel", at->ksize), NUM1("stride", 1), NUM1("pads", at->ksize / 2)));
 }
 
-// [n, lb, lf]: the patches of b, made of length 1, times those of f.
-static weft_value score(const weft_node *n, const sizes *s, weft_graph *g)
+// The patches of b, made of length 1.
+static weft_value unit_patches(const weft_node *n, const sizes *s, weft_graph *g)
 {
     const context_attrs *at = n->attrs;
-    const weft_value f = patches(g, at, shrink(g, at, n->in[F], s->lhf, s->lwf)), b = patches(g, at, shrink(g, at, n->in[B], s->lhb, s->lwb));
+    const weft_value b = patches(g, at, shrink(g, at, n->in[B], s->lhb, s->lwb));
     weft_value norm;
     if (at->norm == NORM_MAX) {
         norm = call(g, "l2_norm", WEFT_V(b), WITH(NUM1("axes", 1), NUM1("keep", 1)));
@@ -220,7 +220,66 @@ static weft_value score(const weft_node *n, const sizes *s, weft_graph *g)
         norm = call(g, "add", WEFT_V(norm, weft_graph_scalar(g, least_norm * (double) (s->c * at->ksize * at->ksize))), NULL);
         norm = call(g, "sqrt", WEFT_V(norm), NULL);
     }
-    return call(g, "matmul", WEFT_V(call(g, "div", WEFT_V(b, norm), NULL), f), WITH(NUM1("trans_a", 1)));
+    return call(g, "div", WEFT_V(b, norm), NULL);
+}
+
+// Strips: rows of f's patches whose scores with all of b's exist together. Fusing a strip needs rows of the strips beside it - those
+// beside the first and the last are each other, because the count by columns goes on at the other end.
+typedef struct strips {
+    int64_t count;
+    weft_value f, b;      // f shrunk; b's patches
+    weft_value *score;    // per strip: [n, lb, its patches], -1: not made yet
+} strips;
+
+static int64_t strip_begin(const strips *t, const sizes *s, int64_t k) { return s->lhf * k / t->count; }
+
+static int64_t strip_count(const context_attrs *at, const sizes *s)
+{
+    enum { MOST = 1 << 23 }; // bytes of a strip's scores
+    const int64_t row = 4 * s->n * s->lb * s->lwf, reach = at->fuse ? at->fuse_k / 2 : 0;
+    const int64_t least = reach + (reach + s->lwf - 1) / s->lwf; // what fusing looks at in the strips beside it
+    int64_t rows = at->rows ? at->rows : MOST / row, count;
+    if (rows < 1) rows = 1;
+    for (count = (s->lhf + rows - 1) / rows; count > 1 && s->lhf / count < least; count--) {}
+    return count;
+}
+
+static weft_value score(const weft_node *n, const sizes *s, weft_graph *g, strips *t, int64_t k)
+{
+    const context_attrs *at = n->attrs;
+    const int64_t begin = strip_begin(t, s, k), end = strip_begin(t, s, k + 1), reach = at->ksize / 2;
+    const int64_t first = begin > reach ? begin - reach : 0, last = end + reach < s->lhf ? end + reach : s->lhf;
+    if (t->score[k] >= 0) return t->score[k];
+    weft_value f = t->f;
+    if (t->count > 1) f = call(g, "slice", WEFT_V(f), WITH(NUM1("starts", first), NUM1("ends", last), NUM1("axes", 2)));
+    f = call(g, "unfold", WEFT_V(f), WITH(NUM1("kernel", at->ksize), NUM1("stride", 1), NUM4("pads", reach - (begin - first), reach, reach - (last - end), reach)));
+    return t->score[k] = call(g, "matmul", WEFT_V(t->b, f), WITH(NUM1("trans_a", 1)));
+}
+
+// Strip k summed along diagonals.
+static weft_value fused(const weft_node *n, const sizes *s, weft_graph *g, strips *t, int64_t k)
+{
+    const int64_t before = (k + t->count - 1) % t->count, after = (k + 1) % t->count;
+    weft_value in[3] = { score(n, s, g, t, k), -1, -1 };
+    weft_patch_fuse how = { .from = { (int32_t) s->lhb, (int32_t) s->lwb }, .to = { (int32_t) s->lhf, (int32_t) s->lwf },
+                            .size = ((const context_attrs *) n->attrs)->fuse_k };
+#define ROWS(k) { (int32_t) strip_begin(t, s, k), (int32_t) (strip_begin(t, s, (k) + 1) - strip_begin(t, s, k)) }
+    const int32_t own[2] = ROWS(k), above[2] = ROWS(before), below[2] = ROWS(after);
+#undef ROWS
+    for (int i = 0; i < 2; i++) how.y_rows[i] = how.x_rows[i] = own[i], how.before[i] = above[i], how.after[i] = below[i];
+    if (t->count > 1) in[1] = score(n, s, g, t, before);
+    if (t->count > 2) in[2] = score(n, s, g, t, after);
+    return weft_graph_call(g, "patch_fuse", in, t->count > 2 ? 3 : t->count > 1 ? 2 : 1, &how);
+}
+
+// All values side by side along dimension 2, a few at a time.
+static weft_value join(weft_graph *g, weft_value *v, int64_t count)
+{
+    enum { FEW = 8 };
+    for (; count > 1; count = (count + FEW - 1) / FEW)
+        for (int64_t first = 0; first < count; first += FEW)
+            v[first / FEW] = call(g, "concat", v + first, (int) (count - first < FEW ? count - first : FEW), WITH(NUM1("axis", 2)));
+    return v[0];
 }
 
 // [1, lb, 1]: 1 for usable patches.
@@ -240,19 +299,25 @@ static weft_result context_expand(const weft_node *n, weft_graph *g, weft_value 
     const context_attrs *at = n->attrs;
     const sizes s = sizes_of(n);
     const int top = at->rate / 2, bottom = at->rate - top;
-    weft_value a = score(n, &s, g);
-    if (at->fuse) a = call(g, "patch_fuse", WEFT_V(a), WITH(NUM2("from", s.lhb, s.lwb), NUM2("to", s.lhf, s.lwf), NUM1("size", at->fuse_k)));
+    strips t = { .count = strip_count(at, &s) };
+    weft_value *a = weft_arena_new(g->arena, sizeof *a * (size_t) t.count), *mixed = weft_arena_new(g->arena, sizeof *mixed * (size_t) t.count);
+    t.score = weft_arena_new(g->arena, sizeof *t.score * (size_t) t.count);
+    if (!a || !mixed || !t.score) return WEFT_ERR_MEMORY;
+    t.f = shrink(g, at, n->in[F], s.lhf, s.lwf), t.b = unit_patches(n, &s, g);
     const weft_value usable_ = weft_has(n, MASK) ? usable_patches(n, &s, g) : -1;
-    if (usable_ >= 0) a = call(g, "mul", WEFT_V(a, usable_), NULL);
-    a = call(g, "softmax", WEFT_V(a), WITH(NUM1("axis", 1), NUM1("scale", at->softmax_scale)));
-    if (usable_ >= 0) a = call(g, "mul", WEFT_V(a, usable_), NULL);
-
     const weft_value raw = call(g, "unfold", WEFT_V(n->in[B]), WITH(NUM1("kernel", 2 * at->rate), NUM1("stride", at->rate), NUM4("pads", top, top, bottom, bottom)));
-    const weft_value mixed = call(g, "matmul", WEFT_V(raw, a), NULL);
-    const weft_value y = call(g, "fold", WEFT_V(mixed), WITH(NUM1("kernel", 2 * at->rate), NUM1("stride", at->rate), NUM4("pads", top, top, bottom, bottom),
-                                                             NUM2("size", s.hf, s.wf)));
+    for (int64_t k = 0; k < t.count; k++) t.score[k] = -1;
+    for (int64_t k = 0; k < t.count; k++) {
+        a[k] = at->fuse ? fused(n, &s, g, &t, k) : score(n, &s, g, &t, k);
+        if (usable_ >= 0) a[k] = call(g, "mul", WEFT_V(a[k], usable_), NULL);
+        a[k] = call(g, "softmax", WEFT_V(a[k]), WITH(NUM1("axis", 1), NUM1("scale", at->softmax_scale)));
+        if (usable_ >= 0) a[k] = call(g, "mul", WEFT_V(a[k], usable_), NULL);
+        mixed[k] = call(g, "matmul", WEFT_V(raw, a[k]), NULL);
+    }
+    const weft_value y = call(g, "fold", WEFT_V(join(g, mixed, t.count)), WITH(NUM1("kernel", 2 * at->rate), NUM1("stride", at->rate),
+                                                                              NUM4("pads", top, top, bottom, bottom), NUM2("size", s.hf, s.wf)));
     out[0] = call(g, "mul", WEFT_V(y, weft_graph_scalar(g, 0.25)), NULL);
-    out[1] = call(g, "reshape", WEFT_V(a), WITH(NUM4("shape", s.n, s.lb, s.lhf, s.lwf)));
+    out[1] = call(g, "reshape", WEFT_V(join(g, a, t.count)), WITH(NUM4("shape", s.n, s.lb, s.lhf, s.lwf)));
     return weft_graph_status(g);
 }
 
@@ -280,6 +345,7 @@ const weft_op weft_op_contextual_attention = {
         WEFT_ATTR(context_attrs, fuse, INT, .def = 1, .min = 0, .max = 1, .doc = "1: scores are summed along diagonals"),
         WEFT_ATTR(context_attrs, norm, ENUM, .choices = "max|add", .doc = "how a patch's norm is kept from 0"),
         WEFT_ATTR(context_attrs, nearest, ENUM, .choices = "floor|align_corners", .doc = "which pixels are kept in shrinking"),
+        WEFT_ATTR(context_attrs, rows, INT, .min = 0, .max = 65536, .doc = "of f's patches, whose scores exist together; 0: some MiB of them"),
         WEFT_ATTR(context_attrs, softmax_scale, FLOAT, .def = 10, .doc = "multiplies the scores"),
         { 0 }
     },
@@ -289,6 +355,10 @@ const weft_op weft_op_contextual_attention = {
         { .in = { WEFT_SHAPE(2, 4, 8, 6), WEFT_SHAPE(2, 4, 10, 8) }, .attrs = AT(.fuse = 1, .norm = NORM_ADD) },
         { .in = { WEFT_SHAPE(2, 2, 6, 6), WEFT_SHAPE(2, 2, 6, 6), WEFT_SHAPE(2, 1, 6, 6) }, .attrs = AT(.fuse = 0, .nearest = NEAREST_ALIGN_CORNERS, .softmax_scale = 5) },
         { .in = { WEFT_SHAPE(1, 2, 5, 4), WEFT_SHAPE(1, 2, 5, 4) }, .attrs = AT(.rate = 1, .fuse = 1, .fuse_k = 5) },
+        { .in = { WEFT_SHAPE(2, 2, 9, 4), WEFT_SHAPE(2, 2, 4, 5), WEFT_SHAPE(2, 1, 8, 5) }, .attrs = AT(.rate = 1, .fuse = 1, .rows = 2), .masks = 4 },
+        { .in = { WEFT_SHAPE(1, 2, 14, 6), WEFT_SHAPE(1, 2, 8, 6) }, .attrs = AT(.fuse = 1, .rows = 4) },
+        { .in = { WEFT_SHAPE(1, 2, 7, 5), WEFT_SHAPE(1, 2, 5, 4) }, .attrs = AT(.rate = 1, .fuse = 0, .rows = 1) },
+        { .in = { WEFT_SHAPE(1, 2, 15, 3), WEFT_SHAPE(1, 2, 4, 3) }, .attrs = AT(.rate = 1, .fuse = 1, .fuse_k = 5, .rows = 3) },
         { 0 }
     },
     .tolerance = 1e-4, // the softmax is steep
