@@ -9,6 +9,7 @@
 #include "schema.h"
 #include <cjson/cJSON.h>
 #include <math.h>
+#include <glob.h>
 #include <weft/image.h>
 
 // --- Reports to work on: those kept, and changed copies of them. ------------------------------------------------
@@ -707,6 +708,27 @@ static void output_is_whole_or_not_there(void **state)
     assert_code(1, "compare base.json new.json > /dev/full");
 }
 
+// Reports of devices that were measured, if there are any: they stay readable.
+static void measured_reports_can_be_compared(void **state)
+{
+    (void) state;
+    glob_t g;
+    char line[4096] = "", here[1024];
+    if (glob("samples/reports/*.json", 0, NULL, &g)) skip();
+    assert_non_null(getcwd(here, sizeof here));
+    const size_t most = g.gl_pathc < 16 ? g.gl_pathc : 16;
+    for (size_t i = 0; i < most; i++) {
+        assert_code(0, "compare '%s/%s' '%s/%s'", here, g.gl_pathv[i], here, g.gl_pathv[i]);
+        assert_null(strstr(text, " slower |"));
+        snprintf(line + strlen(line), sizeof line - strlen(line), "'%s/%s' ", here, g.gl_pathv[i]);
+    }
+    if (most > 1) {
+        strcat(line, "--allow precision");
+        page(line);
+    }
+    globfree(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -734,6 +756,7 @@ int main(void)
         cmocka_unit_test(extreme_numbers_are_drawn),
         cmocka_unit_test(plots_are_pictures),
         cmocka_unit_test(output_is_whole_or_not_there),
+        cmocka_unit_test(measured_reports_can_be_compared),
         cmocka_unit_test(csv_has_a_line_per_row),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -113,10 +113,26 @@ static void draw_part(bars *b, double x, double w, double y, ink i, const char *
     if (!b->d->failed) b->d->marks[b->d->count - 1].on = i == INK_GRID || i == INK_OTHER ? ON_PAPER : ink_wants_dark_text(i) ? ON_LIGHT : ON_DARK;
 }
 
+typedef struct part { const op_time *of; double op_ms; } part; // op_ms: of the operator by all its kernels, which lie side by side
+
 static int largest_first(const void *a, const void *b)
 {
-    const op_time *x = a, *y = b;
-    return x->ms > y->ms ? -1 : x->ms < y->ms ? 1 : strcmp(x->op, y->op);
+    const part *x = a, *y = b;
+    if (x->op_ms != y->op_ms) return x->op_ms > y->op_ms ? -1 : 1;
+    const int same = strcmp(x->of->op, y->of->op);
+    return same ? same : x->of->ms > y->of->ms ? -1 : x->of->ms < y->of->ms;
+}
+
+static part *parts_of(bars *b, const result *r)
+{
+    part *list = pool_take(b->d->pool, sizeof *list * (size_t) (r->op_count + 1));
+    if (!list) return b->d->failed = true, NULL;
+    for (int k = 0; k < r->op_count; k++) {
+        list[k].of = &r->ops[k];
+        for (int i = 0; i < r->op_count; i++) list[k].op_ms += strcmp(r->ops[i].op, r->ops[k].op) ? 0 : r->ops[i].ms;
+    }
+    qsort(list, (size_t) r->op_count, sizeof *list, largest_first);
+    return list;
 }
 
 static void draw_bar(bars *b, const cell *c, const char *letter, double y, double scale)
@@ -124,20 +140,16 @@ static void draw_bar(bars *b, const cell *c, const char *letter, double y, doubl
     const result *r = c->result;
     pool *p = b->d->pool;
     double x = left, sum = 0;
-    op_time *ops = pool_take(p, sizeof *ops * (size_t) (r->op_count + 1));
-    if (!ops) {
-        b->d->failed = true;
-        return;
-    }
-    if (r->op_count) memcpy(ops, r->ops, sizeof *ops * (size_t) r->op_count);
-    qsort(ops, (size_t) r->op_count, sizeof *ops, largest_first);
+    const part *parts = parts_of(b, r);
+    if (!parts) return;
     draw_text(b->d, left - 10, y + bar - 6, 13, ANCHOR_END, INK_TEXT, letter);
     if (!b->d->failed) b->d->marks[b->d->count - 1].bold = true;
     for (int k = 0; k < r->op_count; k++) {
-        const char *title = pool_text(p, "%s%s%s%s: %s ms in %.4g nodes, %.1f %%", ops[k].op, *ops[k].way ? " (" : "", ops[k].way, *ops[k].way ? ")" : "", ms_text(ops[k].ms),
-                                      isnan(ops[k].count) ? 1 : ops[k].count, 100 * ops[k].ms / length_of(c));
-        draw_part(b, x, ops[k].ms * scale, y, colour_of(b, ops[k].op), ops[k].op, title);
-        x += ops[k].ms * scale, sum += ops[k].ms;
+        const op_time *o = parts[k].of;
+        const char *title = pool_text(p, "%s%s%s%s: %s ms in %.4g nodes, %.1f %%", o->op, *o->way ? " (" : "", o->way, *o->way ? ")" : "", ms_text(o->ms),
+                                      isnan(o->count) ? 1 : o->count, 100 * o->ms / length_of(c));
+        draw_part(b, x, o->ms * scale, y, colour_of(b, o->op), o->op, title);
+        x += o->ms * scale, sum += o->ms;
     }
     const double rest = c->time->median - sum;
     if (rest > 0) draw_part(b, x, rest * scale, y, INK_GRID, "", pool_text(p, "outside of operators: %s ms", ms_text(rest))), x += rest * scale;

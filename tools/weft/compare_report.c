@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILE_MOST = 64 << 20, RESULTS_MOST = 10000, TEXT_MOST = 1000, SCHEMA_VERSION = 1 };
+enum { FILE_MOST = 64 << 20, RESULTS_MOST = 10000, OPERATORS_MOST = 1000, TEXT_MOST = 1000, SCHEMA_VERSION = 1 };
 // Beyond these is no measurement, and what is computed from it would leave the range.
 #define NUMBER_MOST 1e30
 #define NUMBER_LEAST 1e-30 // less is 0
@@ -20,8 +20,8 @@ const peak_kind peak_kinds[PEAKS] = {
     { "matrix_flops", "matrix units", "GFLOP/s", 1e-9, false },
     { "read_bytes", "memory, reading", "GB/s", 1e-9, false },
     { "copy_bytes", "memory, copying", "GB/s", 1e-9, false },
-    { "launch_seconds", "a launch", "us", 1e6, true },
-    { "submit_seconds", "a submission", "us", 1e6, true },
+    { "launch_seconds", "time of a launch", "us", 1e6, true },
+    { "submit_seconds", "of a submission", "us", 1e6, true },
 };
 
 typedef struct reader {
@@ -183,6 +183,7 @@ static bool read_operators(reader *r, const cJSON *o, result *out)
     if (!list || cJSON_IsNull(list)) return true;
     if (!cJSON_IsArray(list)) return bad(r, "operators", "is %s, and must be a list", type_name(list));
     const int count = cJSON_GetArraySize(list);
+    if (count > OPERATORS_MOST) return bad(r, "operators", "are more than %d", OPERATORS_MOST);
     if (!(out->ops = pool_take(r->pool, sizeof *out->ops * (size_t) count))) return no_memory(r);
     const size_t length = strlen(r->where);
     cJSON_ArrayForEach(v, list) {
