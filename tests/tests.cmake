@@ -41,6 +41,7 @@ foreach(name
         test_vk_fault
         test_vk_run
         test_vk_timing
+        test_vk_weights
         test_ways
 )
     set_tests_properties(${name} PROPERTIES ENVIRONMENT "ASAN_OPTIONS=detect_leaks=0;TSAN_OPTIONS=ignore_noninstrumented_modules=1")

@@ -5,6 +5,7 @@
 #include "graph/model.h"
 #include "vk/run.h"
 #include <string.h>
+#include <time.h>
 
 struct weft_session {
     weft_device *dev;
@@ -18,6 +19,7 @@ struct weft_session {
     weft_vk_run *vk;
     int entry;
     bool keep_values, ran, fed; // fed: inputs have been given
+    double create_ms;
 };
 
 static const weft_device_info reference_info = { .kind = WEFT_DEVICE_REFERENCE, .index = -2, .name = "reference", .driver = "plain C", .type = "cpu" };
@@ -99,12 +101,20 @@ static weft_result bind(weft_session *s, const weft_session_params *p)
     return s->arena.failed ? WEFT_ERR_MEMORY : WEFT_OK;
 }
 
+static double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double) t.tv_sec * 1e3 + (double) t.tv_nsec * 1e-6;
+}
+
 weft_result weft_session_create(weft_device *dev, const weft_model *m, const weft_session_params *params, weft_session **out)
 {
     const weft_session_params p = params ? *params : (weft_session_params) { 0 };
     if (!dev || !m || !out) return weft_fail(WEFT_ERR_ARGUMENT, "weft_session_create: an argument is NULL");
     if (p.entry < 0 || p.entry >= m->entry_count)
         return weft_fail(WEFT_ERR_ARGUMENT, "weft_session_create: entry %d of %d", p.entry, m->entry_count);
+    const double begin = now_ms();
     weft_session *s = weft_new(dev->ctx, sizeof *s);
     if (!s) return WEFT_ERR_MEMORY;
     s->dev = dev;
@@ -117,6 +127,7 @@ weft_result weft_session_create(weft_device *dev, const weft_model *m, const wef
     if (r == WEFT_OK && dev->vk) r = weft_vk_run_create(dev->vk, &s->bound, &p, &s->vk);
     else if (r == WEFT_OK) r = weft_cpu_run_create(dev->ctx, &s->bound, &p, dev->info.kind == WEFT_DEVICE_CPU, &s->cpu);
     if (r != WEFT_OK) return weft_session_destroy(&s), r;
+    s->create_ms = now_ms() - begin;
     *out = s;
     return WEFT_OK;
 }
@@ -231,6 +242,7 @@ void weft_session_measure(const weft_session *s, weft_session_facts *out)
 {
     if (s->vk) weft_vk_run_measure(s->vk, out);
     else weft_cpu_run_measure(s->cpu, out);
+    out->create_ms = s->create_ms;
 }
 
 static weft_result cpu_value(weft_session *s, int index, weft_shape *shape, float *data, size_t count)

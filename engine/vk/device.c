@@ -5,6 +5,7 @@
 #include "vk/matrix.h"
 #include "vk/quirks.h"
 #include "vk/tune.h"
+#include "vk/weights.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -117,6 +118,7 @@ static weft_result open_device(weft_vk_device *dev, const weft_device_params *pa
     WEFT_TRY(create_device(dev));
     if (params->cache_path && !(dev->cache_path = weft_strdup(dev->ctx, params->cache_path))) return WEFT_ERR_MEMORY;
     WEFT_TRY(weft_vk_kernels_create(dev, &dev->kernels));
+    WEFT_TRY(weft_vk_weights_create(dev, &dev->weights));
     return weft_vk_tuner_create(dev, params->tune, &dev->tuner);
 }
 
@@ -144,6 +146,7 @@ void weft_vk_close(weft_vk_device *dev)
     if (!dev) return;
     weft_vk_tuner_destroy(dev->tuner);
     weft_vk_kernels_destroy(dev->kernels);
+    weft_vk_weights_destroy(dev->weights);
     if (dev->device && !dev->vk.vkDestroyDevice) // its functions could not be looked up
         dev->vk.vkDestroyDevice = (PFN_vkDestroyDevice) dev->vk.vkGetDeviceProcAddr(dev->device, "vkDestroyDevice");
     if (dev->device && dev->vk.vkDestroyDevice) dev->vk.vkDestroyDevice(dev->device, NULL);

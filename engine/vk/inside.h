@@ -9,6 +9,7 @@
 
 typedef struct weft_vk_kernels weft_vk_kernels;
 typedef struct weft_vk_tuner weft_vk_tuner;
+typedef struct weft_vk_weights weft_vk_weights;
 
 struct weft_vk_device {
     weft_context *ctx;
@@ -30,6 +31,7 @@ struct weft_vk_device {
     bool memory_budget;      // VK_EXT_memory_budget answers
     weft_vk_kernels *kernels;
     weft_vk_tuner *tuner;
+    weft_vk_weights *weights;
     char *cache_path;        // NULL: none
     _Atomic double rate;     // flops per second, guessed at first, then measured
     bool rate_fixed;         // for tests: not measured

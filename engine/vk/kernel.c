@@ -170,7 +170,7 @@ static weft_result add(weft_vk_kernels *k, const key *key)
 }
 
 // With the lock held, which is given up while the driver compiles.
-static weft_result find_or_make(weft_vk_kernels *k, const key *key, VkPipeline *out)
+static weft_result find_or_make(weft_vk_kernels *k, const key *key, VkPipeline *out, int *made)
 {
     int at;
     while ((at = find(k, key)) >= 0) {
@@ -185,25 +185,29 @@ static weft_result find_or_make(weft_vk_kernels *k, const key *key, VkPipeline *
     const weft_result r = make_pipeline(k, key, module, layout, out);
     pthread_mutex_lock(&k->lock);
     at = find(k, key);
-    if (r == WEFT_OK) k->entries[at].pipeline = *out;
+    if (r == WEFT_OK) k->entries[at].pipeline = *out, ++*made;
     else k->entries[at] = k->entries[--k->count];
     pthread_cond_broadcast(&k->made);
     return r;
 }
 
-static weft_result get(weft_vk_kernels *k, const weft_vk_want *want, weft_vk_pipeline *out)
+static weft_result make_key(const weft_vk_kernels *k, const weft_vk_want *want, key *out)
 {
     const weft_dispatch *d = want->dispatch;
-    key key;
-    memset(&key, 0, sizeof key); // compared as bytes
-    WEFT_TRY(find_kernel(d->kernel, want->variant, &key.kernel));
+    memset(out, 0, sizeof *out); // compared as bytes
+    WEFT_TRY(find_kernel(d->kernel, want->variant, &out->kernel));
     WEFT_TRY(check_limits(k->dev, d));
-    key.bind_count = (uint32_t) d->bind_count, key.spec_count = (uint32_t) d->spec_count, key.based = want->based;
-    memcpy(key.group, d->group, sizeof key.group);
-    memcpy(key.spec, d->spec, sizeof key.spec[0] * (size_t) d->spec_count);
+    out->bind_count = (uint32_t) d->bind_count, out->spec_count = (uint32_t) d->spec_count, out->based = want->based;
+    memcpy(out->group, d->group, sizeof out->group);
+    memcpy(out->spec, d->spec, sizeof out->spec[0] * (size_t) d->spec_count);
+    return WEFT_OK;
+}
+
+static weft_result get(weft_vk_kernels *k, const key *key, weft_vk_pipeline *out, int *made)
+{
     pthread_mutex_lock(&k->lock);
-    const weft_result r = find_or_make(k, &key, &out->pipeline);
-    out->layout = k->layout[d->bind_count], out->set_layout = k->set_layout[d->bind_count];
+    const weft_result r = find_or_make(k, key, &out->pipeline, made);
+    out->layout = k->layout[key->bind_count], out->set_layout = k->set_layout[key->bind_count];
     pthread_mutex_unlock(&k->lock);
     return r;
 }
@@ -211,35 +215,79 @@ static weft_result get(weft_vk_kernels *k, const weft_vk_want *want, weft_vk_pip
 typedef struct batch {
     weft_vk_kernels *k;
     const weft_vk_want *wants;
-    weft_vk_pipeline *out;
-    pthread_mutex_t lock; // of the failure: that of the first want in the list, whichever thread met it
+    key *keys; // of the wants
+    int *list; // wants of different kernels
+    int count, made;
+    pthread_mutex_t lock; // of what follows: the failure of the first want in the list, whichever thread met it
     weft_result failed;
-    int64_t failed_at;
+    int failed_at;
     char text[1024];
 } batch;
+
+static void note_failure(batch *b, weft_result r, int at)
+{
+    pthread_mutex_lock(&b->lock); // the error text is the thread's own
+    if (b->failed == WEFT_OK || at < b->failed_at) {
+        b->failed = r, b->failed_at = at;
+        snprintf(b->text, sizeof b->text, "%s", weft_error_text());
+    }
+    pthread_mutex_unlock(&b->lock);
+}
 
 static void get_some(void *user, int64_t begin, int64_t end)
 {
     batch *b = user;
     for (int64_t i = begin; i < end; i++) {
-        const weft_result r = get(b->k, &b->wants[i], &b->out[i]);
-        if (r == WEFT_OK) continue;
-        pthread_mutex_lock(&b->lock); // the error text is the thread's own
-        if (b->failed == WEFT_OK || i < b->failed_at) {
-            b->failed = r, b->failed_at = i;
-            snprintf(b->text, sizeof b->text, "%s", weft_error_text());
-        }
+        weft_vk_pipeline p;
+        int made = 0;
+        const weft_result r = get(b->k, &b->keys[b->list[i]], &p, &made);
+        if (r != WEFT_OK) note_failure(b, r, b->list[i]);
+        pthread_mutex_lock(&b->lock);
+        b->made += made;
         pthread_mutex_unlock(&b->lock);
     }
 }
 
-weft_result weft_vk_kernels_get(weft_vk_kernels *k, const weft_vk_want *wants, int count, weft_vk_pipeline *out)
+// One want of each kernel, those that are longest to compile first.
+static weft_result list_kernels(batch *b, int count)
 {
-    batch b = { .k = k, .wants = wants, .out = out };
+    for (int i = 0; i < count; i++) {
+        const weft_result r = make_key(b->k, &b->wants[i], &b->keys[i]);
+        if (r != WEFT_OK) return note_failure(b, r, i), r;
+        int at = 0;
+        while (at < b->count && memcmp(&b->keys[b->list[at]], &b->keys[i], sizeof *b->keys)) at++;
+        if (at < b->count) continue;
+        for (at = b->count++; at > 0; at--) { // few: kept sorted
+            if (weft_kernels_spirv[b->keys[b->list[at - 1]].kernel].bytes >= weft_kernels_spirv[b->keys[i].kernel].bytes) break;
+            b->list[at] = b->list[at - 1];
+        }
+        b->list[at] = i;
+    }
+    return WEFT_OK;
+}
+
+static weft_result get_all(batch *b, int count, weft_vk_pipeline *out)
+{
+    WEFT_TRY(list_kernels(b, count));
+    weft_parallel(b->k->dev->ctx->pool, b->count, 1, get_some, b);
+    for (int i = 0; i < count && b->failed == WEFT_OK; i++) {
+        const weft_result r = get(b->k, &b->keys[i], &out[i], &b->made);
+        if (r != WEFT_OK) note_failure(b, r, i);
+    }
+    return b->failed;
+}
+
+weft_result weft_vk_kernels_get(weft_vk_kernels *k, const weft_vk_want *wants, int count, weft_vk_pipeline *out, int *made)
+{
+    batch b = { .k = k, .wants = wants, .keys = weft_new(k->dev->ctx, sizeof *b.keys * (size_t) (count + 1)),
+                .list = weft_new(k->dev->ctx, sizeof *b.list * (size_t) (count + 1)) };
     pthread_mutex_init(&b.lock, NULL);
-    weft_parallel(k->dev->ctx->pool, count, 1, get_some, &b);
+    const weft_result r = b.keys && b.list ? get_all(&b, count, out) : WEFT_ERR_MEMORY;
     pthread_mutex_destroy(&b.lock);
-    if (b.failed == WEFT_OK) return WEFT_OK;
+    weft_delete(k->dev->ctx, b.keys);
+    weft_delete(k->dev->ctx, b.list);
+    if (made) *made = b.made;
+    if (r == WEFT_OK || b.failed == WEFT_OK) return r;
     const weft_vk_want *w = &wants[b.failed_at];
-    return weft_fail(b.failed, "%s '%s': kernel %s: %s", w->node->op->name, w->node->name, w->dispatch->kernel, b.text);
+    return weft_fail(r, "%s '%s': kernel %s: %s", w->node->op->name, w->node->name, w->dispatch->kernel, b.text);
 }

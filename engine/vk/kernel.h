@@ -21,6 +21,6 @@ typedef struct weft_vk_want {
     bool based;          // it will be dispatched in slices, with vkCmdDispatchBase
 } weft_vk_want;
 
-// The pipelines of dispatches, those that are new compiled on all threads at once. Callable from any thread.
-// They live as long as the device.
-weft_result weft_vk_kernels_get(weft_vk_kernels *k, const weft_vk_want *wants, int count, weft_vk_pipeline *out);
+// The pipelines of dispatches, those that are new compiled on all threads at once, large ones first; `made` (or NULL): how many were. Callable
+// from any thread. They live as long as the device.
+weft_result weft_vk_kernels_get(weft_vk_kernels *k, const weft_vk_want *wants, int count, weft_vk_pipeline *out, int *made);

@@ -49,7 +49,7 @@ static const weft_node peak_node = { .op = &peak_op, .name = "peak" };
 static weft_result pipeline_of(weft_vk_peaks *p, const char *kernel, const char *variant, uint32_t spec, int binds, weft_vk_pipeline *out)
 {
     const weft_dispatch d = { .kernel = kernel, .spec = { spec }, .spec_count = binds == 1, .group = { GROUP, 1, 1 }, .bind_count = binds };
-    return weft_vk_kernels_get(p->dev->kernels, &(weft_vk_want) { &peak_node, &d, variant, false }, 1, out);
+    return weft_vk_kernels_get(p->dev->kernels, &(weft_vk_want) { &peak_node, &d, variant, false }, 1, out, NULL);
 }
 
 // --- Objects. ---------------------------------------------------------------------------------------------------

@@ -23,7 +23,10 @@ static weft_result make_pipelines(recorder *c, const weft_vk_slices *slices, wef
     if (!wants || !c->pipelines) return WEFT_ERR_MEMORY;
     for (int i = 0; i < p->step_count; i++) wants[i] = (weft_vk_want) { p->steps[i].node, &p->steps[i].dispatch, p->steps[i].variant, false };
     for (int i = 0; i < slices->piece_count; i++) wants[slices->pieces[i].step].based |= slices->pieces[i].sliced;
-    return weft_vk_kernels_get(c->dev->kernels, wants, p->step_count, c->pipelines);
+    const double begin = weft_vk_seconds();
+    const weft_result r = weft_vk_kernels_get(c->dev->kernels, wants, p->step_count, c->pipelines, &c->out->pipelines_new);
+    c->out->pipelines_seconds = weft_vk_seconds() - begin;
+    return r;
 }
 
 static weft_result make_sets(recorder *c, weft_arena *arena)

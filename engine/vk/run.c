@@ -5,10 +5,11 @@
 #include "vk/moves.h"
 #include "vk/record.h"
 #include "vk/tune.h"
+#include "vk/weights.h"
 #include <math.h>
 #include <string.h>
 
-enum { STAGING_BYTES = 16 << 20, MAX_BLOCKS = 64, LIST_LEAST = 256 };
+enum { MAX_BLOCKS = 64, LIST_LEAST = 256 };
 static const double CHUNK_SECONDS = 0.006; // an eighth of what a submission may take, see submit.c
 
 struct weft_vk_run {
@@ -29,6 +30,7 @@ struct weft_vk_run {
     weft_vk_block staging_in, staging_out;
     size_t *in_offset, *out_offset, *in_bytes, *out_bytes; // of every port, in staging memory
     weft_vk_queue queue;
+    weft_vk_held weights;
     weft_vk_recording recording;
     bool keep_values;
     int (*progress)(void *user, double done);
@@ -137,36 +139,6 @@ static weft_result make_workspace(weft_vk_run *run)
     return WEFT_OK;
 }
 
-// Constants one after another, none across the end of a block.
-static void place_weights(weft_vk_run *run)
-{
-    const weft_program *p = &run->program;
-    const size_t align = weft_vk_alignment(run->dev), most = weft_vk_largest_block(run->dev);
-    size_t end = 0;
-    for (int b = 0; b < p->buffer_count; b++) {
-        if (!p->buffers[b].constant) continue;
-        const size_t bytes = (p->buffers[b].bytes + align - 1) / align * align;
-        if (end / most != (end + bytes - 1) / most) end = (end / most + 1) * most;
-        run->places[b] = (weft_vk_place) { .block = -1, .offset = end, .bytes = p->buffers[b].bytes };
-        end += bytes;
-    }
-    run->facts.weight_bytes = end;
-}
-
-static weft_result make_weights(weft_vk_run *run)
-{
-    const size_t most = weft_vk_largest_block(run->dev);
-    const int first = run->block_count;
-    WEFT_TRY(add_blocks(run, run->facts.weight_bytes));
-    for (int b = 0; b < run->program.buffer_count; b++) {
-        weft_vk_place *place = &run->places[b];
-        if (!place->bytes || place->block >= 0) continue;
-        place->buffer = run->blocks[first + (int) (place->offset / most)].buffer;
-        place->offset %= most;
-    }
-    return WEFT_OK;
-}
-
 static weft_result check_budget(const weft_vk_run *run, size_t max_bytes)
 {
     const size_t need = run->facts.workspace_bytes + run->facts.weight_bytes + run->facts.state_bytes;
@@ -175,24 +147,20 @@ static weft_result check_budget(const weft_vk_run *run, size_t max_bytes)
                      run->facts.weight_bytes, max_bytes);
 }
 
+static weft_result take_weights(weft_vk_run *run)
+{
+    WEFT_TRY(weft_vk_weights_take(run->dev->weights, &run->queue, &run->graph, &run->arena, run->places, &run->weights));
+    run->facts.weight_bytes = run->weights.bytes, run->facts.weight_shared_bytes = run->weights.shared_bytes;
+    return WEFT_OK;
+}
+
 static weft_result make_memory(weft_vk_run *run)
 {
-    weft_result r = make_weights(run);
+    weft_result r = take_weights(run);
     if (r == WEFT_OK) r = make_workspace(run);
     if (r != WEFT_ERR_VRAM) return r;
     return weft_fail_prefix(r, "the session needs %zu bytes for weights and %zu for tensors in between and states: ", run->facts.weight_bytes,
                             run->facts.workspace_bytes + run->facts.state_bytes);
-}
-
-static weft_result upload_weights(weft_vk_run *run)
-{
-    const weft_program *p = &run->program;
-    weft_vk_upload upload;
-    if (!run->facts.weight_bytes) return WEFT_OK;
-    weft_result r = weft_vk_upload_begin(&run->queue, run->facts.weight_bytes < STAGING_BYTES ? run->facts.weight_bytes : STAGING_BYTES, &upload);
-    for (int b = 0; r == WEFT_OK && b < p->buffer_count; b++)
-        if (p->buffers[b].constant) r = weft_vk_upload_weight(&upload, &run->graph.values[b], &run->places[b]);
-    return weft_vk_upload_end(&upload, r);
 }
 
 // Room for all ports in one staging buffer, and for states piece by piece; `copies` lead from there, or (out) to there.
@@ -289,7 +257,7 @@ static weft_result lay_out(weft_vk_run *run, const weft_graph *lowered, const we
     run->aside = weft_arena_new(&run->arena, sizeof *run->aside * (size_t) (run->graph.state_count + 1));
     if (!run->places || !run->updates || !run->aside) return WEFT_ERR_MEMORY;
     WEFT_TRY(weft_state_plan(&run->graph, !p->keep_values, &run->arena, run->updates));
-    place_weights(run);
+    run->facts.weight_bytes = weft_vk_weights_room(run->dev, &run->graph);
     WEFT_TRY(place_tensors(run));
     place_states(run);
     return check_budget(run, p->max_bytes);
@@ -323,14 +291,13 @@ static weft_result prepare(weft_vk_run *run, const weft_graph *bound, const weft
     weft_graph_init(&lowered, &run->arena);
     WEFT_TRY(weft_lower(bound, run->ctx->pool, !p->no_fuse, &lowered));
     WEFT_TRY(lay_out_within(run, &lowered, p));
+    WEFT_TRY(weft_vk_queue_create(run->dev, &run->queue));
     WEFT_TRY(make_memory(run));
     for (int b = 0; b < run->program.buffer_count; b++) {
         const size_t bytes = run->program.buffers[b].bytes;
         run->places[b] = run->places[root_of(&run->program, b)];
         run->places[b].bytes = bytes;
     }
-    WEFT_TRY(weft_vk_queue_create(run->dev, &run->queue));
-    WEFT_TRY(upload_weights(run));
     weft_vk_copy *in, *out;
     WEFT_TRY(stage(run, run->graph.inputs, run->graph.input_count, false, &run->staging_in, &run->in_offset, &run->in_bytes, &in));
     WEFT_TRY(stage(run, run->graph.outputs, run->graph.output_count, true, &run->staging_out, &run->out_offset, &run->out_bytes, &out));
@@ -349,6 +316,7 @@ weft_result weft_vk_run_create(weft_vk_device *dev, const weft_graph *bound, con
     const weft_result r = prepare(run, bound, params);
     if (r != WEFT_OK) return weft_vk_run_destroy(run), r;
     run->facts.dispatches = run->program.step_count;
+    run->facts.pipelines_new = run->recording.pipelines_new, run->facts.pipelines_ms = 1e3 * run->recording.pipelines_seconds;
     run->facts.gpu_ms = -1;
     run->facts.precision = dev->caps.f16_storage ? params->precision : WEFT_EXACT;
     *out = run;
@@ -360,6 +328,7 @@ void weft_vk_run_destroy(weft_vk_run *run)
     if (!run) return;
     weft_vk_recording_destroy(run->dev, &run->recording);
     weft_vk_queue_destroy(&run->queue);
+    weft_vk_weights_give_back(run->dev->weights, &run->weights);
     weft_vk_block_destroy(run->dev, &run->staging_in);
     weft_vk_block_destroy(run->dev, &run->staging_out);
     for (int i = 0; i < run->block_count; i++) weft_vk_block_destroy(run->dev, &run->blocks[i]);

@@ -32,7 +32,7 @@ weft_result weft_vk_queue_commands(weft_vk_queue *q, int count, VkCommandBuffer 
     return WEFT_OK;
 }
 
-static double now(void)
+double weft_vk_seconds(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -102,7 +102,7 @@ static bool half_done(const weft_vk_line *line, int64_t next)
 
 static weft_result run(weft_vk_queue *q, const weft_vk_line *line, int (*progress)(void *, double), void *user)
 {
-    double total = 0, done = 0, before = now();
+    double total = 0, done = 0, before = weft_vk_seconds();
     flight air[2];
     int64_t next = 0, end = line->count * line->times;
     int submitted = 0, landed = 0;
@@ -117,7 +117,7 @@ static weft_result run(weft_vk_queue *q, const weft_vk_line *line, int (*progres
             next += f.chunks;
         }
         WEFT_TRY(wait(q, q->fence[landed % 2]));
-        const double at = now();
+        const double at = weft_vk_seconds();
         learn(q->dev, air[landed % 2].cost, at - before);
         before = at;
         done += air[landed++ % 2].cost;

@@ -36,4 +36,6 @@ weft_result weft_vk_queue_run(weft_vk_queue *q, const weft_vk_line *line, int (*
 // One command buffer.
 weft_result weft_vk_queue_once(weft_vk_queue *q, VkCommandBuffer cmd);
 
+double weft_vk_seconds(void); // of a clock that only goes on
+
 weft_result weft_vk_queue_commands(weft_vk_queue *q, int count, VkCommandBuffer *out);

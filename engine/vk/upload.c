@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "vk/upload.h"
 #include "base/half.h"
+#include "base/threads.h"
 #include <string.h>
 
 enum { FETCH_BYTES = 16 << 20 };
@@ -28,37 +29,67 @@ static walk walk_from(weft_shape s, weft_layout layout, int64_t element)
     return w;
 }
 
-static void walk_on(walk *w)
+static void walk_on(walk *w, int64_t count) // at most to the end of the line
 {
-    for (int d = w->rank - 1; d >= 0; d--) {
-        w->row += w->stride[d];
-        if (++w->at[d] < w->dim[d]) return;
+    for (int d = w->rank - 1; d >= 0; d--, count = 1) {
+        w->row += count * w->stride[d];
+        if ((w->at[d] += count) < w->dim[d]) return;
         w->row -= w->dim[d] * w->stride[d];
         w->at[d] = 0;
     }
 }
 
-static float number(const weft_weight *w, int64_t i)
+// `count` elements that lie `step` apart in the weight, from element `at` on.
+static void pack_line(const weft_value_def *v, int64_t at, int64_t step, int64_t count, void *out)
 {
-    return w->dtype == WEFT_F16 ? weft_half_to_float(((const uint16_t *) w->data)[i]) : ((const float *) w->data)[i];
+    const weft_weight *w = v->weight;
+    const uint16_t *half = (const uint16_t *) w->data + at;
+    const float *single = (const float *) w->data + at;
+    uint16_t *out16 = out;
+    float *out32 = out;
+    if (v->dtype == WEFT_I32) {
+        for (int64_t i = 0; i < count; i++)
+            ((int32_t *) out)[i] = w->dtype == WEFT_U8 ? ((const uint8_t *) w->data)[at + i * step] : ((const int32_t *) w->data)[at + i * step];
+    } else if (v->storage == WEFT_F16) {
+        if (w->dtype == WEFT_F16) for (int64_t i = 0; i < count; i++) out16[i] = half[i * step];
+        else for (int64_t i = 0; i < count; i++) out16[i] = weft_float_to_half(single[i * step]);
+    } else {
+        if (w->dtype == WEFT_F16) for (int64_t i = 0; i < count; i++) out32[i] = weft_half_to_float(half[i * step]);
+        else for (int64_t i = 0; i < count; i++) out32[i] = single[i * step];
+    }
+}
+
+typedef struct packing {
+    const weft_value_def *v;
+    int64_t begin; // the element that goes to out[0]
+    char *out;
+} packing;
+
+static size_t element_bytes(const weft_value_def *v) { return v->storage == WEFT_F16 ? 2 : 4; }
+
+// Elements [from, to) of the packing, line by line.
+static void pack_some(void *user, int64_t from, int64_t to)
+{
+    const packing *p = user;
+    const weft_weight *w = p->v->weight;
+    const size_t element = element_bytes(p->v);
+    if (p->v->layout == WEFT_ROW && w->dtype != WEFT_U8 && (int) w->dtype == p->v->storage) { // as it is
+        memcpy(p->out + (size_t) from * element, (const char *) w->data + (size_t) (p->begin + from) * element, (size_t) (to - from) * element);
+        return;
+    }
+    walk at = walk_from(w->shape, (weft_layout) p->v->layout, p->begin + from);
+    const int last = at.rank - 1;
+    for (int64_t i = from, count; i < to; i += count, walk_on(&at, count)) {
+        count = at.rank ? at.dim[last] - at.at[last] : 1;
+        if (count > to - i) count = to - i;
+        pack_line(p->v, at.row, at.rank ? at.stride[last] : 1, count, p->out + (size_t) i * element);
+    }
 }
 
 // Elements [begin, end) of the tensor as it lies on the device.
-static void pack(const weft_value_def *v, int64_t begin, int64_t end, void *out)
+static void pack(weft_pool *pool, const weft_value_def *v, int64_t begin, int64_t end, void *out)
 {
-    const weft_weight *w = v->weight;
-    const bool as_it_is = v->layout == WEFT_ROW && w->dtype != WEFT_U8 && (int) w->dtype == v->storage;
-    if (as_it_is) {
-        const size_t element = v->storage == WEFT_F16 ? 2 : 4;
-        memcpy(out, (const char *) w->data + (size_t) begin * element, (size_t) (end - begin) * element);
-        return;
-    }
-    walk at = walk_from(w->shape, (weft_layout) v->layout, begin);
-    for (int64_t i = 0; i < end - begin; i++, walk_on(&at)) {
-        if (v->dtype == WEFT_I32) ((int32_t *) out)[i] = w->dtype == WEFT_U8 ? ((const uint8_t *) w->data)[at.row] : ((const int32_t *) w->data)[at.row];
-        else if (v->storage == WEFT_F16) ((uint16_t *) out)[i] = w->dtype == WEFT_F16 ? ((const uint16_t *) w->data)[at.row] : weft_float_to_half(number(w, at.row));
-        else ((float *) out)[i] = number(w, at.row);
-    }
+    weft_parallel(pool, end - begin, 1 << 15, pack_some, &(packing) { v, begin, out });
 }
 
 weft_result weft_vk_upload_begin(weft_vk_queue *q, size_t staging_bytes, weft_vk_upload *out)
@@ -83,7 +114,7 @@ weft_result weft_vk_upload_weight(weft_vk_upload *u, const weft_value_def *v, co
     const weft_vk_calls *vk = &u->queue->dev->vk;
     const VkCommandBufferBeginInfo begin_info = { VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO, NULL, VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT, NULL };
     const int64_t count = weft_shape_count(v->shape);
-    const size_t element = v->storage == WEFT_F16 ? 2 : 4;
+    const size_t element = element_bytes(v);
     for (int64_t begin = 0, end; begin < count; begin = end) {
         if (u->staging.bytes - u->used < 64) WEFT_TRY(submit_copies(u));
         const int64_t room = (int64_t) ((u->staging.bytes - u->used) / element);
@@ -91,7 +122,7 @@ weft_result weft_vk_upload_weight(weft_vk_upload *u, const weft_value_def *v, co
         if (!u->recording) VK_TRY(vk, vkBeginCommandBuffer, u->cmd, &begin_info);
         u->recording = true;
         const VkBufferCopy region = { u->used, to->offset + (size_t) begin * element, (size_t) (end - begin) * element };
-        pack(v, begin, end, (char *) u->staging.mapped + u->used);
+        pack(u->queue->dev->ctx->pool, v, begin, end, (char *) u->staging.mapped + u->used);
         vk->vkCmdCopyBuffer(u->cmd, u->staging.buffer, to->buffer, 1, &region);
         u->used = (u->used + (size_t) region.size + 15) / 16 * 16;
         if (u->used > u->staging.bytes) u->used = u->staging.bytes;
@@ -109,7 +140,7 @@ weft_result weft_vk_upload_end(weft_vk_upload *u, weft_result so_far)
 static void unpack(const weft_value_def *v, int64_t begin, int64_t end, const void *data, float *out)
 {
     walk at = walk_from(v->shape, (weft_layout) v->layout, begin);
-    for (int64_t i = 0; i < end - begin; i++, walk_on(&at))
+    for (int64_t i = 0; i < end - begin; i++, walk_on(&at, 1))
         out[at.row] = v->dtype == WEFT_I32       ? (float) ((const int32_t *) data)[i]
                     : v->storage == WEFT_F16 ? weft_half_to_float(((const uint16_t *) data)[i])
                                              : ((const float *) data)[i];
@@ -132,7 +163,7 @@ static weft_result fetch_piece(weft_vk_queue *q, VkCommandBuffer cmd, const weft
 static weft_result fetch(weft_vk_queue *q, VkCommandBuffer cmd, const weft_vk_block *staging, const weft_value_def *v, const weft_vk_place *from, float *out)
 {
     const int64_t count = weft_shape_count(v->shape);
-    const size_t element = v->storage == WEFT_F16 ? 2 : 4;
+    const size_t element = element_bytes(v);
     const int64_t piece = (int64_t) (staging->bytes / element);
     for (int64_t begin = 0; begin < count; begin += piece) {
         const int64_t end = begin + piece < count ? begin + piece : count;

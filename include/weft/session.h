@@ -132,6 +132,10 @@ typedef struct weft_session_facts {
     int recomputed;  // nodes that are there twice, so that max_bytes is kept
     double gpu_ms;   // by the device's clock, from the first kernel of the last run to the end of its last one; below 0: not known
     int64_t runs;    // that went to their end, repeated ones too, since the session was made
+    size_t weight_shared_bytes; // of weight_bytes: sessions of the device that were made before had them there already
+    double create_ms;    // that weft_session_create took, by the clock
+    double pipelines_ms; // of these: until all kernels were ready; drivers may do more at the first run
+    int pipelines_new;   // kernels that were not there yet: compiled, or taken from the pipeline cache
 } weft_session_facts;
 WEFT_API void weft_session_measure(const weft_session *s, weft_session_facts *out);
 
