@@ -92,7 +92,7 @@ static weft_result compile_all(check *c, const collection *all)
     weft_vk_want *wants = calloc((size_t) all->count + 1, sizeof *wants);
     weft_vk_pipeline *made = calloc((size_t) all->count + 1, sizeof *made);
     for (int i = 0; i < all->count && wants; i++) wants[i] = (weft_vk_want) { &node, &all->list[i].dispatch, all->list[i].variant, false };
-    const weft_result r = wants && made ? weft_vk_kernels_get(c->dev->kernels, wants, all->count, made) : WEFT_ERR_MEMORY;
+    const weft_result r = wants && made ? weft_vk_kernels_get(c->dev->kernels, wants, all->count, made, NULL) : WEFT_ERR_MEMORY;
     free(wants), free(made);
     return r;
 }
