@@ -115,6 +115,7 @@ typedef struct weft_dispatch {
 // What the device can do. A zero struct is the smallest device: f32 only.
 typedef struct weft_caps {
     bool f16_storage;
+    bool int64;                  // 64-bit integers, to load two or four numbers at once
     uint32_t subgroup_size;      // 0: unknown
     bool subgroup_fixed;         // every full workgroup has subgroups of exactly that size, and they can broadcast
     uint32_t max_group;          // invocations per workgroup; at least 128

@@ -92,13 +92,19 @@ enum { ENOUGH = 64 }; // workgroups to keep a large device busy
 
 static uint32_t ceil_div(uint32_t a, uint32_t b) { return (a + b - 1) / b; }
 
+static uint32_t phase_pixels(const conv *c)
+{
+    return ceil_div((uint32_t) c->p.ho, (uint32_t) c->p.phases[0]) * ceil_div((uint32_t) c->p.wo, (uint32_t) c->p.phases[1]);
+}
+
 static weft_result emit_cover(conv *c, weft_emit *e, const char *kernel, cover w, const uint32_t *own, int own_count)
 {
     struct conv_params *p = &c->p;
     const uint32_t span = c->at->gate ? p->co : p->co_group, groups = p->co / span;
-    const uint32_t pixels = ceil_div((uint32_t) p->ho, (uint32_t) p->phases[0]) * ceil_div((uint32_t) p->wo, (uint32_t) p->phases[1]);
     p->column_tiles = ceil_div(span, c->at->gate ? w.columns / 2 : w.columns);
-    p->pixel_tiles = ceil_div(pixels, w.pixels);
+    p->pixel_tiles = ceil_div(phase_pixels(c), w.pixels);
+    // The larger operand is read from far away: let those who share it come one after another.
+    p->by_pixels = weft_shape_count(c->node->in_shape[1]) > (int64_t) p->ci * p->hi * p->wi;
     const double all = (double) p->column_tiles * groups * p->pixel_tiles * p->n * p->phases[0] * p->phases[1];
     if (all * w.threads > UINT32_MAX) return emit_direct(c, e);
     c->d.kernel = kernel;
@@ -121,16 +127,28 @@ static bool can_subgroup(const conv *c, const weft_caps *caps)
     return can_cover(c) && caps->subgroup_fixed && caps->subgroup_size >= 4 && caps->subgroup_size <= 32;
 }
 
-// Columns of the workgroup: up to 32, half of that where compiling would take longer than it saves, and as few past the
-// end of the channels as there can be.
-static weft_result emit_subgroup(conv *c, weft_emit *e)
+static bool can_subgroup_long(const conv *c, const weft_caps *caps)
+{
+    return can_subgroup(c, caps) && caps->int64 && c->wide_in && c->wide_out && (!c->at->gate || c->p.co % 4 == 0);
+}
+
+// Cut: pixels of a lane and columns of the workgroup, which is one subgroup. Up to 4 x 32, which the vector registers of processors just hold,
+// half of that where compiling would take longer than it saves, and as little past the end of pixels and channels as there can be.
+static weft_way subgroup_way(const conv *c, const weft_caps *caps, const char *kernel)
 {
     const uint32_t span = c->at->gate ? 2 * c->p.co : c->p.co_group, tiles = ceil_div(span, c->d.flops < VERY_LONG_WORK ? 16 : 32);
+    const uint32_t lanes = ceil_div(phase_pixels(c), caps->subgroup_size);
     uint32_t columns = ceil_div(span, tiles);
     if (tiles > 1) columns = (columns + 3) & ~3u;
-    if (c->at->gate) columns = (columns + 1) & ~1u;
-    const uint32_t own[] = { weft_emit_caps(e)->subgroup_size, 4, columns, c->wide_in };
-    return emit_cover(c, e, "conv_subgroup", (cover) { 32, 32 * 4, columns }, own, 4);
+    if (c->at->gate) columns = c->wide_out ? (columns + 7) & ~7u : (columns + 1) & ~1u;
+    return (weft_way) { kernel, { (uint8_t) (lanes < 4 ? lanes : 4), (uint8_t) columns } };
+}
+
+static weft_result emit_subgroup(conv *c, weft_emit *e, const weft_way *way)
+{
+    const uint32_t threads = weft_emit_caps(e)->subgroup_size, pixels = way->cut[0], columns = way->cut[1];
+    const uint32_t own[] = { threads, pixels, columns, c->wide_in };
+    return emit_cover(c, e, way->kernel, (cover) { threads, threads * pixels, columns }, own, 4);
 }
 
 // Few channels: tall tiles. Little work: small ones, so that there are workgroups for a whole device. A gate needs two
@@ -154,6 +172,12 @@ static void add(weft_way *list, int *count, weft_way w)
     if (*count < WEFT_MAX_WAYS) list[(*count)++] = w;
 }
 
+static void add_subgroup(const conv *c, const weft_caps *caps, weft_way list[WEFT_MAX_WAYS], int *count)
+{
+    if (can_subgroup_long(c, caps)) add(list, count, subgroup_way(c, caps, "conv_subgroup_long"));
+    if (can_subgroup(c, caps)) add(list, count, subgroup_way(c, caps, "conv_subgroup"));
+}
+
 int weft_conv_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS])
 {
     const weft_caps *caps = weft_emit_caps(e);
@@ -163,11 +187,11 @@ int weft_conv_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MA
     // Subgroups of 4 (SwiftShader) share too little: the direct kernel is 3 to 5 times faster there.
     const bool by_subgroup = caps->is_software && c.d.flops >= LONG_WORK && can_subgroup(&c, caps) && caps->subgroup_size >= 8;
     const bool by_tile = !caps->is_software && c.p.co_group > 4 && can_cover(&c);
-    const weft_way subgroup = { "conv_subgroup", { 0 } }, tile = { "conv_tile", { 0 } }, direct = { "conv_direct", { 0 } };
-    if (by_subgroup) add(list, &count, subgroup);
+    const weft_way tile = { "conv_tile", { 0 } }, direct = { "conv_direct", { 0 } };
+    if (by_subgroup) add_subgroup(&c, caps, list, &count);
     if (by_tile) add(list, &count, tile);
     add(list, &count, direct);
-    if (!by_subgroup && can_subgroup(&c, caps)) add(list, &count, subgroup);
+    if (!by_subgroup) add_subgroup(&c, caps, list, &count);
     if (!by_tile && can_cover(&c)) add(list, &count, tile);
     return count;
 }
@@ -179,5 +203,6 @@ weft_result weft_conv_emit(const weft_node *n, weft_emit *e)
     WEFT_TRY(weft_loop_check(n));
     describe(&c, n);
     c.d.params = &c.p;
-    return is(way, "conv_subgroup") ? emit_subgroup(&c, e) : is(way, "conv_tile") ? emit_tile(&c, e) : emit_direct(&c, e);
+    if (is(way, "conv_subgroup") || is(way, "conv_subgroup_long")) return emit_subgroup(&c, e, way);
+    return is(way, "conv_tile") ? emit_tile(&c, e) : emit_direct(&c, e);
 }

@@ -113,6 +113,7 @@ static weft_result look_at(const weft_vk_instance *i, VkPhysicalDevice physical,
     c->info.subgroup_size = subgroup.subgroupSize;
     c->info.f16_storage = half.storageBuffer16BitAccess;
     c->f16_arithmetic = arithmetic.shaderFloat16;
+    c->int64 = features.features.shaderInt64;
     for (uint32_t h = 0; h < memory.memoryProperties.memoryHeapCount; h++) {
         const VkMemoryHeap *heap = &memory.memoryProperties.memoryHeaps[h];
         if (heap->flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT && heap->size > c->info.memory_bytes) c->info.memory_bytes = heap->size;

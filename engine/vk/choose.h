@@ -9,7 +9,7 @@ typedef struct weft_vk_candidate {
     VkPhysicalDevice physical;
     uint32_t family; // a queue family with compute
     bool usable;
-    bool memory_budget;
+    bool memory_budget, int64;
     bool f16_arithmetic;
     uint32_t matrix[3]; // cooperative matrix m, n, k; 0: none
     weft_device_info info; // its texts are the arrays below

@@ -57,6 +57,7 @@ static void read_facts(weft_vk_device *dev, const weft_vk_candidate *c, bool no_
     else {
         dev->caps.f16_storage = c->info.f16_storage;
         dev->f16_arithmetic = c->info.f16_storage && c->f16_arithmetic;
+        dev->caps.int64 = c->int64;
         dev->stamp_bits = stamp_bits(dev);
         dev->caps.subgroup_size = subgroup.subgroupSize;
         // Processors: the width of their vectors. GPUs may run narrower subgroups than they report.
@@ -92,7 +93,8 @@ static weft_result create_device(weft_vk_device *dev)
                                                   dev->caps.f16_storage };
     VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR inspect = {
         VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR, &half, VK_TRUE };
-    const VkPhysicalDeviceFeatures2 features = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, dev->inspected ? (void *) &inspect : &half };
+    const VkPhysicalDeviceFeatures2 features = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, dev->inspected ? (void *) &inspect : &half,
+                                                 { .shaderInt64 = dev->caps.int64 } };
     const VkDeviceCreateInfo info = { VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, &features, 0, 1, &queue, 0, NULL, extension_count, extensions, NULL };
     VK_TRY(vk, vkCreateDevice, dev->physical, &info, NULL, &dev->device);
     WEFT_TRY(weft_vk_load_device(&dev->vk, dev->device));

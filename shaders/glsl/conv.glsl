@@ -77,10 +77,12 @@ struct tile {
 // False: there is nothing for this workgroup. wide: columns of the tile, gates and all.
 bool tile_of(uint id, uint pixels, uint wide, out tile s) {
     uint span = GATE ? p.co : p.co_group, phases = uint(p.phases[0] * p.phases[1]), groups = GATE ? 1 : p.co / p.co_group;
-    uint column = id % p.column_tiles, g = id / p.column_tiles % groups;
-    id /= p.column_tiles * groups;
-    s.first_pixel = int(id % p.pixel_tiles * pixels);
-    id /= p.pixel_tiles;
+    uint all_columns = p.column_tiles * groups, part = id % (all_columns * p.pixel_tiles), pixel_tile, column, g;
+    id /= all_columns * p.pixel_tiles;
+    if (p.by_pixels != 0) pixel_tile = part % p.pixel_tiles, column = part / p.pixel_tiles;
+    else pixel_tile = part / all_columns, column = part % all_columns;
+    g = column / p.column_tiles, column -= g * p.column_tiles;
+    s.first_pixel = int(pixel_tile * pixels);
     s.phase_y = int(id % phases) / p.phases[1], s.phase_x = int(id % phases) % p.phases[1];
     s.n = id / phases;
     s.rows = (p.ho - s.phase_y + p.phases[0] - 1) / p.phases[0];

@@ -15,4 +15,5 @@ WEFT_PARAMS(conv) {
     u32 w_tap, w_group, w_ci; // strides of w; that of output channels is 1
     f32 a, b;            // of the activation
     u32 column_tiles, pixel_tiles; // workgroups of a group of channels, of a phase of an image
+    u32 by_pixels;       // 1: workgroups that follow each other share weights, 0: pixels
 } WEFT_PARAMS_END;
