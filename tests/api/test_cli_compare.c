@@ -18,7 +18,7 @@ static const char kept[] = "tests/api/reports/";
 
 static char *read_text(const char *path, size_t *bytes)
 {
-    static char data[1 << 20];
+    static char data[1 << 23];
     FILE *f = fopen(path, "rb");
     if (!f) fail_msg("cannot open %s", path);
     *bytes = fread(data, 1, sizeof data - 1, f);
@@ -467,6 +467,24 @@ static void tables_are_markdown_and_fit(void **state)
     assert_code(2, "compare base.json new.json --width 5");
 }
 
+static void peaks_are_judged_by_what_is_better(void **state)
+{
+    (void) state;
+    cJSON *top = compare_json("base.json fast.json --allow precision"), *p;
+    int n = 0;
+    cJSON_ArrayForEach(p, at(top, "peak")) { // the other has a fifth of the rates, and launches take 2.5 times as long
+        const bool time = strstr(at(p, "name")->valuestring, "seconds") != NULL;
+        assert_true(fabs(at(p, "speed")->valuedouble - (time ? 0.4 : 0.2)) < 0.01);
+        assert_string_equal(at(p, "verdict")->valuestring, "slower");
+        n++;
+    }
+    assert_int_equal(n, 5);
+    cJSON_Delete(top);
+    assert_code(0, "compare base.json fast.json --allow precision");
+    assert_says("| time of a launch | us      | 8.052 | 20.17 |   0.40x | slower  |");
+    assert_says("| matrix units     | GFLOP/s |     - |  8032 |       - | -       |");
+}
+
 static void rows_are_filtered_and_sorted(void **state)
 {
     (void) state;
@@ -682,6 +700,33 @@ static void check_picture(const char *name)
     weft_image_destroy(&i);
 }
 
+static void many_rows_are_drawn_in_part(void **state)
+{
+    (void) state;
+    cJSON *top = load("base"), *results = at(top, "results");
+    for (int i = 0; i < 300; i++) {
+        cJSON *r = cJSON_Duplicate(cJSON_GetArrayItem(results, 9), true);
+        char name[64];
+        snprintf(name, sizeof name, "row %d", i);
+        cJSON_SetValuestring(at(r, "name"), name);
+        cJSON_AddItemToArray(results, r);
+    }
+    cJSON *other = cJSON_Duplicate(top, true), *r;
+    int i = 0;
+    cJSON_ArrayForEach(r, at(other, "results")) { // each by itself: the first are the farthest
+        cJSON *s, *time = at(r, "time");
+        const double by = 1 + 1.0 / (1 + i++);
+        cJSON_ArrayForEach(s, at(time, "samples")) cJSON_SetNumberValue(s, s->valuedouble * by);
+        cJSON_SetNumberValue(at(time, "median"), at(time, "median")->valuedouble * by);
+    }
+    store(top, "many.json");
+    store(other, "many2.json");
+    const char *p = page("many.json many2.json");
+    assert_non_null(strstr(p, "and 162 rows nearer to 1"));
+    assert_non_null(strstr(p, "and 244 more results"));
+    assert_int_equal(count(p, "<td title=\"1x3x256x256 + mask\">row "), 300); // the table has all
+}
+
 static void plots_are_pictures(void **state)
 {
     (void) state;
@@ -747,6 +792,8 @@ int main(void)
         cmocka_unit_test(hostile_files_are_refused),
         cmocka_unit_test(names_cannot_move_the_cursor_or_the_table),
         cmocka_unit_test(tables_are_markdown_and_fit),
+        cmocka_unit_test(peaks_are_judged_by_what_is_better),
+        cmocka_unit_test(many_rows_are_drawn_in_part),
         cmocka_unit_test(rows_are_filtered_and_sorted),
         cmocka_unit_test(times_by_the_devices_clock_can_be_asked_for),
         cmocka_unit_test(fail_over_tells_by_exit_code),

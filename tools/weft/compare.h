@@ -98,9 +98,11 @@ typedef struct comparison {
     int left_count;
     const char *across[ACROSS_MOST]; // sentences: what was allowed to differ, and does
     int across_count;
+    speed peak[PEAKS][REPORTS_MOST]; // where both have it (peak_compared): above 1, the other is better
     double noise;
     bool by_gpu;            // times by the device's clock
 } comparison;
+bool peak_compared(const comparison *m, int kind, int i);
 
 enum { ALLOW_PRECISION = 1, ALLOW_SETTINGS = 2, ALLOW_SHAPE = 4, ALLOW_FLOPS = 8, ALLOW_ALL = 15 };
 typedef enum sort_order { SORT_FILE, SORT_NAME, SORT_RATIO, SORT_TIME } sort_order;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAMES_MOST = 512 };
+enum { NAMES_MOST = 512, GROUPS_MOST = 60 };
 static const double width = 860, left = 40, right = 84, bar = 22, gap = 5, group_head = 26, group_gap = 18;
 
 typedef struct share { const char *op; double weight; } share;
@@ -185,8 +185,11 @@ bool chart_bars(drawing *d, const comparison *m)
     draw_text(d, 14, 22, 15, ANCHOR_START, INK_TEXT, d->title);
     if (!d->failed) d->marks[d->count - 1].bold = true;
     double y = draw_legend(b, 50) + 16;
+    int groups = 0;
     for (int k = 0; k < m->row_count; k++)
-        if (worth(&m->rows[k], m->report_count)) y = draw_group(b, &m->rows[k], y);
+        if (worth(&m->rows[k], m->report_count) && groups++ < GROUPS_MOST) y = draw_group(b, &m->rows[k], y);
+    const char *rest = groups > GROUPS_MOST ? pool_text(d->pool, "and %d more results", groups - GROUPS_MOST) : NULL;
+    if (rest) draw_text(d, left, y + 8, 12, ANCHOR_START, INK_MUTED, rest), y += 20;
     d->height = y;
     return true;
 }

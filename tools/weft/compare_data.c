@@ -106,12 +106,19 @@ static void add_sums(cJSON *suite, const comparison *m, const struct suite *s)
 
 static void add_peaks(cJSON *top, const comparison *m)
 {
-    cJSON *peak = cJSON_AddObjectToObject(top, "peak");
-    for (int k = 0; k < PEAKS; k++) {
-        cJSON *list = cJSON_AddArrayToObject(peak, peak_kinds[k].name);
-        for (int i = 0; i < m->report_count; i++)
-            cJSON_AddItemToArray(list, m->reports[i].peak[k] ? cJSON_CreateNumber(m->reports[i].peak[k]->median) : cJSON_CreateNull());
-    }
+    cJSON *list = cJSON_AddArrayToObject(top, "peak");
+    for (int k = 0; k < PEAKS; k++)
+        for (int i = 1; i < m->report_count; i++) {
+            if (!peak_compared(m, k, i)) continue;
+            cJSON *o = cJSON_CreateObject();
+            cJSON_AddItemToArray(list, o);
+            cJSON_AddStringToObject(o, "name", peak_kinds[k].name);
+            cJSON_AddStringToObject(o, "report", m->reports[i].letter);
+            cJSON_AddNumberToObject(o, "base", m->reports[0].peak[k]->median);
+            cJSON_AddNumberToObject(o, "value", m->reports[i].peak[k]->median);
+            add_speed(o, m->peak[k][i].ratio, m->peak[k][i].low, m->peak[k][i].high);
+            cJSON_AddStringToObject(o, "verdict", verdict_words[m->peak[k][i].verdict]);
+        }
 }
 
 static void add_left(cJSON *top, const comparison *m)

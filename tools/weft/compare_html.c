@@ -250,9 +250,9 @@ static void put_operators(text_out *t, const comparison *m, pool *p)
 
 static void put_peaks(text_out *t, const comparison *m)
 {
-    put(t, "<h2 id=\"peaks\">Peaks</h2>\n<div class=\"scroll\"><table><thead><tr><th>measured</th><th class=\"l\">unit</th>");
+    put(t, "<h2 id=\"peaks\">Peaks</h2>\n<p class=\"muted\">What the devices do at best. Above 1, the other is better, be it by a higher rate or a shorter time.</p>\n<div class=\"scroll\"><table><thead><tr><th>measured</th><th class=\"l\">unit</th>");
     for (int i = 0; i < m->report_count; i++) put(t, "<th>%s</th>", m->reports[i].letter);
-    for (int i = 1; i < m->report_count; i++) put(t, "<th>%s / A</th>", m->reports[i].letter);
+    for (int i = 1; i < m->report_count; i++) put(t, "<th>%s speed</th><th class=\"l\">verdict</th>", m->reports[i].letter);
     put(t, "</tr></thead><tbody>\n");
     for (int k = 0; k < PEAKS; k++) {
         put(t, "<tr><td>%s</td><td class=\"l\">%s</td>", peak_kinds[k].label, peak_kinds[k].unit);
@@ -261,8 +261,10 @@ static void put_peaks(text_out *t, const comparison *m)
             put_cell(t, "td", f ? "" : "same", f ? ms_text(f->median * peak_kinds[k].scale) : "-");
         }
         for (int i = 1; i < m->report_count; i++) {
-            const figure *a = m->reports[0].peak[k], *b = m->reports[i].peak[k];
-            put_cell(t, "td", a && b ? "" : "same", a && b ? ratio_text(b->median / a->median) : "-");
+            const speed *v = &m->peak[k][i];
+            const bool both = peak_compared(m, k, i);
+            put_cell(t, "td", both ? verdict_class(v->verdict) : "same", both ? ratio_text(v->ratio) : "-");
+            put(t, "<td class=\"l %s\">%s%s</td>", both ? verdict_class(v->verdict) : "same", both ? verdict_sign(v->verdict) : "", both ? verdict_words[v->verdict] : "-");
         }
         put(t, "</tr>\n");
     }

@@ -14,7 +14,7 @@ typedef struct table {
     const comparison *of;
     text_out *out;
     int columns, width[COLUMNS_MOST];
-    bool left[COLUMNS_MOST], interval, colour; // left: aligned so
+    bool left[COLUMNS_MOST], interval, verdicts, colour; // left: aligned so; columns that go where there is no room
 } table;
 typedef struct table_cell { char text[CELL_BYTES]; const char *colour; } table_cell;
 
@@ -168,30 +168,73 @@ static void put_heads(text_out *out, const comparison *m)
     for (int i = 0; i < m->across_count; i++) put(out, "\n**Compared across: %s**\n", m->across[i]);
 }
 
-static void put_peaks(text_out *out, const comparison *m)
+static void peak_head(table *t, table_cell *cells)
 {
-    const peak_kind *k = peak_kinds;
+    int k = 0;
+    t->left[0] = t->left[1] = true;
+    strcpy(cells[k++].text, "");
+    strcpy(cells[k++].text, "unit");
+    for (int i = 0; i < t->of->report_count; i++) t->left[k] = false, strcpy(cells[k++].text, t->of->reports[i].letter);
+    for (int i = 1; i < t->of->report_count; i++) {
+        t->left[k] = false;
+        sprintf(cells[k++].text, "%s speed", t->of->reports[i].letter);
+        if (!t->verdicts) continue;
+        t->left[k] = true;
+        strcpy(cells[k++].text, "verdict");
+    }
+    for (int i = 0; i < k; i++) cells[i].colour = NULL;
+    t->columns = k;
+}
+
+static void peak_cells(const table *t, int peak, table_cell *cells)
+{
+    const comparison *m = t->of;
+    int k = 0;
+    strcpy(cells[k++].text, peak_kinds[peak].label);
+    strcpy(cells[k++].text, peak_kinds[peak].unit);
+    for (int i = 0; i < m->report_count; i++) {
+        const figure *f = m->reports[i].peak[peak];
+        strcpy(cells[k++].text, f ? ms_text(f->median * peak_kinds[peak].scale) : "-");
+    }
+    for (int i = 1; i < m->report_count; i++, k += 1 + t->verdicts) {
+        const speed *s = &m->peak[peak][i];
+        const bool both = peak_compared(m, peak, i);
+        strcpy(cells[k].text, both ? ratio_text(s->ratio) : "-");
+        cells[k].colour = both ? verdict_colour(s->verdict) : NULL;
+        if (!t->verdicts) continue;
+        strcpy(cells[k + 1].text, both ? verdict_words[s->verdict] : "-");
+        cells[k + 1].colour = cells[k].colour;
+    }
+}
+
+static void fit_peaks(table *t, int width, table_cell *cells)
+{
+    memset(t->width, 0, sizeof t->width);
+    for (int p = 0; p < PEAKS; p++) {
+        peak_head(t, cells);
+        grow(t, cells);
+        peak_cells(t, p, cells);
+        grow(t, cells);
+    }
+    if (!width || whole_width(t) <= width || !t->verdicts) return;
+    t->verdicts = false;
+    fit_peaks(t, width, cells);
+}
+
+static void put_peaks(table *t, int width, table_cell *cells)
+{
     bool any = false;
-    for (int i = 0; i < m->report_count; i++) any |= m->reports[i].has_peak;
+    for (int i = 0; i < t->of->report_count; i++) any |= t->of->reports[i].has_peak;
     if (!any) return;
-    put(out, "\n### peak\n\n| %-16s | %-8s", "", "unit");
-    for (int i = 0; i < m->report_count; i++) put(out, " | %10s", m->reports[i].letter);
-    for (int i = 1; i < m->report_count; i++) put(out, " | %7s/A", m->reports[i].letter);
-    put(out, " |\n|:-----------------|:---------");
-    for (int i = 0; i < m->report_count; i++) put(out, "|-----------:");
-    for (int i = 1; i < m->report_count; i++) put(out, "|----------:");
-    put(out, "|\n");
-    for (int p = 0; p < PEAKS; p++, k++) {
-        put(out, "| %-16s | %-8s", k->label, k->unit);
-        for (int i = 0; i < m->report_count; i++) {
-            const figure *f = m->reports[i].peak[p];
-            put(out, " | %10s", f ? ms_text(f->median * k->scale) : "-");
-        }
-        for (int i = 1; i < m->report_count; i++) {
-            const figure *a = m->reports[0].peak[p], *b = m->reports[i].peak[p];
-            put(out, " | %9s", a && b ? ratio_text(b->median / a->median) : "-");
-        }
-        put(out, " |\n");
+    put(t->out, "\n### peak\n\n");
+    t->verdicts = true;
+    fit_peaks(t, width, cells);
+    peak_head(t, cells);
+    put_cells(t, cells);
+    put_rule(t);
+    for (int p = 0; p < PEAKS; p++) {
+        peak_cells(t, p, cells);
+        put_cells(t, cells);
     }
 }
 
@@ -217,7 +260,7 @@ void put_markdown(text_out *out, const comparison *m, int width, bool colour)
     }
     put_heads(out, m);
     for (int i = 0; i < m->suite_count; i++) put_suite(&t, &m->suites[i], width, cells);
-    put_peaks(out, m);
+    put_peaks(&t, width, cells);
     put_left(out, m);
     free(cells);
 }

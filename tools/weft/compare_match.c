@@ -233,6 +233,20 @@ static void list_others(matcher *m) // what the base does not have
         }
 }
 
+// --- Peaks. ----------------------------------------------------------------------------------------------------
+
+bool peak_compared(const comparison *m, int kind, int i) { return i > 0 && m->reports[0].peak[kind] && m->reports[i].peak[kind]; }
+
+static void judge_peaks(comparison *o)
+{
+    for (int k = 0; k < PEAKS; k++)
+        for (int i = 1; i < o->report_count; i++) {
+            const figure *a = o->reports[0].peak[k], *b = o->reports[i].peak[k];
+            const bool rate = !peak_kinds[k].seconds; // more is better: the other way round
+            if (peak_compared(o, k, i)) o->peak[k][i] = compare_figures(rate ? b : a, rate ? a : b, o->noise, seed_of(peak_kinds[k].name, (uint64_t) i), NULL);
+        }
+}
+
 // --- All. ------------------------------------------------------------------------------------------------------
 
 static bool make_room(matcher *m, int count)
@@ -263,6 +277,7 @@ int compare_reports(const call *c, pool *p, report *reports, int count, const co
     for (int k = 0; k < reports[0].count && !m.failed; k++)
         if (!seen_before(&reports[0], k) && !add_suite(&m, reports[0].results[k].suite, draws)) return CODE_INPUT;
     list_others(&m);
+    judge_peaks(out);
     if (m.failed) return fail(c, CODE_FAILED, "out of memory");
     if (m.complaints > COMPLAINTS_MOST) fail(c, CODE_INPUT, "and %d more differences", m.complaints - COMPLAINTS_MOST);
     if (m.complaints) return CODE_INPUT;

@@ -3,13 +3,47 @@
 #include "compare_draw.h"
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const double width = 860, left = 286, right = 150, line = 20, suite_head = 30, top = 76, bottom = 20;
 
-typedef struct chart { drawing *d; const comparison *m; int of; log_axis x; } chart;
+enum { ROWS_MOST = 150 };
+typedef struct chart {
+    drawing *d;
+    const comparison *m;
+    int of, hidden;
+    double least; // of many rows, those nearer to 1 than this are not drawn
+    log_axis x;
+} chart;
 
 static ink ink_of(verdict v) { return v == VERDICT_FASTER ? INK_FASTER : v == VERDICT_SLOWER ? INK_SLOWER : INK_SAME; }
+
+static double distance(const row *r, int of) { return fabs(log(r->cell[of].speed.ratio)); }
+
+static int farthest_first(const void *a, const void *b)
+{
+    const double x = *(const double *) a, y = *(const double *) b;
+    return (x < y) - (x > y);
+}
+
+static void choose_rows(chart *c)
+{
+    double *all = pool_take(c->d->pool, sizeof *all * (size_t) c->m->row_count);
+    int n = 0;
+    if (!all) {
+        c->d->failed = true;
+        return;
+    }
+    for (int k = 0; k < c->m->row_count; k++)
+        if (c->m->rows[k].cell[c->of].result) all[n++] = distance(&c->m->rows[k], c->of);
+    qsort(all, (size_t) n, sizeof *all, farthest_first);
+    if (n <= ROWS_MOST) return;
+    c->least = all[ROWS_MOST - 1];
+    for (int k = 0; k < n; k++) c->hidden += all[k] < c->least;
+}
+
+static bool is_shown(const chart *c, const row *r) { return r->cell[c->of].result && distance(r, c->of) >= c->least; }
 
 static void set_axis(chart *c)
 {
@@ -68,7 +102,7 @@ static void draw_row(chart *c, const row *r, double y)
 static double draw_suite(chart *c, const suite *s, double y)
 {
     int rows = 0;
-    for (int k = s->first; k < s->first + s->count; k++) rows += c->m->rows[k].cell[c->of].result != NULL;
+    for (int k = s->first; k < s->first + s->count; k++) rows += is_shown(c, &c->m->rows[k]);
     if (!rows) return y;
     draw_text(c->d, 30, y + 20, 13, ANCHOR_START, INK_TEXT, fit_text(s->name, 13, left - 50));
     if (!c->d->failed) c->d->marks[c->d->count - 1].bold = true;
@@ -81,7 +115,7 @@ static double draw_suite(chart *c, const suite *s, double y)
     draw(c->d, (mark) { .kind = MARK_DIAMOND, .ink = INK_TEXT, .x = axis_at(&c->x, u->ratio), .y = y + 16, .size = 6, .title = "geometric mean" });
     y += suite_head;
     for (int k = s->first; k < s->first + s->count; k++)
-        if (c->m->rows[k].cell[c->of].result) draw_row(c, &c->m->rows[k], y + line / 2), y += line;
+        if (is_shown(c, &c->m->rows[k])) draw_row(c, &c->m->rows[k], y + line / 2), y += line;
     return y + 6;
 }
 
@@ -91,7 +125,7 @@ static double height_of(const chart *c)
     for (int i = 0; i < c->m->suite_count; i++) {
         const suite *s = &c->m->suites[i];
         int rows = 0;
-        for (int k = s->first; k < s->first + s->count; k++) rows += c->m->rows[k].cell[c->of].result != NULL;
+        for (int k = s->first; k < s->first + s->count; k++) rows += is_shown(c, &c->m->rows[k]);
         if (rows) y += suite_head + line * rows + 6;
     }
     return y;
@@ -119,13 +153,16 @@ void chart_ratios(drawing *d, const comparison *m, int i)
         d->failed = true;
         return;
     }
+    choose_rows(&c);
     set_axis(&c);
     const double end = height_of(&c);
-    d->height = end + bottom;
+    d->height = end + bottom + (c.hidden ? 16 : 0);
     draw_text(d, 14, 22, 15, ANCHOR_START, INK_TEXT, fit_text(d->title, 15, width - 30));
     if (!d->failed) d->marks[d->count - 1].bold = true;
     draw_legend(&c);
     draw_axis(&c, end);
     double y = top;
     for (int k = 0; k < m->suite_count; k++) y = draw_suite(&c, &m->suites[k], y);
+    const char *hidden = c.hidden ? pool_text(d->pool, "and %d rows nearer to 1", c.hidden) : NULL;
+    if (hidden) draw_text(d, 30, end + 18, 12, ANCHOR_START, INK_MUTED, hidden);
 }
