@@ -12,6 +12,12 @@ extern "C" {
 WEFT_API uint64_t weft_kernels_id(void);      // a hash of all Vulkan kernels in this library: times of others are times of other code
 WEFT_API const char *weft_cpu_library(void);  // what `cpu` computes heavy operators with, "oneDNN 2.7.2"; "none": plain C
 
+// The shapes by which an operator (weft_op_name) is tested and measured, as models with one entry of one node. Inputs are called "x0",
+// "x1", ...; weights and biases are constants. fill: numbers that suit the input, in its type. Errors: WEFT_ERR_ARGUMENT, WEFT_ERR_MEMORY.
+WEFT_API int weft_op_case_count(const char *op); // 0 also where there is no such operator
+WEFT_API weft_result weft_op_case_model(weft_context *ctx, const char *op, int index, weft_model **out);
+WEFT_API weft_result weft_op_case_fill(const char *op, int index, const char *port, uint32_t seed, void *data, size_t count);
+
 // The limits of a device, measured by loops made for nothing else, so that a share of them can be told.
 typedef enum weft_peak {
     WEFT_PEAK_F32,    // flops a second, a fused multiply-add being two

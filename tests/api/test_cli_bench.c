@@ -140,6 +140,34 @@ static void nets_on_vulkan(void **state)
     cJSON_Delete(top);
 }
 
+static void operators(void **state)
+{
+    (void) state;
+    assert_code(0, "bench ops --no-peak --seconds 0 --samples 3 --filter 'matmul case' --device cpu --json ops.json");
+    cJSON *top = read_json("ops.json");
+    assert_true(cJSON_GetArraySize(rows_of(top)) > 2);
+    check_rows(top, 3);
+    cJSON_Delete(top);
+    assert_code(0, "bench ops --no-peak --seconds 0 --samples 1 --filter 'pix2pix 32 conv' --device cpu --json layers.json");
+    top = read_json("layers.json");
+    check_rows(top, 1);
+    assert_int_equal(cJSON_GetArraySize(rows_of(top)), 3); // forward, by x, by w: as many flops each
+    for (int i = 0; i < 3; i++) {
+        const double flops = number(cJSON_GetArrayItem(rows_of(top), i), "flops");
+        assert_true(flops > 1.07e9 && flops < 1.08e9);
+    }
+    cJSON_Delete(top);
+    if (!has_vulkan()) skip();
+    assert_code(0, "bench ops --no-peak --seconds 0 --samples 3 --filter 'matmul case 0' --device vulkan --json vkops.json");
+    top = read_json("vkops.json");
+    check_rows(top, 3);
+    const cJSON *e, *r = cJSON_GetArrayItem(rows_of(top), 0);
+    int products = 0;
+    cJSON_ArrayForEach(e, get(r, "operators")) products += !strcmp(string(e, "op"), "matmul");
+    assert_int_equal(products, 1);
+    cJSON_Delete(top);
+}
+
 // Published networks need no checkpoint: random numbers in tensors of the published shapes.
 static void networks_of_published_shapes(void **state)
 {
@@ -243,6 +271,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nets_on_the_processor),
         cmocka_unit_test(nets_on_vulkan),
+        cmocka_unit_test(operators),
         cmocka_unit_test(networks_of_published_shapes),
         cmocka_unit_test(a_wrong_answer_voids_the_figures),
         cmocka_unit_test(a_row_that_fails_does_not_stop_the_others),

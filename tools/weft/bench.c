@@ -26,7 +26,7 @@ static const option bench_option_table[] = {
 };
 
 typedef struct suite { const char *name; bool (*run)(bench *b); } suite;
-static const suite suites[] = { { "peak", bench_peak }, { "nets", bench_nets } };
+static const suite suites[] = { { "peak", bench_peak }, { "ops", bench_ops }, { "nets", bench_nets } };
 enum { SUITES = sizeof suites / sizeof *suites };
 
 static bool asked_for(const call *c, const char *name)
@@ -113,10 +113,11 @@ static int run_bench(call *c)
 }
 
 const command command_bench = {
-    .name = "bench", .args = "[peak] [nets] ...", .summary = "measures how fast a device is, and what limits it", .options = bench_option_table,
+    .name = "bench", .args = "[peak] [ops] [nets] ...", .summary = "measures how fast a device is, and what limits it", .options = bench_option_table,
     .option_bytes = sizeof(bench_options), .most = 8, .run = run_bench,
     .about = "Suites; without any, all of them:\n"
              "  peak    flops, memory, launches: what the device can do at best; also before each of the others, for their shares of it\n"
+             "  ops     operators: the cases they are tested with, then layers of published networks, forward, and convolutions' gradients\n"
              "  nets    whole networks with all that a caller waits for: the bundled ones, and --model\n"
              "Each row is warmed up, then measured for at least a second and 10 times. Printed are the median of a run as a caller sees it, its 95 %\n"
              "interval, the median by the device's own clock, memory, a cold start (session and first run, nothing compiled before) and a warm one.\n"

@@ -75,7 +75,9 @@ typedef struct bench_work {
     int entry;
     const weft_port_shape *shapes; // of all inputs
     int shape_count;
-    enum { WORK_RUN, WORK_REPEAT } how; // weft_session_run with all inputs and outputs, or runs on the device alone
+    // Runs with all inputs and outputs; runs on the device alone; the same, where gpu is the time of the nodes themselves, without what
+    // moves tensors from layout to layout, which in a network would not be there.
+    enum { WORK_RUN, WORK_REPEAT, WORK_NODES } how;
     bool cold;                          // cold and warm starts too
     double limit_exact, limit_half;     // of the gate, by precision
     // Numbers of an input; NULL: uniform in -1..1, integers 0.
@@ -104,6 +106,7 @@ weft_result random_stylegan2(weft_context *ctx, int size, weft_model **out, char
 // --- Suites: true to go on. ---------------------------------------------------------------------------------------
 
 bool bench_peak(bench *b); // before all others, whose shares need it
+bool bench_ops(bench *b);
 bool bench_nets(bench *b);
 
 // --- Facts and reports. -------------------------------------------------------------------------------------------

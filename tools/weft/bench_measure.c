@@ -69,12 +69,12 @@ static bool make_data(const bench_work *w, weft_session *s, data *d)
 
 static int ask(void *user, double done) { return (void) user, (void) done, interrupted(); }
 
-static weft_result make_session(const bench *b, weft_device *dev, const bench_work *w, profile *p, weft_session **out)
+static weft_result make_session(const bench *b, weft_device *dev, const bench_work *w, void (*timing)(void *, const weft_node_time *), void *user, weft_session **out)
 {
     const bool own = dev == b->truth;
     const weft_session_params params = {
         .entry = w->entry, .shapes = w->shapes, .shape_count = w->shape_count, .precision = own ? WEFT_EXACT : (weft_precision) b->o->device.precision,
-        .progress = ask, .time_device = 1, .timing = p ? profile_add : NULL, .timing_user = p,
+        .progress = ask, .time_device = 1, .timing = timing, .timing_user = user,
     };
     return weft_session_create(dev, w->model, &params, out);
 }
@@ -87,7 +87,7 @@ static weft_result start(bench *b, weft_device *dev, const bench_work *w, double
     weft_session *s = NULL;
     data d = { 0 };
     const double begin = seconds_since(0);
-    weft_result r = make_session(b, dev, w, NULL, &s);
+    weft_result r = make_session(b, dev, w, NULL, NULL, &s);
     const double made = seconds_since(begin);
     if (r == WEFT_OK && !make_data(w, s, &d)) r = WEFT_ERR_MEMORY;
     const double filled = seconds_since(0);
@@ -136,15 +136,24 @@ static weft_result measure_starts(bench *b, const bench_work *w, bench_row *row)
 
 // --- Samples. ---------------------------------------------------------------------------------------------------
 
+typedef struct node_sum { double ms; bool unknown; } node_sum;
+
+static void add_node(void *user, const weft_node_time *t)
+{
+    node_sum *s = user;
+    if (t->gpu_ms < 0) s->unknown = true;
+    else if (strcmp(t->op, "convert")) s->ms += t->gpu_ms;
+}
+
 static weft_result run_times(const bench_work *w, weft_session *s, data *d, int times)
 {
-    if (w->how == WORK_REPEAT) return weft_session_repeat(s, times);
+    if (w->how != WORK_RUN) return weft_session_repeat(s, times);
     weft_result r = WEFT_OK;
     for (int i = 0; i < times && r == WEFT_OK; i++) r = run_once(s, d);
     return r;
 }
 
-static weft_result take_samples(const bench *b, const bench_work *w, weft_session *s, data *d, bench_row *row)
+static weft_result take_samples(const bench *b, const bench_work *w, weft_session *s, node_sum *nodes, data *d, bench_row *row)
 {
     const bench_options *o = b->o;
     double begin = seconds_since(0);
@@ -156,13 +165,15 @@ static weft_result take_samples(const bench *b, const bench_work *w, weft_sessio
     begin = seconds_since(0);
     while (row->time.count < o->samples || seconds_since(begin) < o->seconds) {
         weft_session_facts facts;
+        *nodes = (node_sum) { 0 };
         const double at = seconds_since(0);
         r = run_times(w, s, d, row->runs_per_sample);
         const double took = 1e3 * seconds_since(at) / row->runs_per_sample;
         if (r != WEFT_OK) break;
         weft_session_measure(s, &facts);
         if (!stat_add(&row->time, took)) return WEFT_ERR_MEMORY;
-        if (facts.gpu_ms >= 0 && !stat_add(&row->gpu, facts.gpu_ms)) return WEFT_ERR_MEMORY;
+        const double gpu = w->how != WORK_NODES ? facts.gpu_ms : nodes->unknown || facts.gpu_ms < 0 ? -1 : nodes->ms / row->runs_per_sample;
+        if (gpu >= 0 && !stat_add(&row->gpu, gpu)) return WEFT_ERR_MEMORY;
     }
     stat_finish(&row->time);
     stat_finish(&row->gpu);
@@ -181,7 +192,7 @@ static void note_facts(weft_session *s, bench_row *row)
 static weft_result measure_operators(const bench *b, const bench_work *w, data *d, bench_row *row)
 {
     weft_session *s = NULL;
-    weft_result r = make_session(b, b->device, w, &row->operators, &s);
+    weft_result r = make_session(b, b->device, w, profile_add, &row->operators, &s);
     for (int i = 0; i < 2 && r == WEFT_OK; i++) {
         row->operators.count = 0;
         r = run_once(s, d);
@@ -198,13 +209,17 @@ static weft_result measure_operators(const bench *b, const bench_work *w, data *
 
 // --- The gate. --------------------------------------------------------------------------------------------------
 
-static double difference(const weft_port *port, const weft_io *got, const weft_io *want)
+static double in_half(double x) { return x > 65504 ? 65504 : x < -65504 ? -65504 : x; }
+
+static double difference(const weft_port *port, const weft_io *got, const weft_io *want, bool half)
 {
     double apart = 0, size = 0;
     for (size_t i = 0; i < got->bytes / 4; i++) {
         const bool whole = port->dtype == WEFT_I32;
-        const double a = whole ? ((const int32_t *) got->data)[i] : (double) ((const float *) got->data)[i];
-        const double b = whole ? ((const int32_t *) want->data)[i] : (double) ((const float *) want->data)[i];
+        double a = whole ? ((const int32_t *) got->data)[i] : (double) ((const float *) got->data)[i];
+        double b = whole ? ((const int32_t *) want->data)[i] : (double) ((const float *) want->data)[i];
+        if (half) a = in_half(a), b = in_half(b);
+        if (a == b || (isnan(a) && isnan(b))) a = b = isfinite(b) ? b : 0; // as the operator says
         apart += (a - b) * (a - b), size += b * b;
     }
     return size > 0 ? sqrt(apart / size) : sqrt(apart);
@@ -220,12 +235,12 @@ static weft_result check(bench *b, const bench_work *w, const data *first, bench
     data d = { 0 };
     if (b->o->no_gate || kind == WEFT_DEVICE_REFERENCE || (kind == WEFT_DEVICE_CPU && row->flops > REFERENCE_FLOPS)) return WEFT_OK;
     weft_result r = b->truth ? WEFT_OK : weft_device_open(b->c->ctx, &(weft_device_params) { .name = name }, &b->truth);
-    if (r == WEFT_OK) r = make_session(b, b->truth, w, NULL, &s);
+    if (r == WEFT_OK) r = make_session(b, b->truth, w, NULL, NULL, &s);
     if (r == WEFT_OK && !make_data(w, s, &d)) r = WEFT_ERR_MEMORY;
     if (r == WEFT_OK) r = run_once(s, &d);
     const int count = r == WEFT_OK ? weft_session_outputs(s, &ports) : 0;
     for (int i = 0; i < count && i < first->out_count; i++) {
-        const double apart = difference(&ports[i], &first->out[i], &d.out[i]);
+        const double apart = difference(&ports[i], &first->out[i], &d.out[i], row->precision != WEFT_EXACT);
         if (!(apart <= row->difference)) row->difference = apart; // not a number is the worst
         if (isnan(row->difference)) break;
     }
@@ -282,12 +297,13 @@ static weft_result measure(bench *b, const bench_work *w, bench_row *row)
 {
     weft_model_facts facts;
     weft_session *s = NULL;
+    node_sum nodes = { 0 };
     data d = { 0 };
     weft_result r = weft_model_measure(w->model, w->entry, w->shapes, w->shape_count, &facts);
     if (r != WEFT_OK) return r;
     row->flops = facts.flops;
     if (w->cold && !b->o->no_cold) r = measure_starts(b, w, row);
-    if (r == WEFT_OK) r = make_session(b, b->device, w, NULL, &s);
+    if (r == WEFT_OK) r = make_session(b, b->device, w, w->how == WORK_NODES ? add_node : NULL, &nodes, &s);
     if (r == WEFT_OK && !make_data(w, s, &d)) r = WEFT_ERR_MEMORY;
     if (r == WEFT_OK) r = run_once(s, &d);
     // Later runs may write over it: states go on, and the same outputs are asked for again.
@@ -299,7 +315,7 @@ static weft_result measure(bench *b, const bench_work *w, bench_row *row)
         for (int i = 0; i < first.out_count && r == WEFT_OK; i++) memcpy(first.out[i].data, d.out[i].data, d.out[i].bytes);
     }
     if (r == WEFT_OK) note_facts(s, row);
-    if (r == WEFT_OK) r = take_samples(b, w, s, &d, row);
+    if (r == WEFT_OK) r = take_samples(b, w, s, &nodes, &d, row);
     weft_session_destroy(&s);
     if (r == WEFT_OK) r = measure_operators(b, w, &d, row);
     if (r == WEFT_OK) r = check(b, w, &first, row);
