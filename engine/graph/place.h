@@ -8,6 +8,7 @@
 typedef struct weft_place_params {
     size_t align, block; // of device memory: of every tensor, and the most bytes one allocation may have, a multiple of it
     bool keep;           // values last to the end of a run
+    bool tight;          // no memory is given for fewer barriers
 } weft_place_params;
 
 // lives[b] of every buffer; those that take no room here (constants, aliases, states, what is made in a state) have 0 bytes.

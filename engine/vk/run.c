@@ -79,14 +79,14 @@ static weft_result add_block(weft_vk_run *run, size_t bytes)
     return WEFT_OK;
 }
 
-static weft_result place_tensors(weft_vk_run *run)
+static weft_result place_tensors(weft_vk_run *run, size_t max_bytes)
 {
     weft_program *p = &run->program;
     const size_t most = weft_vk_largest_block(run->dev);
     weft_life *lives = weft_arena_new(&run->arena, sizeof *lives * (size_t) (p->buffer_count + 1));
     if (!lives) return WEFT_ERR_MEMORY;
     weft_plan plan;
-    const weft_place_params params = { weft_vk_alignment(run->dev), most, run->keep_values };
+    const weft_place_params params = { weft_vk_alignment(run->dev), most, run->keep_values, max_bytes > 0 };
     WEFT_TRY(weft_program_plan(p, &run->graph, run->updates, &params, lives, &plan));
     run->facts.workspace_bytes = plan.bytes, run->facts.workspace_least_bytes = plan.least;
     for (int b = 0; b < p->buffer_count; b++)
@@ -258,7 +258,7 @@ static weft_result lay_out(weft_vk_run *run, const weft_graph *lowered, const we
     if (!run->places || !run->updates || !run->aside) return WEFT_ERR_MEMORY;
     WEFT_TRY(weft_state_plan(&run->graph, !p->keep_values, &run->arena, run->updates));
     run->facts.weight_bytes = weft_vk_weights_room(run->dev, &run->graph);
-    WEFT_TRY(place_tensors(run));
+    WEFT_TRY(place_tensors(run, p->max_bytes));
     place_states(run);
     return check_budget(run, p->max_bytes);
 }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Barriers and slices are plain data: decided without a device.
+// Barriers, the memory that causes some of them, and slices are plain data: decided without a device.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
 
 #include "base/random.h"
+#include "graph/lower.h"
+#include "graph/model.h"
+#include "graph/place.h"
 #include "vk/hazard.h"
 #include "vk/slice.h"
 #include <string.h>
@@ -70,6 +73,73 @@ static void random_steps_are_separated_and_no_barrier_is_idle(void **state)
             for (size_t c = touched[k].begin; c < touched[k].end; c++) *(touched[k].writes ? &dirty[c] : &read[c]) = 1;
     }
     weft_vk_hazard_free(ctx, &h);
+}
+
+typedef struct placed {
+    weft_graph graph;
+    weft_program program;
+    weft_life *lives;
+} placed;
+
+// Barriers of a run; `own`: as if every tensor had memory of its own.
+static int barriers(const placed *p, bool own)
+{
+    weft_vk_hazards h = { 0 };
+    int count = 0;
+    for (int i = 0; i < p->program.step_count; i++) {
+        const weft_dispatch *d = &p->program.steps[i].dispatch;
+        weft_vk_range touched[WEFT_MAX_BIND];
+        int n = 0;
+        for (int k = 0; k < d->bind_count; k++) {
+            int b = d->bind[k].index;
+            while (p->program.buffers[b].same_as >= 0) b = p->program.buffers[b].same_as;
+            if (p->program.buffers[b].constant) continue;
+            const size_t at = own ? 0 : p->lives[b].offset;
+            touched[n++] = (weft_vk_range) { own ? b : 0, at, at + p->program.buffers[b].bytes, d->bind[k].writes };
+        }
+        const weft_vk_barrier need = weft_vk_hazard_check(&h, touched, n);
+        count += need != WEFT_VK_NO_BARRIER;
+        weft_vk_hazard_passed(&h, need);
+        assert_int_equal(weft_vk_hazard_add(ctx, &h, touched, n), WEFT_OK);
+    }
+    weft_vk_hazard_free(ctx, &h);
+    return count;
+}
+
+static weft_result place(const weft_model *m, const char *entry, bool tight, weft_arena *a, placed *out)
+{
+    const weft_caps caps = { .max_group = 128, .shared_bytes = 16384 };
+    const weft_place_params params = { 256, (size_t) 1 << 31, false, tight };
+    weft_graph bound, lowered;
+    weft_plan plan;
+    int64_t dims[8];
+    const int e = weft_model_find_entry(m, entry);
+    weft_graph_init(&bound, a);
+    weft_graph_init(&lowered, a);
+    weft_graph_init(&out->graph, a);
+    WEFT_TRY(weft_model_bind_dims(m, e, NULL, 0, dims));
+    WEFT_TRY(weft_pass_bind(&m->entries[e].graph, dims, &bound));
+    WEFT_TRY(weft_lower(&bound, ctx->pool, true, &lowered));
+    WEFT_TRY(weft_pass_physical(&lowered, WEFT_HALF_NONE, &out->graph));
+    WEFT_TRY(weft_program_build(&out->graph, &caps, NULL, a, &out->program));
+    out->lives = weft_arena_new(a, sizeof *out->lives * (size_t) out->program.buffer_count);
+    return out->lives ? weft_program_plan(&out->program, &out->graph, NULL, &params, out->lives, &plan) : WEFT_ERR_MEMORY;
+}
+
+static void memory_is_not_used_again_so_soon_that_it_costs_barriers(void **state)
+{
+    weft_arena arena = { .ctx = ctx };
+    weft_model *m;
+    placed p, tight;
+    (void) state;
+    assert_int_equal(weft_model_load(ctx, "samples/data/garment-generator.weft", &m), WEFT_OK);
+    assert_int_equal(place(m, "synthesis_noise", false, &arena, &p), WEFT_OK);
+    assert_int_equal(place(m, "synthesis_noise", true, &arena, &tight), WEFT_OK);
+    const int least = barriers(&p, true), planned = barriers(&p, false), without = barriers(&tight, false);
+    assert_true(least < p.program.step_count * 2 / 3); // styles do not depend on each other
+    assert_true(planned >= least && planned <= least + least / 20 && planned < without);
+    weft_arena_free(&arena);
+    weft_model_destroy(&m);
 }
 
 static const uint32_t most[3] = { 65535, 65535, 65535 };
@@ -142,6 +212,7 @@ int main(void)
         cmocka_unit_test(a_read_after_a_write_needs_visibility),
         cmocka_unit_test(a_write_after_a_read_needs_order_alone),
         cmocka_unit_test(random_steps_are_separated_and_no_barrier_is_idle),
+        cmocka_unit_test(memory_is_not_used_again_so_soon_that_it_costs_barriers),
         cmocka_unit_test(slices_cover_every_workgroup_once),
         cmocka_unit_test(a_grid_beyond_the_device_is_refused_by_name),
     };
