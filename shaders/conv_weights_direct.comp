@@ -54,5 +54,5 @@ void main() {
             }
     }
     [[unroll]] for (uint r = 0; r < ROWS; r++)
-        if (i0 + r < p.ci_group) weights_put(part, tap, i0 + r, o, sum[r], columns);
+        if (i0 + r < p.ci_group) weights_put(part, tap, i0 + r, o, min(o + columns, p.co), sum[r]);
 }

@@ -108,10 +108,10 @@ void main() {
     }
     [[unroll]] for (uint i = 0; i < TALL * 4; i++) {
         uint r = first_row + (ty + i / 4 * DOWN) * 4 + i % 4, tap = r / p.ci_group;
-        if (tap >= uint(p.kernel[0] * p.kernel[1])) continue;
+        bool there = tap < uint(p.kernel[0] * p.kernel[1]);
         [[unroll]] for (uint q = 0; q < WIDE; q++) {
             uint o = o0 + (tx + q * ACROSS) * 4;
-            if (o < o_end) weights_put(part, tap, r - tap * p.ci_group, o, sum[i * WIDE + q], min(4, o_end - o));
+            if (there && o < o_end) weights_put(part, tap, r - tap * p.ci_group, o, o_end, sum[i * WIDE + q]);
         }
     }
 }

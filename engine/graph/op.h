@@ -121,6 +121,7 @@ typedef struct weft_caps {
     uint32_t max_group;          // invocations per workgroup; at least 128
     uint32_t shared_bytes;       // at least 16384
     bool is_software;            // the driver runs on the processor
+    bool few_registers;          // 64 sums of an invocation are too many to stay in registers; 32 are not
     uint32_t matrix[3];          // cooperative matrix m, n, k for f16 x f16 -> f32; 0: none
     const char *force;           // for tests: the way to take wherever there is one of that kernel or text (way.h); NULL: the best
 } weft_caps;

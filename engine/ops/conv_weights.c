@@ -13,7 +13,7 @@ static const double MOST_SCRATCH = 64 << 20; // bytes
 typedef struct task {
     const weft_node *node;
     bool wide_in, wide_out, depthwise; // channels can be read in fours, none of which spans two groups; four groups of one channel at a time
-    bool is_software;
+    bool is_software, few_registers;
     uint32_t taps, groups, lines, pixels; // of dy
     struct conv_weights_params p;
 } task;
@@ -32,7 +32,7 @@ static void describe(task *t, const weft_node *n, const weft_caps *caps)
     int64_t step[WEFT_MAX_RANK];
     weft_layout_strides(n->out_shape[0], (weft_layout) n->out_layout[0], step);
     *t = (task) {
-        .node = n, .is_software = caps->is_software, .taps = (u32) (at->kernel[0] * at->kernel[1]), .groups = (u32) at->groups,
+        .node = n, .is_software = caps->is_software, .few_registers = caps->few_registers, .taps = (u32) (at->kernel[0] * at->kernel[1]), .groups = (u32) at->groups,
         .lines = (u32) (y[0] * y[2]), .pixels = (u32) (y[0] * y[2] * y[3]),
         .p = { .n = (u32) x[0], .ci = (u32) x[1], .co = (u32) y[1], .hi = (i32) x[2], .wi = (i32) x[3], .ho = (i32) y[2], .wo = (i32) y[3],
                .ci_group = (u32) (x[1] / at->groups), .co_group = (u32) (y[1] / at->groups),
@@ -112,6 +112,7 @@ static void add_direct(task *t, weft_way *list, int *count)
 static void add_tile(task *t, shape s, int most, weft_way *list, int *count)
 {
     uint8_t parts[3];
+    if (t->few_registers && s.tall * s.wide > 2) return;
     cover_tile(t, s);
     const int parts_count = parts_for(t, t->p.column_tiles * t->p.row_tiles * t->groups, t->pixels, parts);
     for (int k = 0; k < parts_count && k < most; k++) add(list, count, (weft_way) { "conv_weights_tile", { s.tall, s.wide, s.down, DEEP, parts[k] } });
@@ -121,11 +122,11 @@ int weft_conv_weights_ways(const weft_node *n, const weft_emit *e, weft_way list
 {
     static const shape shapes[] = { { 2, 2, 8 }, { 2, 1, 8 }, { 1, 2, 8 }, { 1, 1, 8 }, { 2, 2, 16 } };
     task t;
-    int count = 0, first;
+    int count = 0;
     describe(&t, n, weft_emit_caps(e));
-    const bool tiles = t.p.co_group > 1 || t.p.ci_group > 1;
-    first = t.p.co_group > 32 ? 0 : 1;
-    if (t.taps * t.p.ci_group <= 32) first += 2; // few rows, of an image of three channels for instance
+    const bool tiles = t.p.co_group > 1 || t.p.ci_group > 1, wide = t.p.co_group > 32;
+    const bool low = t.taps * t.p.ci_group <= 32; // an image of three channels for instance
+    const int first = low ? (wide ? 2 : 3) : wide && !t.few_registers ? 0 : 1;
     if (!tiles || t.is_software) add_direct(&t, list, &count);
     if (!tiles) return count;
     add_tile(&t, shapes[first], 3, list, &count);

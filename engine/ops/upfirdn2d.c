@@ -64,8 +64,9 @@ static double upfirdn_flops(const weft_node *n)
 
 enum { MOST_FACTOR = 4, MOST_FILTER = 16 }; // that a block's kernel is unrolled for
 
-static bool fits(const weft_upfirdn_attrs *at, const int64_t *f, int tall, int across)
+static bool fits(const weft_upfirdn_attrs *at, const int64_t *f, const weft_caps *caps, int tall, int across)
 {
+    if (caps->few_registers && tall * across * f[1] > 64) return false;
     for (int d = 0; d < 2; d++)
         if (at->up[d] > MOST_FACTOR || at->down[d] > MOST_FACTOR || f[d] > MOST_FILTER) return false;
     return tall * at->down[0] % at->up[0] == 0 && across * at->down[1] % at->up[1] == 0; // all blocks begin at one phase
@@ -80,7 +81,7 @@ static int upfirdn_ways(const weft_node *n, const weft_emit *e, weft_way list[WE
     int count = 0, first = weft_emit_caps(e)->is_software || work / 16 >= BUSY ? 0 : work / 8 >= BUSY ? 1 : 2;
     for (int i = 0; i < BLOCKS; i++) {
         const uint8_t *b = blocks[(first + i) % BLOCKS];
-        if (fits(n->attrs, n->in_shape[1].dim, b[0], b[1])) list[count++] = (weft_way) { "upfirdn2d_block", { b[0], b[1] } };
+        if (fits(n->attrs, n->in_shape[1].dim, weft_emit_caps(e), b[0], b[1])) list[count++] = (weft_way) { "upfirdn2d_block", { b[0], b[1] } };
     }
     list[count++] = (weft_way) { "upfirdn2d", { 0 } };
     return count;

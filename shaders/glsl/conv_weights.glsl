@@ -22,12 +22,13 @@ int x_at(uint axis, int i) {
     return pad_at(PAD_MODE, i, size);
 }
 
-// Four sums of one part: weights of tap and channel i of x's group, of channels o.. of dy. `count` of them are there.
-void weights_put(uint part, uint tap, uint i, uint o, vec4 v, uint count) {
-    if (PARTS) {
-        uint at = ((part * uint(p.kernel[0] * p.kernel[1]) + tap) * p.ci_group + i) * p.co + o;
-        if (WIDE_OUT) parts4[at / 4] = v;
-        else [[dont_unroll]] for (uint l = 0; l < count; l++, v = v.yzwx) parts[at + l] = v.x;
-    } else
-        [[dont_unroll]] for (uint l = 0; l < count; l++, v = v.yzwx) dw_put((o + l) * p.o_step + i * p.i_step + tap * p.tap_step, v.x);
+// Four sums of one part: weights of tap and channel i of x's group, of channels o.. of dy, of which those before `end` are there.
+void weights_put(uint part, uint tap, uint i, uint o, uint end, vec4 v) {
+    uint at = ((part * uint(p.kernel[0] * p.kernel[1]) + tap) * p.ci_group + i) * p.co + o, to = o * p.o_step + i * p.i_step + tap * p.tap_step;
+    if (PARTS && WIDE_OUT) parts4[at / 4] = v;
+    else
+        [[unroll]] for (uint l = 0; l < 4; l++) {
+            if (o + l < end && PARTS) parts[at + l] = v[l];
+            if (o + l < end && !PARTS) dw_put(to + l * p.o_step, v[l]);
+        }
 }
