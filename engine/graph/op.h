@@ -108,6 +108,7 @@ typedef struct weft_dispatch {
     uint32_t grid[3];  // invocations, not workgroups; 0 is 1. One-dimensional grids may be larger than 2^22: see LINEAR_ID.
     uint32_t group[3]; // workgroup size; {0}: 64 x 1 x 1
     weft_bind bind[WEFT_MAX_BIND]; // in the order of the kernel's bindings
+    bool once;                     // not in every run but when the session is made: reads constants, writes kept scratch
     int bind_count;                // 0: the node's outputs, then its inputs (an absent one is bound to something unused)
     double flops;                  // for splitting long work; 0: the elements written
 } weft_dispatch;
@@ -137,6 +138,7 @@ typedef struct weft_emit weft_emit;
 weft_result weft_emit_dispatch(weft_emit *e, const weft_dispatch *d); // d and *d->params are copied
 int weft_emit_scratch(weft_emit *e, int64_t elements, weft_dtype dtype); // device memory for this node alone; F32 follows
                                                                           // the node's storage, I32 and U8... do not
+int weft_emit_kept(weft_emit *e, int64_t elements, weft_dtype dtype); // scratch that keeps what is in it from run to run
 const weft_caps *weft_emit_caps(const weft_emit *e);
 bool weft_emit_half(const weft_emit *e);           // the node's first float input is stored in f16
 const weft_way *weft_emit_way(const weft_emit *e); // the one to take, of those that the row lists; NULL: it lists none

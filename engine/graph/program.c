@@ -41,6 +41,13 @@ int weft_emit_scratch(weft_emit *e, int64_t elements, weft_dtype dtype)
     return b < 0 ? -1 : b - e->first_scratch;
 }
 
+int weft_emit_kept(weft_emit *e, int64_t elements, weft_dtype dtype)
+{
+    const int b = weft_emit_scratch(e, elements, dtype);
+    if (b >= 0) e->program->buffers[e->first_scratch + b].kept = true;
+    return b;
+}
+
 // Inputs the kernel sees: all the row names, also where the last ones were not even mentioned.
 static int bound_inputs(const weft_node *n)
 {
@@ -67,7 +74,9 @@ weft_result weft_emit_dispatch(weft_emit *e, const weft_dispatch *d)
 {
     weft_program *p = e->program;
     weft_step s = { .node = e->node, .dispatch = *d, .variant = e->variant };
-    weft_step *steps = weft_arena_grow(e->arena, p->steps, p->step_count, sizeof *steps);
+    weft_step **list = d->once ? &p->once : &p->steps;
+    int *count = d->once ? &p->once_count : &p->step_count;
+    weft_step *steps = weft_arena_grow(e->arena, *list, *count, sizeof *steps);
     s.dispatch.params = weft_arena_copy(e->arena, d->params, d->params_bytes);
     if (!steps || !s.dispatch.params) return WEFT_ERR_MEMORY;
     memcpy(s.way, e->way_text, sizeof s.way);
@@ -78,6 +87,7 @@ weft_result weft_emit_dispatch(weft_emit *e, const weft_dispatch *d)
     for (int i = 0; i < s.dispatch.bind_count; i++) {
         weft_bind *b = &s.dispatch.bind[i];
         b->index = buffer_of(e, *b);
+        if (d->once) continue;
         weft_buffer *buffer = &p->buffers[b->index];
         while (buffer->same_as >= 0) buffer = &p->buffers[buffer->same_as];
         if (buffer->last < p->step_count) buffer->last = p->step_count;
@@ -88,8 +98,8 @@ weft_result weft_emit_dispatch(weft_emit *e, const weft_dispatch *d)
         if (!s.dispatch.group[k]) s.dispatch.group[k] = k == 0 && !d->group[1] ? 64 : 1;
     }
     s.flops = d->flops > 0 ? d->flops : (double) s.dispatch.grid[0] * s.dispatch.grid[1] * s.dispatch.grid[2];
-    p->steps = steps;
-    p->steps[p->step_count++] = s;
+    *list = steps;
+    steps[(*count)++] = s;
     return WEFT_OK;
 }
 
@@ -178,5 +188,7 @@ weft_result weft_program_build(const weft_graph *g, const weft_caps *caps, const
         while (b->same_as >= 0) b = &out->buffers[b->same_as];
         b->last = out->step_count;
     }
+    for (int b = g->value_count; b < out->buffer_count; b++)
+        if (out->buffers[b].kept) out->buffers[b].first = -1, out->buffers[b].last = out->step_count;
     return arena->failed ? WEFT_ERR_MEMORY : WEFT_OK;
 }

@@ -9,6 +9,7 @@ typedef struct weft_buffer {
     weft_value value; // -1: scratch
     int32_t same_as;  // alias of this buffer; -1: memory of its own
     size_t bytes;
+    bool kept;           // scratch that once wrote: alive throughout
     bool constant, port; // port: an input or output of the graph
     int first, last;     // dispatches in which it is alive
 } weft_buffer;
@@ -26,6 +27,8 @@ typedef struct weft_program {
     int buffer_count;
     weft_step *steps;
     int step_count;
+    weft_step *once; // before the first run, on the same buffers
+    int once_count;
 } weft_program;
 
 // Who knows which way is best: gives an index into `ways`, of which there are at least two. `key` is weft_node_key's.

@@ -238,6 +238,20 @@ static weft_result record(weft_vk_run *run, const weft_vk_copy *in, const weft_v
     return weft_vk_run_reset_states(run);
 }
 
+// What weights are made into before the first run.
+static weft_result prepare_weights(weft_vk_run *run)
+{
+    weft_program once = run->program;
+    weft_vk_recording recording = { 0 };
+    if (!once.once_count) return WEFT_OK;
+    once.steps = once.once, once.step_count = once.once_count;
+    const weft_vk_job job = { .program = &once, .places = run->places, .state_block = run->workspace_blocks };
+    weft_result r = weft_vk_record(&run->queue, &job, CHUNK_SECONDS * atomic_load(&run->dev->rate), &run->arena, &recording);
+    for (int k = 0; r == WEFT_OK && k < recording.chunk_count; k++) r = weft_vk_queue_once(&run->queue, recording.chunks[k].cmd);
+    weft_vk_recording_destroy(run->dev, &recording);
+    return r;
+}
+
 static weft_half half_of(const weft_vk_device *dev, weft_precision p)
 {
     return !dev->caps.f16_storage || p == WEFT_EXACT ? WEFT_HALF_NONE : p == WEFT_MIXED ? WEFT_HALF_LARGE : WEFT_HALF_ALL;
@@ -301,6 +315,7 @@ static weft_result prepare(weft_vk_run *run, const weft_graph *bound, const weft
     weft_vk_copy *in, *out;
     WEFT_TRY(stage(run, run->graph.inputs, run->graph.input_count, false, &run->staging_in, &run->in_offset, &run->in_bytes, &in));
     WEFT_TRY(stage(run, run->graph.outputs, run->graph.output_count, true, &run->staging_out, &run->out_offset, &run->out_bytes, &out));
+    WEFT_TRY(prepare_weights(run));
     return record(run, in, out);
 }
 

@@ -21,6 +21,11 @@ static const weft_case large[] = {
     { .in = { WEFT_SHAPE(1, 4, 67, 71), WEFT_SHAPE(76, 4, 3, 3), WEFT_SHAPE(76) }, .attrs = CONV(.pads = { 1, 1, 1, 1 }, .act = 2, .a = 0.1f) },
     { .in = { WEFT_SHAPE(1, 3, 92, 95), WEFT_SHAPE(31, 3, 3, 3), WEFT_SHAPE(31) }, .attrs = CONV(.pads = { 1, 1, 1, 1 }, .pad_mode = WEFT_PAD_REFLECT) },
     { .in = { WEFT_SHAPE(1, 5, 67, 71), WEFT_SHAPE(72, 5, 3, 3), WEFT_SHAPE(72) }, .attrs = CONV(.gate = 1, .act = 3, .a = 1) },
+    { .in = { WEFT_SHAPE(2, 16, 13, 18), WEFT_SHAPE(32, 16, 3, 3), WEFT_SHAPE(32) }, // 3 x 3 taps, one by one: Winograd's
+      .attrs = CONV(.pads = { 1, 1, 1, 1 }, .gate = 1, .act = 3, .a = 1, .pad_mode = WEFT_PAD_REFLECT) },
+    { .in = { WEFT_SHAPE(1, 12, 7, 3), WEFT_SHAPE(20, 12, 3, 3), WEFT_SHAPE(20), WEFT_SHAPE(1, 20, 5, 4) },
+      .attrs = CONV(.pads = { 0, 1, 0, 2 }, .act = 1, .residual = WEFT_RESIDUAL_BEFORE) },
+    { .in = { WEFT_SHAPE(1, 64, 20, 20), WEFT_SHAPE(64, 64, 3, 3) }, .attrs = CONV(.pads = { 1, 1, 1, 1 }) },
     { 0 }
 };
 
