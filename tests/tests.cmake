@@ -91,3 +91,7 @@ target_include_directories(kernel_figures PRIVATE include engine shaders tests)
 target_link_libraries(kernel_figures PRIVATE ${private_libraries})
 set_target_properties(kernel_figures PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 set_tests_properties(test_static PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1800)
+
+# What the command says of samples is tested by calls.
+target_sources(test_cli_compare PRIVATE tools/weft/compare_stat.c)
+target_link_libraries(test_cli_compare PRIVATE m)

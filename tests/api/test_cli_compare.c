@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // weft compare: verdicts on made-up samples, what is refused and how, every kind of output, and hostile reports.
+#include "weft/compare.h" // before cmocka.h, which has a macro `fail`
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -212,21 +213,61 @@ static void few_samples_give_no_verdict(void **state)
     assert_verdict("a.json five.json", "faster", 10, 0.2);
 }
 
-// Pairs from one distribution: about 5 % of the intervals may miss 1, at any number of samples.
+static void fill(figure *f, double *samples, int n, double ms, double noise)
+{
+    for (int i = 0; i < n; i++) samples[i] = ms * (1 + noise * ((random_number() + random_number() + random_number()) / 1.5 - 1));
+    *f = (figure) { .sorted = samples, .count = n };
+    figure_of(f);
+}
+
+// Pairs from one distribution: at most 5 % of the intervals may miss 1, at any number of samples; and they are not so wide that none does.
 static void equal_work_is_seldom_called_different(void **state)
 {
     (void) state;
-    const int counts[] = { 10, 11, 40 };
-    for (int k = 0; k < 3; k++) {
-        int verdicts = 0;
-        for (int i = 0; i < 60; i++) {
-            make_samples("x.json", 10, 0.2, counts[k], (uint32_t) (1000 * k + 2 * i + 1) * 2654435761u);
-            make_samples("y.json", 10, 0.2, counts[k], (uint32_t) (1000 * k + 2 * i + 2) * 2654435761u);
-            assert_code(0, "compare x.json y.json --json --noise 0%%");
-            verdicts += !strstr(text, "\"no difference\"");
+    const int counts[] = { 5, 10, 11, 40 };
+    for (int k = 0; k < 4; k++) {
+        double x[40], y[40];
+        int misses = 0, found = 0;
+        random_state = 77;
+        for (int i = 0; i < 300; i++) {
+            figure a, b, c;
+            fill(&a, x, counts[k], 10, 0.1);
+            fill(&b, y, counts[k], 10, 0.1);
+            const speed same = compare_figures(&a, &b, 0, (uint64_t) i, NULL);
+            misses += same.low > 1 || same.high < 1;
+            fill(&c, y, counts[k], 12, 0.1);
+            found += compare_figures(&a, &c, 0, (uint64_t) i, NULL).verdict == VERDICT_SLOWER;
         }
-        if (verdicts > 10) fail_msg("%d of 60 pairs of %d samples are called different", verdicts, counts[k]);
+        if (misses < 2 || misses > 18) fail_msg("%d of 300 intervals of %d samples miss the truth", misses, counts[k]);
+        if (found < (counts[k] > 5 ? 290 : 240)) fail_msg("%d of 300 differences are found in %d samples", found, counts[k]);
     }
+}
+
+static void figures_follow_from_samples(void **state)
+{
+    (void) state;
+    const struct { int n; double samples[8], median, mad, low, high; } cases[] = {
+        { 1, { 3 }, 3, 0, 3, 3 },
+        { 2, { 5, 3 }, 4, 1, 3, 5 },
+        { 4, { 9, 1, 2, 4 }, 3, 1.5, 1, 9 },
+        { 5, { 7, 1, 2, 4, 9 }, 4, 3, 1, 9 },
+        { 8, { 8, 7, 6, 5, 4, 3, 2, 1 }, 4.5, 2, 1, 8 }, // P(none of 8 below) = 0.4 %, P(at most one) = 3.5 %
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        double samples[8];
+        memcpy(samples, cases[i].samples, sizeof samples);
+        figure f = { .sorted = samples, .count = cases[i].n };
+        figure_of(&f);
+        assert_true(f.median == cases[i].median && f.mad == cases[i].mad && f.low == cases[i].low && f.high == cases[i].high);
+    }
+    double many[2000]; // 40 ranks from the ends of 100 by tables; 956 and 1044 (from 1) of 2000 by the normal law
+    for (int i = 0; i < 2000; i++) many[i] = i + 1;
+    figure f = { .sorted = many, .count = 100 };
+    figure_of(&f);
+    assert_true(f.low == 40 && f.high == 61);
+    f.count = 2000;
+    figure_of(&f);
+    assert_true(fabs(f.low - 956) <= 1 && fabs(f.high - 1045) <= 1);
 }
 
 static void geometric_means_count_what_is_comparable(void **state)
@@ -783,6 +824,7 @@ int main(void)
         cmocka_unit_test(the_noise_floor_counts),
         cmocka_unit_test(few_samples_give_no_verdict),
         cmocka_unit_test(equal_work_is_seldom_called_different),
+        cmocka_unit_test(figures_follow_from_samples),
         cmocka_unit_test(geometric_means_count_what_is_comparable),
         cmocka_unit_test(refuses_what_is_not_comparable),
         cmocka_unit_test(refuses_other_files),

@@ -139,7 +139,7 @@ static void put_speed(text_out *t, const comparison *m, pool *p)
 
 static void put_figure(text_out *t, const figure *f)
 {
-    put(t, "<td title=\"MAD %s ms, %d samples\">%s</td>", ms_text(f->mad), f->count, ms_text(f->median));
+    put(t, "<td title=\"95 %%: %s to %s ms, MAD %s ms, %d samples\">%s</td>", ms_text(f->low), ms_text(f->high), ms_text(f->mad), f->count, ms_text(f->median));
 }
 
 static double percent(double share) { return isnan(share) ? 0 : 100 * share; }
