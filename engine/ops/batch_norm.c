@@ -41,10 +41,23 @@ static void batch_norm_cpu(const weft_node *n, const weft_cpu_args *arg)
     }
 }
 
+static weft_norm_kind kind_of(const weft_node *n)
+{
+    return (weft_norm_kind) { n->in_shape[0].dim[1], true, ((const weft_batch_norm_attrs *) n->attrs)->eps };
+}
+
+static int batch_norm_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS])
+{
+    const weft_norm_kind kind = kind_of(n);
+    if (((const weft_batch_norm_attrs *) n->attrs)->batch_stats) return weft_norm_ways(n, e, &kind, list);
+    return list[0] = (weft_way) { "batch_norm", { 0 } }, 1;
+}
+
 static weft_result batch_norm_emit(const weft_node *n, weft_emit *e)
 {
     const weft_batch_norm_attrs *at = n->attrs;
-    if (at->batch_stats) return weft_norm_emit(n, e, n->in_shape[0].dim[1], true, at->eps);
+    const weft_norm_kind kind = kind_of(n);
+    if (at->batch_stats) return weft_norm_emit(n, e, &kind);
     WEFT_TRY(weft_loop_check(n));
     int64_t stride[WEFT_LOOP_TENSORS][WEFT_MAX_RANK] = { { 0 } };
     weft_layout_strides(n->out_shape[0], (weft_layout) n->out_layout[0], stride[0]);
@@ -89,10 +102,9 @@ static weft_result given_grad(const weft_node *n, weft_graph *g, weft_value dy, 
 
 static weft_result batch_norm_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
 {
-    const weft_batch_norm_attrs *at = n->attrs;
-    const weft_shape x = n->in_shape[0];
-    if (!at->batch_stats) return given_grad(n, g, dy[0], want, dx);
-    return weft_norm_grad(n, g, dy[0], want, dx, &(weft_norm_over) { x, ((1u << x.rank) - 1) & ~2u, weft_norm_channels(x), at->eps });
+    const weft_norm_kind kind = kind_of(n);
+    if (!((const weft_batch_norm_attrs *) n->attrs)->batch_stats) return given_grad(n, g, dy[0], want, dx);
+    return weft_norm_grad(n, g, dy[0], want, dx, &kind, n->in_shape[0], weft_norm_channels(n->in_shape[0]));
 }
 
 const weft_op weft_op_batch_norm = {
@@ -106,7 +118,7 @@ const weft_op weft_op_batch_norm = {
         WEFT_ATTR(weft_batch_norm_attrs, batch_stats, INT, .min = 0, .max = 1, .doc = "1: take mean and variance from x"),
         { 0 }
     },
-    .infer = batch_norm_infer, .items = batch_norm_items, .cpu = batch_norm_cpu, .emit = batch_norm_emit, .flops = batch_norm_flops,
+    .infer = batch_norm_infer, .items = batch_norm_items, .cpu = batch_norm_cpu, .ways = batch_norm_ways, .emit = batch_norm_emit, .flops = batch_norm_flops,
     .grad = batch_norm_grad,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(2, 5, 7, 3), WEFT_SHAPE(5), WEFT_SHAPE(5), WEFT_SHAPE(5), WEFT_SHAPE(5) }, .low = 0.1, .high = 2 },

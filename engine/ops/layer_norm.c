@@ -63,13 +63,14 @@ static weft_result layer_norm_emit(const weft_node *n, weft_emit *e)
 
 static double layer_norm_flops(const weft_node *n) { return 8.0 * (double) weft_shape_count(n->out_shape[0]); }
 
+// A row is a group of channels, of an image of one position.
 static weft_result layer_norm_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
 {
     const layer_norm_attrs *at = n->attrs;
-    const weft_shape x = n->in_shape[0];
-    weft_norm_over over = { x, 0, { at->axes, { 0 } }, at->eps };
-    for (int d = 0; d < at->axes; d++) over.mask |= 1u << (x.rank - 1 - d), over.params.dim[d] = x.dim[x.rank - at->axes + d];
-    return weft_norm_grad(n, g, dy[0], want, dx, &over);
+    const weft_shape x = n->in_shape[0], view = WEFT_SHAPE(weft_shape_count(x) / inner_of(n), inner_of(n));
+    weft_shape params = { at->axes, { 0 } };
+    for (int d = 0; d < at->axes; d++) params.dim[d] = x.dim[x.rank - at->axes + d];
+    return weft_norm_grad(n, g, dy[0], want, dx, &(weft_norm_kind) { 1, false, at->eps }, view, params);
 }
 
 const weft_op weft_op_layer_norm = {

@@ -6,7 +6,9 @@
 #include "params/norm_apply.h"
 #include "params/norm_partial.h"
 #include "params/norm_stats.h"
+#include "params/norm_whole.h"
 #include <math.h>
+#include <string.h>
 
 weft_norm_view weft_norm_look(weft_shape s, weft_layout layout)
 {
@@ -71,9 +73,10 @@ static weft_result emit_apply(const weft_node *n, weft_emit *e, const weft_norm_
     });
 }
 
-weft_result weft_norm_emit(const weft_node *n, weft_emit *e, int64_t groups, bool over_n, float eps)
+static weft_result emit_split(const weft_node *n, weft_emit *e, const weft_norm_kind *kind)
 {
-    WEFT_TRY(weft_loop_check(n));
+    const int64_t groups = kind->groups;
+    const bool over_n = kind->over_n;
     const weft_norm_view v = weft_norm_look(n->in_shape[0], (weft_layout) n->in_layout[0]);
     const int64_t chunk = v.rows <= 32 ? v.rows : (int64_t) fmax(32, ceil(sqrt((double) v.rows))); // balances the two passes
     const int64_t chunks = (v.rows + chunk - 1) / chunk, partials = v.n * chunks * v.c, stats = over_n ? groups : v.n * groups;
@@ -92,13 +95,90 @@ weft_result weft_norm_emit(const weft_node *n, weft_emit *e, int64_t groups, boo
     const struct norm_stats_params b = {
         .count = (u32) stats, .channels = (u32) v.c, .groups = (u32) groups, .per_group = (u32) (v.c / groups), .chunks = (u32) chunks,
         .lines = (u32) (over_n ? v.n * chunks : chunks), .chunk = (f32) chunk, .last = (f32) (v.rows - (chunks - 1) * chunk),
-        .total = (f32) ((over_n ? v.n : 1) * v.rows * (v.c / groups)), .eps = eps,
+        .total = (f32) ((over_n ? v.n : 1) * v.rows * (v.c / groups)), .eps = kind->eps,
     };
     WEFT_TRY(weft_emit_dispatch(e, &(weft_dispatch) {
         .kernel = "norm_stats", .params = &b, .params_bytes = sizeof b, .grid = { b.count * 64 }, .flops = 4.0 * (double) partials,
         .bind_count = 2, .bind = { WEFT_BIND_SCRATCH(room, 1), WEFT_BIND_SCRATCH(parts, 0) },
     }));
     return emit_apply(n, e, &v, groups, over_n, room);
+}
+
+// --- One dispatch. ---
+
+static uint32_t power_of_two(int64_t least, uint32_t most) // at least so many, if there are so many
+{
+    uint32_t p = 1;
+    while (p < most && p < least) p *= 2;
+    return p;
+}
+
+static int64_t elements(const weft_node *n, int x, const weft_norm_kind *k) // of a statistic
+{
+    const weft_shape s = n->in_shape[x];
+    return weft_shape_count(s) / (k->groups * (k->over_n ? 1 : s.dim[0]));
+}
+
+int weft_norm_whole_ways(const weft_node *n, int x, const weft_emit *e, const weft_norm_kind *k, const char *kernel, weft_way *list)
+{
+    enum { KEPT = 8, LEAST = 32 }; // numbers that an invocation keeps; invocations of a workgroup
+    const weft_norm_view v = weft_norm_look(n->in_shape[x], (weft_layout) n->in_layout[x]);
+    const int64_t count = elements(n, x, k), stats = k->over_n ? k->groups : v.n * k->groups;
+    const bool side = k->groups == v.c && v.c_stride == 1; // neighbours in memory are of different statistics
+    const uint32_t most = side ? power_of_two(stats, 8) : 1;
+    int ways = 0;
+    (void) e;
+    for (uint32_t beside = most; beside >= 1 && beside * 4 > most; beside /= 2) {
+        const uint32_t some = power_of_two(count, 128 / beside) * beside, group = some < LEAST ? LEAST : some;
+        const int64_t each = (count + group / beside - 1) / (group / beside);
+        list[ways++] = (weft_way) { kernel, { (uint8_t) group, (uint8_t) beside, (uint8_t) (each <= KEPT ? each : 0) } };
+    }
+    return ways;
+}
+
+void weft_norm_whole(const weft_node *n, int x, const weft_emit *e, const weft_norm_kind *k, weft_dispatch *d, struct norm_whole_params *p)
+{
+    const uint8_t *cut = weft_emit_way(e)->cut;
+    const weft_norm_view v = weft_norm_look(n->in_shape[x], (weft_layout) n->in_layout[x]);
+    const weft_norm_view y = weft_norm_look(n->out_shape[0], (weft_layout) n->out_layout[0]);
+    const int64_t per = v.c / k->groups, images = k->over_n ? v.n : 1;
+    *p = (struct norm_whole_params) {
+        .stats = (u32) (k->over_n ? k->groups : v.n * k->groups), .groups = (u32) k->groups, .per_group = (u32) per, .positions = (u32) (images * v.rows), .rows = (u32) v.rows,
+        .x_stride = { (u32) v.n_stride, (u32) v.c_stride, (u32) v.row_stride }, .y_stride = { (u32) y.n_stride, (u32) y.c_stride, (u32) y.row_stride },
+        .count = (u32) elements(n, x, k), .eps = k->eps,
+    };
+    enum { ONE_CHANNEL, CHANNELS_FIRST, POSITIONS_FIRST, CHANNELS_ONLY };
+    const uint32_t order = per == 1 ? ONE_CHANNEL : images * v.rows == 1 ? CHANNELS_ONLY : v.c_stride < v.row_stride ? CHANNELS_FIRST : POSITIONS_FIRST;
+    const uint32_t spec[] = { cut[0], cut[1], cut[2], order, images > 1 };
+    for (int i = 0; i < 5; i++) d->spec[i] = spec[i];
+    d->spec_count = 5, d->params = p, d->params_bytes = sizeof *p;
+    d->group[0] = cut[0], d->grid[0] = cut[0] * ((p->stats + cut[1] - 1) / cut[1]);
+}
+
+int weft_norm_ways(const weft_node *n, const weft_emit *e, const weft_norm_kind *k, weft_way list[WEFT_MAX_WAYS])
+{
+    enum { ALONE = 4096 }; // elements that a workgroup has done before others could have come to its help
+    const weft_way split = { "norm_split", { 0 } };
+    const bool first = weft_emit_caps(e)->is_software || elements(n, 0, k) <= ALONE;
+    int count = 0;
+    if (!first) list[count++] = split;
+    count += weft_norm_whole_ways(n, 0, e, k, "norm_whole", list + count);
+    if (first) list[count++] = split;
+    return count;
+}
+
+weft_result weft_norm_emit(const weft_node *n, weft_emit *e, const weft_norm_kind *k)
+{
+    struct norm_whole_params p;
+    weft_dispatch d = {
+        .kernel = "norm_whole", .flops = 8.0 * (double) weft_shape_count(n->out_shape[0]), .bind_count = 4,
+        .bind = { WEFT_BIND_OUT(0), WEFT_BIND_IN(0), WEFT_BIND_IN(weft_has(n, 1) ? 1 : 0), WEFT_BIND_IN(weft_has(n, 2) ? 2 : 0) },
+    };
+    WEFT_TRY(weft_loop_check(n));
+    if (!strcmp(weft_emit_way(e)->kernel, "norm_split")) return emit_split(n, e, k);
+    weft_norm_whole(n, 0, e, k, &d, &p);
+    d.spec[d.spec_count++] = weft_has(n, 1), d.spec[d.spec_count++] = weft_has(n, 2);
+    return weft_emit_dispatch(e, &d);
 }
 
 // --- instance_norm, group_norm. ------------------------------------------------------------------------------
@@ -134,23 +214,26 @@ static void norm_cpu(const weft_node *n, const weft_cpu_args *arg)
                         weft_has(n, 2) ? arg->in[2] : NULL, arg->out[0]);
 }
 
+static weft_norm_kind kind_of(const weft_node *n) { return (weft_norm_kind) { groups_of(n), false, ((const norm_attrs *) n->attrs)->eps }; }
+
+static int norm_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS])
+{
+    const weft_norm_kind k = kind_of(n);
+    return weft_norm_ways(n, e, &k, list);
+}
+
 static weft_result norm_emit(const weft_node *n, weft_emit *e)
 {
-    return weft_norm_emit(n, e, groups_of(n), false, ((const norm_attrs *) n->attrs)->eps);
+    const weft_norm_kind k = kind_of(n);
+    return weft_norm_emit(n, e, &k);
 }
 
 static double norm_flops(const weft_node *n) { return 8.0 * (double) weft_shape_count(n->out_shape[0]); }
 
 static weft_result norm_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
 {
-    const weft_shape x = n->in_shape[0];
-    weft_norm_over over = { x, ((1u << x.rank) - 1) & ~3u, weft_norm_channels(x), ((const norm_attrs *) n->attrs)->eps };
-    if (n->op->index) {
-        const int64_t groups = groups_of(n);
-        over.view = (weft_shape) WEFT_SHAPE(x.dim[0], groups, weft_shape_count(x) / (x.dim[0] * groups));
-        over.mask = 1u << 2;
-    }
-    return weft_norm_grad(n, g, dy[0], want, dx, &over);
+    const weft_norm_kind k = kind_of(n);
+    return weft_norm_grad(n, g, dy[0], want, dx, &k, n->in_shape[0], weft_norm_channels(n->in_shape[0]));
 }
 
 static const weft_op instance_norm = {
@@ -163,7 +246,7 @@ static const weft_op instance_norm = {
         WEFT_ATTR(norm_attrs, eps, FLOAT, .def = 1e-5, .min = 0, .max = 1, .doc = "added to the variance"),
         { 0 }
     },
-    .infer = norm_infer, .items = norm_items, .cpu = norm_cpu, .emit = norm_emit, .flops = norm_flops, .grad = norm_grad, .index = 0,
+    .infer = norm_infer, .items = norm_items, .cpu = norm_cpu, .ways = norm_ways, .emit = norm_emit, .flops = norm_flops, .grad = norm_grad, .index = 0,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(1, 3, 5, 7) } },
         { .in = { WEFT_SHAPE(2, 65, 8, 8), WEFT_SHAPE(65), WEFT_SHAPE(65) } },
@@ -186,7 +269,7 @@ static const weft_op group_norm = {
         WEFT_ATTR(norm_attrs, groups, INT, .def = 1, .min = 1, .max = 65536, .doc = "groups of neighbouring channels"),
         { 0 }
     },
-    .infer = norm_infer, .items = norm_items, .cpu = norm_cpu, .emit = norm_emit, .flops = norm_flops, .grad = norm_grad, .index = 1,
+    .infer = norm_infer, .items = norm_items, .cpu = norm_cpu, .ways = norm_ways, .emit = norm_emit, .flops = norm_flops, .grad = norm_grad, .index = 1,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(1, 6, 5, 7) }, .attrs = &(const norm_attrs) { 1e-5f, 3 } },
         { .in = { WEFT_SHAPE(2, 64, 9, 8), WEFT_SHAPE(64), WEFT_SHAPE(64) }, .attrs = &(const norm_attrs) { 1e-5f, 32 } },

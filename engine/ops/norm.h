@@ -12,21 +12,26 @@ weft_norm_view weft_norm_look(weft_shape s, weft_layout layout);
 void weft_norm_piece(const weft_norm_view *v, const int64_t n_range[2], const int64_t c_range[2], double eps, const weft_real *x,
                      const weft_real *scale, const weft_real *bias, weft_real *y);
 
-// The same on a device, x being input 0, scale and bias inputs 1 and 2: statistics per image and group of channels, or (`over_n`)
-// per group over all images.
-weft_result weft_norm_emit(const weft_node *n, weft_emit *e, int64_t groups, bool over_n, float eps);
+// What a norm takes its statistics over: the channels of a group, of one image or of all.
+typedef struct weft_norm_kind { int64_t groups; bool over_n; float eps; } weft_norm_kind;
+
+// The same on a device, x being input 0, scale and bias inputs 1 and 2. One dispatch in which a workgroup makes statistics by itself
+// ("norm_whole", cut: invocations, statistics side by side, elements kept), or three ("norm_split").
+int weft_norm_ways(const weft_node *n, const weft_emit *e, const weft_norm_kind *k, weft_way list[WEFT_MAX_WAYS]);
+weft_result weft_norm_emit(const weft_node *n, weft_emit *e, const weft_norm_kind *k);
+
+// The ways with one dispatch, for input `x` of some node, and the dispatch of the way taken, of which kernel and binds are the caller's.
+struct norm_whole_params;
+int weft_norm_whole_ways(const weft_node *n, int x, const weft_emit *e, const weft_norm_kind *k, const char *kernel, weft_way *list);
+void weft_norm_whole(const weft_node *n, int x, const weft_emit *e, const weft_norm_kind *k, weft_dispatch *d, struct norm_whole_params *p);
 
 // Input i, where present, must be a vector of `count` numbers.
 weft_result weft_norm_vector(const weft_node *n, int i, const char *what, int64_t count);
 
-// Gradient of such a row by x, scale and bias, its inputs 0, 1 and 2: norm_grad.c.
-typedef struct weft_norm_over {
-    weft_shape view;   // x, where statistics are taken over
-    uint32_t mask;     // the dimensions of `mask`
-    weft_shape params; // scale and bias, as they are stretched to x
-    double eps;
-} weft_norm_over;
-weft_result weft_norm_grad(const weft_node *n, weft_graph *g, weft_value dy, const bool *want, weft_value *dx, const weft_norm_over *over);
+// Gradient rule of such a row by x, scale and bias, its inputs 0, 1 and 2: norm_grad.c. x is seen as `view`, [n, c, ..];
+// params: scale and bias, as they are stretched to x.
+weft_result weft_norm_grad(const weft_node *n, weft_graph *g, weft_value dy, const bool *want, weft_value *dx, const weft_norm_kind *k,
+                           weft_shape view, weft_shape params);
 weft_shape weft_norm_channels(weft_shape x); // [c, 1, ...]: one number per channel
 
 // Attributes of batch_norm, which fusion looks at.

@@ -1,0 +1,49 @@
+// Statistics that a workgroup makes by itself: SIDE of them side by side, so that channels that lie together are read together, each by
+// all of its other invocations. Elements are counted as they lie in memory.
+layout(constant_id = 3) const uint GROUP = 128; // invocations: a power of two of at most 128
+layout(constant_id = 4) const uint SIDE = 1;
+layout(constant_id = 5) const uint KEEP = 0;    // elements that an invocation keeps; 0: they are read again
+layout(constant_id = 6) const uint ORDER = 0;   // of elements: one channel, channels first, positions first, channels only
+layout(constant_id = 7) const bool IMAGES = false; // statistics are of all images
+layout(constant_id = 8) const bool SCALE = false;
+const uint LANES = GROUP / SIDE;
+
+uint stat() { return LINEAR_GROUP * SIDE + gl_LocalInvocationIndex % SIDE; }
+uint lane() { return gl_LocalInvocationIndex / SIDE; }
+
+uint channel_first, x_first, y_first; // of the statistic
+void norm_begin() {
+    uint s = stat(), image = IMAGES ? 0 : s / p.groups;
+    channel_first = s % p.groups * p.per_group;
+    x_first = image * p.x_stride[0] + channel_first * p.x_stride[1];
+    y_first = image * p.y_stride[0] + channel_first * p.y_stride[1];
+}
+uint in_group(uint e) { return ORDER == 0 ? 0 : ORDER == 1 ? e % p.per_group : ORDER == 2 ? e / p.positions : e; }
+uint channel(uint e) { return channel_first + in_group(e); }
+uint norm_place(uint e, uint stride[3]) {
+    uint at = ORDER == 0 ? e : ORDER == 1 ? e / p.per_group : ORDER == 2 ? e % p.positions : 0;
+    uint place = in_group(e) * stride[1];
+    return place + (IMAGES ? at / p.rows * stride[0] + at % p.rows * stride[2] : at * stride[2]);
+}
+uint x_place(uint e) { return x_first + norm_place(e, p.x_stride); }
+uint y_place(uint e) { return y_first + norm_place(e, p.y_stride); }
+
+// Sums over the invocations of each statistic. Every invocation must call.
+shared vec2 norm_room[128];
+vec2 norm_sum(vec2 v) {
+    uint at = gl_LocalInvocationIndex;
+    norm_room[at] = v;
+    barrier();
+    for (uint half_ = GROUP / 2; half_ >= SIDE; half_ /= 2) {
+        if (at < half_) norm_room[at] += norm_room[at + half_];
+        barrier();
+    }
+    vec2 all = norm_room[at % SIDE];
+    barrier(); // the room is free again
+    return all;
+}
+
+// do_(i, e): for every element e of this invocation, the i-th that it keeps.
+#define NORM_EACH(do_)                                                                          \
+    if (KEEP > 0) { [[unroll]] for (uint i = 0; i < KEEP; i++) { uint e = lane() + i * LANES; if (e < count) { do_ } } } \
+    else for (uint e = lane(); e < count; e += LANES) { const uint i = 0; do_ }
