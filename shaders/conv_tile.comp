@@ -76,16 +76,33 @@ void main() {
     [[unroll]] for (uint i = 0; i < ROWS * QUADS; i++) sum[i] = vec4(0);
     for (uint k0 = 0;; k0 += DEEP * 4) { // loads of a step fly while the one before is computed
         bool last = k0 >= deep;
-        if (!last) {
+        if (!last && WIDE_IN)
             [[unroll]] for (uint i = 0; i < X_LOADS; i++) {
                 uint e = me + i * THREADS;
                 if (e < TALL * DEEP) xr[i] = x_four(s, h0[i], w0[i], e % DEEP);
             }
+        else if (!last) // no loop that holds another is unrolled by compilers, and an index that is no constant puts arrays into memory
+            [[dont_unroll]] for (uint i = 0; i < X_LOADS; i++) {
+                uint e = me + i * THREADS;
+                int h = h0[0], v = w0[0];
+                vec4 all = vec4(0);
+                if (e < TALL * DEEP) all = x_four(s, h, v, e % DEEP);
+                [[unroll]] for (uint k = 0; k < X_LOADS - 1; k++) h0[k] = h0[k + 1], w0[k] = w0[k + 1], xr[k] = xr[k + 1];
+                h0[X_LOADS - 1] = h, w0[X_LOADS - 1] = v, xr[X_LOADS - 1] = all;
+            }
+        if (!last && WIDE_OUT)
             [[unroll]] for (uint i = 0; i < W_LOADS; i++) {
                 uint e = me + i * THREADS;
                 if (e < WIDE * DEEP * 4) wr[i] = w_four(s, e / WIDE, e % WIDE);
             }
-        }
+        else if (!last)
+            [[dont_unroll]] for (uint i = 0; i < W_LOADS; i++) {
+                uint e = me + i * THREADS;
+                vec4 all = vec4(0);
+                if (e < WIDE * DEEP * 4) all = w_four(s, e / WIDE, e % WIDE);
+                [[unroll]] for (uint k = 0; k < W_LOADS - 1; k++) wr[k] = wr[k + 1];
+                wr[W_LOADS - 1] = all;
+            }
         if (k0 != 0)
             for (uint k = 0; k < DEEP; k++) {
                 vec4 v[ROWS];
@@ -110,14 +127,18 @@ void main() {
         if (me < DEEP * 4) plan[me] = depth(s, k0 + DEEP * 4 + me, deep);
         barrier();
     }
-    [[unroll]] for (uint i = 0; i < ROWS; i++) {
+    [[dont_unroll]] for (uint i = 0; i < ROWS; i++) {
         int j = s.first_pixel + int(ty + i * DOWN);
         if (j >= pixels) return;
         uint at = tile_pixel(s, j);
-        [[unroll]] for (uint q = 0; q < OUT; q++) {
+        vec4 row[QUADS];
+        [[unroll]] for (uint q = 0; q < QUADS; q++) row[q] = sum[q];
+        [[unroll]] for (uint k = 0; k < (ROWS - 1) * QUADS; k++) sum[k] = sum[k + QUADS];
+        [[dont_unroll]] for (uint q = 0; q < OUT; q++) {
             uint c = s.c + (tx + q * ACROSS) * 4;
-            vec4 v = sum[i * QUADS + q], gate = GATE ? sum[i * QUADS + (q + OUT) % QUADS] : vec4(0);
-            [[dont_unroll]] for (uint l = 0; l < 4; l++) { // moves along: the epilogue is too long to be unrolled
+            vec4 v = row[0], gate = GATE ? row[OUT] : vec4(0);
+            [[unroll]] for (uint k = 0; k < QUADS - 1; k++) row[k] = row[k + 1];
+            [[dont_unroll]] for (uint l = 0; l < 4; l++) { // all of them move along: the epilogue is too long to be unrolled
                 float f = c + l < s.end ? finish(v.x, gate.x, at + c + l, c + l) : 0;
                 v = vec4(v.yzw, f), gate = gate.yzwx;
                 if (!WIDE_OUT && c + l < s.end) y_put(at + c + l, f);

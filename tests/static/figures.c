@@ -162,7 +162,8 @@ static weft_result run(check *c, char **files, int file_count)
     if (r == WEFT_OK) {
         if (!c->only) collect_unwanted(&all, print_unwanted);
         printf("  %d pipelines of %d programs in %d rows, %d spill\n", all.count, all.programs, now.count, c->spilled);
-        if (!c->only) r = report(c, &now);
+        if (c->only) table_print(&now);
+        else r = report(c, &now);
     }
     free(f);
     table_free(&now);

@@ -69,6 +69,7 @@ typedef struct table {
 weft_result table_add(table *t, const char *label, const figures *f); // to the row of that name
 void table_sort(table *t);
 weft_result table_write(const table *t, const char *path);
+void table_print(const table *t);
 weft_result table_read(table *t, const char *path); // WEFT_ERR_IO: there is none
 // Prints what changed from `kept` to `now`; gives how many rows got worse by more than a margin.
 int table_compare(const table *kept, const table *now);

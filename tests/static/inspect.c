@@ -12,8 +12,8 @@ static const struct { const char *theirs; size_t offset; } names[] = {
     FIGURE("VGPRs", registers), FIGURE("SGPRs", scalars), FIGURE("+Spilled VGPRs", spills), FIGURE("+Spilled SGPRs", spills),
     FIGURE("Scratch size", scratch), FIGURE("LDS size", shared), FIGURE("Code size", code), FIGURE("Instructions", instructions),
     FIGURE("Subgroups per SIMD", waves), FIGURE("Latency", latency),
-    // NVK: its SLM is memory of an invocation; a multiprocessor has four schedulers
-    FIGURE("Number of GPRs", registers), FIGURE("+Spills to memory", spills), FIGURE("+Spills to reg", spills), FIGURE("SLM size", scratch),
+    // NVK: its SLM is memory of an invocation; what it "spills to reg" are predicates and the like, which is what registers are for
+    FIGURE("Number of GPRs", registers), FIGURE("+Spills to memory", spills), FIGURE("SLM size", scratch),
     FIGURE("Instruction count", instructions), FIGURE("Max warps/SM", waves), FIGURE("Static cycle count", latency),
     // ANV
     FIGURE("Max live registers", registers), FIGURE("+Spills", spills), FIGURE("Scratch Memory Size", scratch),

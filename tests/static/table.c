@@ -28,11 +28,9 @@ weft_result table_add(table *t, const char *label, const figures *f)
 static int by_label(const void *a, const void *b) { return strcmp(((const row *) a)->label, ((const row *) b)->label); }
 void table_sort(table *t) { qsort(t->rows, (size_t) t->count, sizeof *t->rows, by_label); }
 
-weft_result table_write(const table *t, const char *path)
+static void put_rows(const table *t, FILE *f)
 {
-    FILE *f = fopen(path, "w");
-    if (!f) return weft_fail(WEFT_ERR_IO, "cannot write '%s'", path);
-    fprintf(f, "# %s\nkernel,pipelines", t->driver);
+    fprintf(f, "kernel,pipelines");
     for (int i = 0; i < FIGURES; i++) fprintf(f, ",%s", figure_names[i]);
     fputc('\n', f);
     for (int k = 0; k < t->count; k++) {
@@ -40,6 +38,16 @@ weft_result table_write(const table *t, const char *path)
         for (int i = 0; i < FIGURES; i++) value(&t->rows[k].worst, i) < 0 ? fputc(',', f) : fprintf(f, ",%d", value(&t->rows[k].worst, i));
         fputc('\n', f);
     }
+}
+
+void table_print(const table *t) { put_rows(t, stdout); }
+
+weft_result table_write(const table *t, const char *path)
+{
+    FILE *f = fopen(path, "w");
+    if (!f) return weft_fail(WEFT_ERR_IO, "cannot write '%s'", path);
+    fprintf(f, "# %s\n", t->driver);
+    put_rows(t, f);
     const bool bad = ferror(f);
     return fclose(f) || bad ? weft_fail(WEFT_ERR_IO, "cannot write '%s'", path) : WEFT_OK;
 }
