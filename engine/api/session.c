@@ -56,6 +56,7 @@ weft_result weft_device_open(weft_context *ctx, const weft_device_params *params
             r = WEFT_OK;
         }
     }
+    if (r == WEFT_OK && !dev->vk) r = weft_cpu_weights_create(ctx, &dev->weights);
     if (r != WEFT_OK) return weft_delete(ctx, dev), r;
     *out = dev;
     return WEFT_OK;
@@ -67,6 +68,7 @@ void weft_device_destroy(weft_device **dev)
 {
     if (!dev || !*dev) return;
     weft_vk_close((*dev)->vk);
+    weft_cpu_weights_destroy((*dev)->weights);
     weft_delete((*dev)->ctx, *dev);
     *dev = NULL;
 }
@@ -125,7 +127,7 @@ weft_result weft_session_create(weft_device *dev, const weft_model *m, const wef
     weft_model_keep(s->model);
     weft_result r = bind(s, &p);
     if (r == WEFT_OK && dev->vk) r = weft_vk_run_create(dev->vk, &s->bound, &p, &s->vk);
-    else if (r == WEFT_OK) r = weft_cpu_run_create(dev->ctx, &s->bound, &p, dev->info.kind == WEFT_DEVICE_CPU, &s->cpu);
+    else if (r == WEFT_OK) r = weft_cpu_run_create_shared(dev->ctx, dev->weights, &s->bound, &p, dev->info.kind == WEFT_DEVICE_CPU, &s->cpu);
     if (r != WEFT_OK) return weft_session_destroy(&s), r;
     s->create_ms = now_ms() - begin;
     *out = s;

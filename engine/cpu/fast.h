@@ -2,6 +2,7 @@
 // Fast versions of the few heavy rows, by a library or by loops that vectorise. Checked against the rows' own truth.
 #pragma once
 #include "base/threads.h"
+#include "cpu/weights.h"
 #include "graph/graph.h"
 
 typedef struct weft_cpu_fast {
@@ -12,6 +13,8 @@ typedef struct weft_cpu_fast {
     // scratch is aligned to 64 and shared by the nodes of a session: nothing in it outlives the call.
     weft_result (*run)(void *state, weft_context *ctx, const weft_node *n, void *const *out, const void *const *in, void *scratch);
     void (*destroy)(weft_context *ctx, void *state);
+    // NULL, or called once after prepare: puts constants in the form that run wants, where sessions share them; `taken` counts them.
+    weft_result (*pack)(void *state, weft_context *ctx, const weft_node *n, weft_cpu_weights *weights, weft_cpu_taken *taken);
 } weft_cpu_fast;
 
 const weft_cpu_fast *weft_cpu_fast_find(const char *op); // NULL: none

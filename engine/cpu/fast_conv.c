@@ -15,7 +15,10 @@ typedef struct conv_state {
     dnnl_stream_t stream;
     dnnl_primitive_t conv, load, store;            // load and store: reorders, NULL where the layout is plain already
     dnnl_primitive_t load_weights;                 // of weights that are made anew for every run
-    dnnl_memory_t plain_weights;                   // NULL: they are a constant
+    dnnl_memory_t plain_weights;                   // NULL: they are a constant, once it is packed
+    const float *constant;
+    weft_cpu_weights *shared;
+    weft_cpu_weight *packed;                       // of shared; NULL: as they are
     dnnl_memory_t plain_x, plain_y, x, y, weights, bias; // plain_*: NCHW; x, y: as the convolution wants them
     size_t scaled_bytes, padded_bytes, x_bytes, y_bytes, sum_bytes;    // parts of the scratch, multiples of 64
     int64_t padded_h, padded_w;                          // 0: no padding by hand
@@ -34,6 +37,7 @@ static void destroy(weft_context *ctx, void *state)
         if (memories[i]) dnnl_memory_destroy(memories[i]);
     if (s->stream) dnnl_stream_destroy(s->stream);
     if (s->engine) dnnl_engine_destroy(s->engine);
+    if (s->packed) weft_cpu_weights_give_back(s->shared, s->packed);
     weft_delete(ctx, s);
 }
 
@@ -89,7 +93,7 @@ static dnnl_status_t convolution(conv_state *s, const geometry *g, bool bias, dn
     return dnnl_primitive_desc_create(out, &d, NULL, s->engine, NULL);
 }
 
-// A constant is packed now; others are when they are there.
+// A constant is packed by `pack`; others are when they are there.
 static dnnl_status_t place_weights(conv_state *s, const geometry *g, const dnnl_memory_desc_t *want, const float *data)
 {
     dnnl_memory_desc_t plain;
@@ -97,17 +101,8 @@ static dnnl_status_t place_weights(conv_state *s, const geometry *g, const dnnl_
     TRY(dnnl_memory_desc_init_by_tag(&plain, g->w_rank, g->w, dnnl_f32, tag));
     TRY(dnnl_memory_create(&s->plain_weights, &plain, s->engine, (void *) (uintptr_t) data));
     TRY(weft_dnnl_reorder(s->engine, &plain, want, &s->load_weights));
-    TRY(dnnl_memory_create(&s->weights, want, s->engine, data || s->load_weights ? DNNL_MEMORY_ALLOCATE : NULL));
-    if (!data) return dnnl_success;
-    if (s->load_weights) TRY(weft_dnnl_move(s->stream, s->load_weights, s->plain_weights, s->weights));
-    else {
-        void *to = NULL;
-        TRY(dnnl_memory_get_data_handle(s->weights, &to));
-        memcpy(to, data, dnnl_memory_desc_get_size(want));
-    }
-    dnnl_memory_destroy(s->plain_weights);
-    s->plain_weights = NULL;
-    return dnnl_success;
+    s->constant = data;
+    return dnnl_memory_create(&s->weights, want, s->engine, !data && s->load_weights ? DNNL_MEMORY_ALLOCATE : NULL);
 }
 
 static dnnl_status_t fetch_weights(conv_state *s, const float *data)
@@ -168,6 +163,37 @@ static weft_result prepare(weft_context *ctx, const weft_node *n, const void *co
     }
     *scratch = s->scaled_bytes + s->padded_bytes + s->x_bytes + s->y_bytes + s->sum_bytes;
     *state = s;
+    return WEFT_OK;
+}
+
+static weft_result pack_into(void *user, void *to)
+{
+    conv_state *s = user;
+    dnnl_status_t r = dnnl_memory_set_data_handle(s->weights, to);
+    if (r == dnnl_success) r = weft_dnnl_move(s->stream, s->load_weights, s->plain_weights, s->weights);
+    return r == dnnl_success ? WEFT_OK : r == dnnl_out_of_memory ? weft_fail_memory(0) : weft_fail(WEFT_ERR_UNSUPPORTED, "oneDNN failed with status %d", (int) r);
+}
+
+static weft_result pack(void *state, weft_context *ctx, const weft_node *n, weft_cpu_weights *weights, weft_cpu_taken *taken)
+{
+    conv_state *s = state;
+    const void *data = s->constant;
+    (void) ctx;
+    if (!data) return WEFT_OK;
+    if (s->load_weights) {
+        const dnnl_memory_desc_t *plain, *want;
+        dnnl_memory_get_memory_desc(s->plain_weights, &plain);
+        dnnl_memory_get_memory_desc(s->weights, &want);
+        dnnl_memory_desc_t forms[2] = { *plain, *want };
+        const weft_cpu_form form = { data, dnnl_memory_desc_get_size(plain), forms, sizeof forms, dnnl_memory_desc_get_size(want), pack_into, s };
+        s->shared = weights;
+        const weft_result r = weft_cpu_weights_take(weights, &form, &s->packed, taken);
+        if (r != WEFT_OK) return weft_fail_prefix(r, "%s '%s': ", n->op->name, n->name);
+        data = weft_cpu_weight_data(s->packed);
+    }
+    dnnl_memory_set_data_handle(s->weights, (void *) (uintptr_t) data);
+    dnnl_memory_destroy(s->plain_weights);
+    s->plain_weights = NULL;
     return WEFT_OK;
 }
 
@@ -262,7 +288,7 @@ static weft_result run(void *state, weft_context *ctx, const weft_node *n, void 
     return WEFT_OK;
 }
 
-const weft_cpu_fast weft_cpu_fast_conv2d = { "conv2d", prepare_conv, run, destroy };
-const weft_cpu_fast weft_cpu_fast_conv_transpose2d = { "conv_transpose2d", prepare_transposed, run, destroy };
+const weft_cpu_fast weft_cpu_fast_conv2d = { "conv2d", prepare_conv, run, destroy, pack };
+const weft_cpu_fast weft_cpu_fast_conv_transpose2d = { "conv_transpose2d", prepare_transposed, run, destroy, pack };
 #endif // WEFT_DNNL
 typedef int weft_cpu_fast_conv_not_empty; // ISO C wants a declaration

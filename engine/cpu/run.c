@@ -11,6 +11,9 @@ struct weft_cpu_run {
     weft_arena arena;
     weft_graph graph;
     const void **data; // of every value
+    weft_cpu_weights *weights, *own_weights; // own: where there is no device that has them
+    weft_cpu_weight **widened; // of every value, NULL: its own numbers
+    weft_cpu_taken taken;
     unsigned char *block, *state_block;
     weft_state_update *updates; // per state
     unsigned char **aside;      // per state: where what is copied to it waits, where it must
@@ -68,16 +71,29 @@ static weft_result check_budget(const weft_cpu_run *run, size_t max_bytes)
     return weft_fail(WEFT_ERR_VRAM, "the session needs %zu bytes of workspace and states, more than the %zu allowed", all, max_bytes);
 }
 
+static weft_result widen(void *user, void *to)
+{
+    const weft_weight *w = user;
+    weft_weight_unpack(w, 0, weft_shape_count(w->shape), to);
+    return WEFT_OK;
+}
+
+// Weights are used where the model has them, or as f32 and i32 numbers that all sessions share.
 static weft_result place_weights(weft_cpu_run *run)
 {
     const weft_graph *g = &run->graph;
     run->data = weft_arena_new(&run->arena, sizeof *run->data * (size_t) (g->value_count + 1));
-    if (!run->data) return WEFT_ERR_MEMORY;
+    run->widened = weft_arena_new(&run->arena, sizeof *run->widened * (size_t) (g->value_count + 1));
+    if (!run->data || !run->widened) return WEFT_ERR_MEMORY;
     for (int v = 0; v < g->value_count; v++) {
-        if (!g->values[v].weight) continue;
-        run->data[v] = weft_weight_numbers(&run->arena, g->values[v].weight);
-        if (!run->data[v]) return WEFT_ERR_MEMORY;
-        run->facts.weight_bytes += g->values[v].weight->bytes;
+        const weft_weight *w = g->values[v].weight;
+        if (!w) continue;
+        run->facts.weight_bytes += w->bytes;
+        run->data[v] = w->data;
+        if (w->dtype == WEFT_F32 || w->dtype == WEFT_I32) continue;
+        const weft_cpu_form form = { w->data, w->bytes, &w->dtype, sizeof w->dtype, value_bytes(&g->values[v]), widen, (void *) (uintptr_t) w };
+        WEFT_TRY(weft_cpu_weights_take(run->weights, &form, &run->widened[v], &run->taken));
+        run->data[v] = weft_cpu_weight_data(run->widened[v]);
     }
     return WEFT_OK;
 }
@@ -126,7 +142,9 @@ static weft_result prepare_fast(weft_cpu_run *run)
         if (!constant) return WEFT_ERR_MEMORY;
         for (int k = 0; k < n->in_count; k++) constant[k] = n->in[k] >= 0 && n->in_constant[k] ? run->data[n->in[k]] : NULL;
         WEFT_TRY(f->prepare(run->ctx, n, constant, &run->prepared[i], &run->scratch[i]));
-        if (run->prepared[i]) run->fast[i] = f;
+        if (!run->prepared[i]) continue;
+        run->fast[i] = f;
+        if (f->pack) WEFT_TRY(f->pack(run->prepared[i], run->ctx, n, run->weights, &run->taken));
         if (run->scratch[i] > run->scratch_most) run->scratch_most = run->scratch[i];
     }
     return WEFT_OK;
@@ -172,11 +190,13 @@ static weft_result prepare(weft_cpu_run *run, const weft_graph *bound, const wef
     return prepare_nodes(run);
 }
 
-static weft_result create(weft_context *ctx, const weft_graph *bound, const weft_session_params *p, bool fast, size_t fit_bytes, weft_cpu_run **out)
+static weft_result create(weft_context *ctx, weft_cpu_weights *weights, const weft_graph *bound, const weft_session_params *p, bool fast,
+                          size_t fit_bytes, weft_cpu_run **out)
 {
     weft_cpu_run *run = weft_new(ctx, sizeof *run);
     if (!run) return WEFT_ERR_MEMORY;
     run->ctx = run->arena.ctx = ctx;
+    run->weights = weights;
     run->progress = p->progress, run->progress_user = p->progress_user;
     run->timing = p->timing, run->timing_user = p->timing_user;
     const int before = weft_pool_adopt(ctx->pool); // libraries plan for the threads that will run
@@ -186,18 +206,30 @@ static weft_result create(weft_context *ctx, const weft_graph *bound, const weft
     const size_t beside = run->scratch_most;
     const bool again = r == WEFT_ERR_VRAM && beside && fit_bytes == p->max_bytes && beside < fit_bytes;
     if (r != WEFT_OK) weft_cpu_run_destroy(run);
-    if (again) return create(ctx, bound, p, fast, fit_bytes - beside, out);
+    if (again) return create(ctx, weights, bound, p, fast, fit_bytes - beside, out);
     if (r != WEFT_OK) return r;
     run->facts.gpu_ms = -1;
+    run->facts.weight_bytes += run->taken.bytes, run->facts.weight_shared_bytes = run->taken.shared_bytes;
     run->facts.dispatches = run->graph.node_count;
     for (int i = 0; i < run->graph.state_count; i++) weft_cpu_run_set_state(run, i, NULL);
     *out = run;
     return WEFT_OK;
 }
 
+weft_result weft_cpu_run_create_shared(weft_context *ctx, weft_cpu_weights *weights, const weft_graph *bound, const weft_session_params *p,
+                                       bool fast, weft_cpu_run **out)
+{
+    return create(ctx, weights, bound, p, fast, p->max_bytes, out);
+}
+
 weft_result weft_cpu_run_create(weft_context *ctx, const weft_graph *bound, const weft_session_params *p, bool fast, weft_cpu_run **out)
 {
-    return create(ctx, bound, p, fast, p->max_bytes, out);
+    weft_cpu_weights *own;
+    WEFT_TRY(weft_cpu_weights_create(ctx, &own));
+    const weft_result r = create(ctx, own, bound, p, fast, p->max_bytes, out);
+    if (r == WEFT_OK) (*out)->own_weights = own;
+    else weft_cpu_weights_destroy(own);
+    return r;
 }
 
 void weft_cpu_run_destroy(weft_cpu_run *run)
@@ -205,6 +237,8 @@ void weft_cpu_run_destroy(weft_cpu_run *run)
     if (!run) return;
     for (int i = 0; run->fast && run->prepared && i < run->graph.node_count; i++)
         if (run->fast[i]) run->fast[i]->destroy(run->ctx, run->prepared[i]);
+    for (int v = 0; run->widened && v < run->graph.value_count; v++) weft_cpu_weights_give_back(run->weights, run->widened[v]);
+    weft_cpu_weights_destroy(run->own_weights);
     weft_delete(run->ctx, run->block);
     weft_delete(run->ctx, run->state_block);
     weft_arena_free(&run->arena);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The CPU interpreter: walks a bound graph and calls the rows.
 #pragma once
+#include "cpu/weights.h"
 #include "graph/graph.h"
 #include <weft/session.h>
 
@@ -10,6 +11,9 @@ typedef struct weft_cpu_run weft_cpu_run;
 // `bound` must live as long as the run.
 weft_result weft_cpu_run_create(weft_context *ctx, const weft_graph *bound, const weft_session_params *params, bool fast,
                                 weft_cpu_run **out);
+// The same with what other sessions made of weights; `weights` must live as long as the run.
+weft_result weft_cpu_run_create_shared(weft_context *ctx, weft_cpu_weights *weights, const weft_graph *bound, const weft_session_params *params,
+                                       bool fast, weft_cpu_run **out);
 void weft_cpu_run_destroy(weft_cpu_run *run);
 
 // in and out: packed data in port order, f32 or i32; out[i] NULL: not wanted. Allocates nothing.
