@@ -22,6 +22,9 @@ layout(constant_id = 0) const uint THREADS = 64;     // DOWN * ACROSS
 const uint DEEP = 16; // k of a step
 const uint TALL = DOWN * ROW_QUADS, WIDE = ACROSS * COLUMN_QUADS; // of the tile, in fours
 const uint A_STEP = TALL + 1, B_STEP = WIDE + 1;
+// From one four that an invocation loads to its next.
+const uint A_LINES = A_TURNED ? 0 : THREADS / (DEEP / 4), A_DEEP = A_TURNED ? THREADS / (TALL) : 0;
+const uint B_LINES = B_TURNED ? 0 : THREADS / (DEEP / 4), B_DEEP = B_TURNED ? THREADS / (WIDE) : 0;
 const uint A_LOADS = (TALL * DEEP + THREADS - 1) / THREADS, B_LOADS = (WIDE * DEEP + THREADS - 1) / THREADS;
 
 TENSOR_OUT(0, y)
@@ -52,25 +55,24 @@ void main() {
     tile s;
     if (!tile_of(LINEAR_GROUP, TALL * 4, WIDE * 4, s)) return;
     uint me = gl_LocalInvocationIndex, tx = me % ACROSS, ty = me / ACROSS;
-    piece pa[A_LOADS], pb[B_LOADS];
+    piece pa = piece_of(A_TURNED, me, DEEP, TALL * 4, s.a_first + s.row * p.a_row + s.begin * p.a_k, p.a_row, p.a_k);
+    piece pb = piece_of(B_TURNED, me, DEEP, WIDE * 4, s.b_first + s.column * p.b_column + s.begin * p.b_k, p.b_column, p.b_k);
     vec4 ra[A_LOADS], rb[B_LOADS], sum[ROW_QUADS * 4 * COLUMN_QUADS];
-    [[unroll]] for (uint i = 0; i < A_LOADS; i++) {
-        pa[i] = piece_of(A_TURNED, me + i * THREADS, DEEP, TALL * 4);
-        pa[i].at = s.a_first + (s.row + pa[i].line) * p.a_row + (s.begin + pa[i].k) * p.a_k;
-        pa[i].left = me + i * THREADS < TALL * DEEP && s.row + pa[i].line < p.m ? min(p.m - s.row - pa[i].line, 4) : 0;
-    }
-    [[unroll]] for (uint i = 0; i < B_LOADS; i++) {
-        pb[i] = piece_of(B_TURNED, me + i * THREADS, DEEP, WIDE * 4);
-        pb[i].at = s.b_first + (s.column + pb[i].line) * p.b_column + (s.begin + pb[i].k) * p.b_k;
-        pb[i].left = me + i * THREADS < WIDE * DEEP && s.column + pb[i].line < p.n ? min(p.n - s.column - pb[i].line, 4) : 0;
-    }
     [[unroll]] for (uint i = 0; i < ROW_QUADS * 4 * COLUMN_QUADS; i++) sum[i] = vec4(0);
     uint steps = (s.end - s.begin + DEEP - 1) / DEEP;
     for (uint step = 0;; step++) { // loads of a step fly while the one before is computed
-        uint k0 = s.begin + step * DEEP;
         if (step < steps) {
-            [[unroll]] for (uint i = 0; i < A_LOADS; i++) ra[i] = a_load(pa[i].at + step * DEEP * p.a_k, piece_count(A_TURNED, pa[i], k0, s.end));
-            [[unroll]] for (uint i = 0; i < B_LOADS; i++) rb[i] = b_load(pb[i].at + step * DEEP * p.b_k, piece_count(B_TURNED, pb[i], k0, s.end));
+            uint deep = s.end - s.begin - step * DEEP;
+            [[unroll]] for (uint i = 0; i < A_LOADS; i++) {
+                piece n = piece_next(pa, i, A_LINES, A_DEEP, p.a_row, p.a_k);
+                if (me + i * THREADS < TALL * DEEP) ra[i] = a_load(n.at, piece_count(A_TURNED, n, p.m - s.row, deep));
+            }
+            [[unroll]] for (uint i = 0; i < B_LOADS; i++) {
+                piece n = piece_next(pb, i, B_LINES, B_DEEP, p.b_column, p.b_k);
+                if (me + i * THREADS < WIDE * DEEP) rb[i] = b_load(n.at, piece_count(B_TURNED, n, p.n - s.column, deep));
+            }
+            pa.at += DEEP * p.a_k;
+            pb.at += DEEP * p.b_k;
         }
         if (step != 0)
             for (uint k = 0; k < DEEP; k++) {
@@ -88,9 +90,9 @@ void main() {
         if (step == steps) break;
         barrier();
         [[unroll]] for (uint i = 0; i < A_LOADS; i++)
-            if (me + i * THREADS < TALL * DEEP) a_store(pa[i], ra[i]);
+            if (me + i * THREADS < TALL * DEEP) a_store(piece_next(pa, i, A_LINES, A_DEEP, 0, 0), ra[i]);
         [[unroll]] for (uint i = 0; i < B_LOADS; i++)
-            if (me + i * THREADS < WIDE * DEEP) b_store(pb[i], rb[i]);
+            if (me + i * THREADS < WIDE * DEEP) b_store(piece_next(pb, i, B_LINES, B_DEEP, 0, 0), rb[i]);
         barrier();
     }
     [[unroll]] for (uint i = 0; i < ROW_QUADS * 4; i++) {

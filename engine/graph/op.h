@@ -107,6 +107,7 @@ typedef struct weft_dispatch {
     size_t params_bytes;
     uint32_t grid[3];  // invocations, not workgroups; 0 is 1. One-dimensional grids may be larger than 2^22: see LINEAR_ID.
     uint32_t group[3]; // workgroup size; {0}: 64 x 1 x 1
+    uint32_t subgroup; // every subgroup must have exactly this size; 0: as the device likes
     weft_bind bind[WEFT_MAX_BIND]; // in the order of the kernel's bindings
     bool once;                     // not in every run but when the session is made: reads constants, writes kept scratch
     int bind_count;                // 0: the node's outputs, then its inputs (an absent one is bound to something unused)
@@ -124,6 +125,7 @@ typedef struct weft_caps {
     bool is_software;            // the driver runs on the processor
     bool few_registers;          // 64 sums of an invocation are too many to stay in registers; 32 are not
     uint32_t matrix[3];          // cooperative matrix m, n, k for f16 x f16 -> f32; 0: none
+    uint32_t matrix_subgroup;    // the subgroup size to ask for in kernels of matrices
     const char *force;           // for tests: the way to take wherever there is one of that kernel or text (way.h); NULL: the best
 } weft_caps;
 

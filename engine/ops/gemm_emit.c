@@ -226,6 +226,50 @@ static weft_result emit_tile(product *w, weft_emit *e, const weft_way *way)
     return finish_parts(w, e, room);
 }
 
+// k of a step of matmul_matrix: small subgroups hold more of it in each invocation.
+static uint32_t matrix_deep(const weft_caps *caps) { return caps->matrix_subgroup >= 32 ? 32 : 16; }
+
+enum { ROWS = ROW_QUADS, COLUMNS }; // the cut of matmul_matrix: subgroups down and across, matrices of a subgroup, parts
+static shape matrix_shape(const product *w, const weft_way *way)
+{
+    const uint8_t *c = way->cut;
+    const uint32_t *m = w->caps->matrix, own = (uint32_t) c[ROWS] * c[COLUMNS];
+    return (shape) { c[DOWN] * c[ROWS] * m[0], c[ACROSS] * c[COLUMNS] * m[1], (uint32_t) c[DOWN] * c[ACROSS] * w->caps->matrix_subgroup,
+                     own >= 8 ? 4.5 : own >= 4 ? 4 : 2.5 };
+}
+
+static uint32_t matrix_shared(const product *w, shape s, const weft_way *way) // see shaders/matmul_matrix.comp
+{
+    const uint32_t deep = matrix_deep(w->caps);
+    const uint32_t a = w->a_turned ? deep * (s.rows / 4 + 2) : s.rows * (deep / 4 + 2);
+    const uint32_t b = w->b_turned ? deep * (s.columns / 4 + 2) : s.columns * (deep / 4 + 2);
+    return 8 * (a + b) + 4 * (uint32_t) way->cut[DOWN] * way->cut[ACROSS] * w->caps->matrix[0] * w->caps->matrix[1];
+}
+
+static bool can_matrix(const weft_caps *caps)
+{
+    const uint32_t *m = caps->matrix;
+    for (int i = 0; i < 3; i++)
+        if (m[i] < 4 || m[i] & (m[i] - 1)) return false;
+    return matrix_deep(caps) % m[2] == 0 && caps->matrix_subgroup >= 4;
+}
+
+static weft_result emit_matrix(product *w, weft_emit *e, const weft_way *way)
+{
+    const shape s = matrix_shape(w, way);
+    const uint8_t *c = way->cut;
+    const uint32_t *m = w->caps->matrix;
+    int room = -1;
+    WEFT_TRY(begin_parts(w, e, c[PARTS], &room));
+    w->p.row_tiles = (u32) ceil_div(w->p.m, s.rows), w->p.column_tiles = (u32) ceil_div(w->p.n, s.columns);
+    w->d.subgroup = w->caps->matrix_subgroup;
+    WEFT_TRY(dispatch(w, e, "matmul_matrix", groups_of(w, s) * w->p.parts, s.threads,
+                      (const uint32_t[]) { w->a_turned, w->b_turned, w->a_wide, w->b_wide, w->y_wide, w->g->has_bias, room >= 0,
+                                           c[DOWN], c[ACROSS], c[ROWS], c[COLUMNS], m[0], m[1], m[2], w->caps->matrix_subgroup,
+                                           matrix_deep(w->caps) }, 16));
+    return finish_parts(w, e, room);
+}
+
 // --- The choice. ---------------------------------------------------------------------------------------------
 
 typedef struct choice {
@@ -244,19 +288,39 @@ static void add(choice *c, weft_way way, double cost)
 
 static bool half_empty(const product *w, shape s) { return s.rows >= 2 * w->g->m || s.columns >= 2 * w->g->n; }
 
+// With k whole and, where that would leave a large device idle, in parts.
+static void add_cut(choice *c, const product *w, weft_way way, shape s, uint32_t shared)
+{
+    const uint32_t parts = parts_of(w, s);
+    const double software = w->caps->is_software ? 1e6 : 1, whole = cost_of(w, s, 1), split = cost_of(w, s, parts);
+    if (fits(w, s, shared, 1)) add(c, way, software * whole);
+    way.cut[PARTS] = (uint8_t) parts;
+    if (parts > 1 && split < whole && fits(w, s, shared, parts)) add(c, way, software * split);
+}
+
+// A cut that is half empty is left out, because a smaller one does it; the smallest one comes first.
 static void add_tiles(choice *c, const product *w)
 {
     static const uint8_t cuts[][4] = {
-        { 8, 8, 2, 2 }, { 16, 8, 2, 2 }, { 16, 16, 2, 2 }, { 8, 16, 2, 1 }, { 8, 8, 1, 1 }, { 4, 16, 1, 1 }, { 16, 4, 1, 1 },
+        { 8, 8, 1, 1 }, { 8, 8, 2, 2 }, { 16, 8, 2, 2 }, { 16, 16, 2, 2 }, { 8, 16, 2, 1 }, { 4, 16, 1, 1 }, { 16, 4, 1, 1 },
     };
     for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
-        weft_way way = { "matmul_tile", { cuts[i][0], cuts[i][1], cuts[i][2], cuts[i][3] } };
+        const weft_way way = { "matmul_tile", { cuts[i][0], cuts[i][1], cuts[i][2], cuts[i][3] } };
         const shape s = tile_shape(&way);
-        const uint32_t parts = parts_of(w, s);
-        if (half_empty(w, s) && !(s.rows == 32 && s.columns == 32)) continue; // a smaller one does it
-        if (fits(w, s, shared_of(s), 1)) add(c, way, cost_of(w, s, 1));
-        way.cut[PARTS] = (uint8_t) parts;
-        if (parts > 1 && fits(w, s, shared_of(s), parts)) add(c, way, cost_of(w, s, parts));
+        if (!i || !half_empty(w, s)) add_cut(c, w, way, s, shared_of(s));
+    }
+}
+
+static void add_matrices(choice *c, const product *w)
+{
+    static const uint8_t cuts[][4] = { { 2, 1, 1, 2 }, { 2, 2, 2, 2 }, { 2, 2, 4, 2 }, { 2, 4, 4, 2 }, { 1, 4, 1, 2 }, { 4, 1, 2, 1 } };
+    const size_t count = w->caps->is_software ? 2 : sizeof cuts / sizeof *cuts; // it takes half a minute to compile the others
+    for (size_t i = 0; i < count; i++) {
+        const weft_way way = { "matmul_matrix", { cuts[i][0], cuts[i][1], cuts[i][2], cuts[i][3] } };
+        const shape s = matrix_shape(w, &way);
+        if (s.rows / 4 > s.threads || s.columns / 4 > s.threads) continue; // see shaders/glsl/matmul_tile.glsl
+        if (w->caps->matrix_subgroup < 32 && cuts[i][ROWS] * cuts[i][COLUMNS] > 4) continue; // Intel: it spills
+        if (!i || !half_empty(w, s)) add_cut(c, w, way, s, matrix_shared(w, s, &way));
     }
 }
 
@@ -282,6 +346,7 @@ int weft_gemm_ways(const weft_gemm *g, const weft_emit *e, weft_way list[WEFT_MA
     product w;
     describe(&w, g, weft_emit_caps(e));
     add_rest(&c, &w);
+    if (weft_emit_half(e) && can_matrix(w.caps)) add_matrices(&c, &w);
     add_tiles(&c, &w);
     return c.count;
 }
@@ -299,5 +364,6 @@ weft_result weft_gemm_emit(const weft_gemm *g, weft_emit *e, const weft_way *way
     if (is(way, "matmul_subgroup")) return emit_subgroup(&w, e, way);
     if (is(way, "matmul_rows")) return emit_rows(&w, e);
     if (is(way, "matmul_tile")) return emit_tile(&w, e, way);
+    if (is(way, "matmul_matrix")) return emit_matrix(&w, e, way);
     return emit_direct(&w, e);
 }

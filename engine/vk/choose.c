@@ -62,13 +62,21 @@ static weft_result look_for_extensions(const weft_vk_instance *i, weft_vk_candid
     bool found;
     WEFT_TRY(has_extension(&i->vk, c->physical, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME, &c->memory_budget));
     WEFT_TRY(has_extension(&i->vk, c->physical, WEFT_VK_MATRIX_EXTENSION, &found));
+    if (found) WEFT_TRY(has_extension(&i->vk, c->physical, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME, &found));
     if (!found) return WEFT_OK;
-    weft_vk_matrix_features matrices = { WEFT_VK_MATRIX_FEATURES };
+    VkPhysicalDeviceSubgroupSizeControlFeatures control = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES };
+    weft_vk_matrix_features matrices = { WEFT_VK_MATRIX_FEATURES, &control };
     VkPhysicalDeviceVulkanMemoryModelFeatures model = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES, &matrices };
     VkPhysicalDeviceShaderFloat16Int8Features half = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES, &model };
     VkPhysicalDeviceFeatures2 features = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, &half };
     i->vk.vkGetPhysicalDeviceFeatures2(c->physical, &features);
-    if (matrices.matrix && model.vulkanMemoryModel && half.shaderFloat16) weft_vk_matrix_shape(i, c->physical, c->matrix);
+    VkPhysicalDeviceSubgroupSizeControlProperties sizes = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES };
+    VkPhysicalDeviceProperties2 props = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, &sizes };
+    i->vk.vkGetPhysicalDeviceProperties2(c->physical, &props);
+    c->subgroup_control = control.subgroupSizeControl && control.computeFullSubgroups && sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT;
+    const bool known = c->subgroup_control || sizes.minSubgroupSize == sizes.maxSubgroupSize;
+    if (known && matrices.matrix && model.vulkanMemoryModel && half.shaderFloat16) weft_vk_matrix_shape(i, c->physical, c->matrix);
+    c->matrix_subgroup = sizes.minSubgroupSize; // where there is a choice, that of the matrix units
     c->info.matrix_units = c->matrix[0] > 0;
     memcpy(c->info.matrix, c->matrix, sizeof c->info.matrix);
     return WEFT_OK;

@@ -12,6 +12,8 @@ typedef struct weft_vk_candidate {
     bool memory_budget, int64;
     bool f16_arithmetic;
     uint32_t matrix[3]; // cooperative matrix m, n, k; 0: none
+    uint32_t matrix_subgroup; // see weft_caps
+    bool subgroup_control;    // kernels can ask for it; else there is no other
     weft_device_info info; // its texts are the arrays below
     char name[256], driver[600], rejected[256];
 } weft_vk_candidate;

@@ -68,10 +68,11 @@ static void read_facts(weft_vk_device *dev, const weft_vk_candidate *c, bool no_
         dev->caps.shared_bytes = l->maxComputeSharedMemorySize;
         dev->memory_budget = c->memory_budget;
         memcpy(dev->caps.matrix, c->matrix, sizeof dev->caps.matrix);
+        dev->caps.matrix_subgroup = c->matrix_subgroup, dev->subgroup_control = c->subgroup_control;
     }
     // Guesses on the slow side, until a run was measured.
     dev->rate = type == VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU ? 1e12 : dev->caps.is_software ? 1e10 : 1e11;
-    weft_vk_quirks(dev, &driver);
+    weft_vk_quirks(dev, &driver, props.properties.vendorID, props.properties.deviceID);
 }
 
 static weft_result create_device(weft_vk_device *dev)
@@ -79,13 +80,16 @@ static weft_result create_device(weft_vk_device *dev)
     const weft_vk_calls *vk = &dev->vk;
     const float priority = 1;
     const VkBool32 matrix = dev->caps.matrix[0] > 0;
-    const char *extensions[2];
+    const char *extensions[3];
     uint32_t extension_count = 0;
     if (matrix) extensions[extension_count++] = WEFT_VK_MATRIX_EXTENSION;
+    if (matrix && dev->subgroup_control) extensions[extension_count++] = VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME;
     if (dev->inspected) extensions[extension_count++] = VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME;
     const VkDeviceQueueCreateInfo queue = { VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO, NULL, 0, dev->family, 1, &priority };
-    // What cooperative matrices need besides themselves: the memory model and f16 arithmetic, which is there without them, too.
-    weft_vk_matrix_features matrices = { WEFT_VK_MATRIX_FEATURES, NULL, VK_TRUE, VK_FALSE };
+    // What cooperative matrices need besides themselves: the memory model, subgroups of a size that is known, and f16 arithmetic,
+    // which is there without them, too.
+    VkPhysicalDeviceSubgroupSizeControlFeatures control = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES, NULL, VK_TRUE, VK_TRUE };
+    weft_vk_matrix_features matrices = { WEFT_VK_MATRIX_FEATURES, dev->subgroup_control ? &control : NULL, VK_TRUE, VK_FALSE };
     VkPhysicalDeviceVulkanMemoryModelFeatures model = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES, &matrices, VK_TRUE };
     VkPhysicalDeviceShaderFloat16Int8Features arithmetic = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES, matrix ? &model : NULL, VK_TRUE };
     VkPhysicalDevice16BitStorageFeatures half = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES,
@@ -130,6 +134,7 @@ static weft_result open_as(weft_context *ctx, const weft_device_params *params, 
     if (!dev) return WEFT_ERR_MEMORY;
     dev->ctx = ctx, dev->inspected = inspected;
     pthread_mutex_init(&dev->queue_lock, NULL);
+    pthread_mutex_init(&dev->matrix_lock, NULL);
     const weft_result r = open_device(dev, params);
     if (r != WEFT_OK) return weft_vk_close(dev), r;
     *out = dev;
@@ -154,6 +159,7 @@ void weft_vk_close(weft_vk_device *dev)
     if (dev->device && dev->vk.vkDestroyDevice) dev->vk.vkDestroyDevice(dev->device, NULL);
     weft_vk_instance_destroy(&dev->instance);
     pthread_mutex_destroy(&dev->queue_lock);
+    pthread_mutex_destroy(&dev->matrix_lock);
     weft_delete(dev->ctx, dev->cache_path);
     weft_delete(dev->ctx, dev);
 }

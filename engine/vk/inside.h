@@ -25,6 +25,10 @@ struct weft_vk_device {
     weft_device_info info;
     char name[256], driver[600], rejected[256];
     weft_caps caps;
+    bool subgroup_control;   // pipelines can ask for a subgroup size
+    pthread_mutex_t matrix_lock; // of what follows
+    enum { WEFT_VK_MATRIX_UNKNOWN, WEFT_VK_MATRIX_RIGHT, WEFT_VK_MATRIX_WRONG } matrix; // what a product on the matrix units gave
+    bool matrix_spoiled;     // for tests: it gave something else
     VkPhysicalDeviceLimits limits;
     uint64_t max_allocation; // bytes of one vkAllocateMemory
     VkPhysicalDeviceMemoryProperties memory;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Cooperative matrices (VK_KHR_cooperative_matrix): what a device has. Newer than some Vulkan headers, so declared here.
+// Cooperative matrices (VK_KHR_cooperative_matrix): what a device has, and whether it is right. Newer than some Vulkan headers, so
+// declared here.
 #pragma once
-#include "vk/instance.h"
+#include "vk/inside.h"
 
 typedef struct weft_vk_matrix_features { // VkPhysicalDeviceCooperativeMatrixFeaturesKHR
     VkStructureType type;                // WEFT_VK_MATRIX_FEATURES
@@ -14,3 +15,9 @@ typedef struct weft_vk_matrix_features { // VkPhysicalDeviceCooperativeMatrixFea
 // The shape of f16 x f16 -> f32 at subgroup scope: m, n, k; the largest, 0 if there is none.
 // The device must have the extension and the feature.
 void weft_vk_matrix_shape(const weft_vk_instance *i, VkPhysicalDevice device, uint32_t shape[3]);
+
+void weft_vk_matrix_drop(weft_vk_device *dev); // none are used, nor told of; before the device is made
+
+// Before the first kernel on matrix units: runs a product of whole numbers on them, once per device, and compares. Where it is wrong a
+// warning says so and *right is false: sessions go without. Callable from any thread.
+weft_result weft_vk_matrix_check(weft_vk_device *dev, bool *right);

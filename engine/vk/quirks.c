@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "vk/quirks.h"
+#include "vk/matrix.h"
 #include <string.h>
 
 // "Mesa 22.3.6 (LLVM 15.0.6)" -> 22; lavapipe's driverVersion says nothing.
@@ -11,8 +12,35 @@ static int mesa_major(const char *info)
     return major;
 }
 
-void weft_vk_quirks(weft_vk_device *dev, const VkPhysicalDeviceDriverProperties *driver)
+// Why a device's matrix units are better left alone; NULL: they are not.
+static const char *matrix_trouble(const weft_vk_device *dev, const VkPhysicalDeviceDriverProperties *driver, uint32_t vendor, uint32_t id)
 {
+    enum { AMD = 0x1002, INTEL = 0x8086, NVIDIA = 0x10de };
+    VkPhysicalDeviceShaderIntegerDotProductProperties dot = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_PROPERTIES };
+    VkPhysicalDeviceProperties2 props = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, &dot };
+    switch (vendor) {
+    case AMD: // RDNA 3 is the first to have them, and the first whose packed integer products of mixed signs are accelerated
+        dev->vk.vkGetPhysicalDeviceProperties2(dev->physical, &props);
+        if (!dot.integerDotProduct4x8BitPackedMixedSignednessAccelerated)
+            return "both Mesa and the vendor's driver emulate them before RDNA 3, slower than kernels without";
+        return NULL;
+    case INTEL: // Xe 2 and later run subgroups of 16 at least, everything before of 8
+        return dev->caps.matrix_subgroup < 16 ? "Arc Alchemist has been seen to run them up to 1000 times slower than kernels without" : NULL;
+    case NVIDIA: // Turing: TU102 to TU106 and TU117, TU116
+        if (driver->driverID == VK_DRIVER_ID_NVIDIA_PROPRIETARY && ((id >= 0x1e00 && id < 0x2000) || (id >= 0x2180 && id < 0x2200)))
+            return "the driver has been seen to compile kernels of matrices wrongly for Turing";
+        return NULL;
+    default: return NULL;
+    }
+}
+
+void weft_vk_quirks(weft_vk_device *dev, const VkPhysicalDeviceDriverProperties *driver, uint32_t vendor, uint32_t id)
+{
+    const char *trouble = dev->caps.matrix[0] ? matrix_trouble(dev, driver, vendor, id) : NULL;
+    if (trouble) {
+        weft_log(dev->ctx, WEFT_LOG_INFO, "vulkan: %s: no use is made of its matrix units: %s", dev->name, trouble);
+        weft_vk_matrix_drop(dev);
+    }
     // Mesa 22's lavapipe leaves every loop after 65,535 turns (measured with 22.3.6; gone in 25.0.7). weft's own kernels have no
     // loop that long; said here for those who compare numbers.
     if (driver->driverID == VK_DRIVER_ID_MESA_LLVMPIPE && mesa_major(driver->driverInfo) < 23)

@@ -3,4 +3,5 @@
 #pragma once
 #include "vk/inside.h"
 
-void weft_vk_quirks(weft_vk_device *dev, const VkPhysicalDeviceDriverProperties *driver);
+// Before the device is made; may take away from dev->caps.
+void weft_vk_quirks(weft_vk_device *dev, const VkPhysicalDeviceDriverProperties *driver, uint32_t vendor, uint32_t id);

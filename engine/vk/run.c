@@ -2,6 +2,7 @@
 #include "vk/run.h"
 #include "graph/lower.h"
 #include "graph/place.h"
+#include "vk/matrix.h"
 #include "vk/moves.h"
 #include "vk/record.h"
 #include "vk/tune.h"
@@ -15,6 +16,8 @@ static const double CHUNK_SECONDS = 0.006; // an eighth of what a submission may
 struct weft_vk_run {
     weft_vk_device *dev;
     weft_context *ctx;
+    weft_caps caps; // of the device, those that are used
+    bool forced;
     weft_arena arena;
     weft_graph graph; // physical
     weft_program program;
@@ -257,14 +260,33 @@ static weft_half half_of(const weft_vk_device *dev, weft_precision p)
     return !dev->caps.f16_storage || p == WEFT_EXACT ? WEFT_HALF_NONE : p == WEFT_MIXED ? WEFT_HALF_LARGE : WEFT_HALF_ALL;
 }
 
+static bool uses_matrices(const weft_program *p)
+{
+    for (int i = 0; i < p->step_count; i++)
+        if (p->steps[i].dispatch.subgroup) return true; // nothing else asks for a size
+    return false;
+}
+
+// Matrix units are tried before a session relies on them.
+static weft_result build_program(weft_vk_run *run)
+{
+    const weft_chooser chooser = { weft_vk_tuner_choose, &(weft_vk_tuning) { run->dev->tuner, &run->graph } };
+    bool right;
+    WEFT_TRY(weft_program_build(&run->graph, &run->caps, &chooser, &run->arena, &run->program));
+    if (run->forced || !uses_matrices(&run->program)) return WEFT_OK;
+    WEFT_TRY(weft_vk_matrix_check(run->dev, &right));
+    if (right) return WEFT_OK;
+    memset(run->caps.matrix, 0, sizeof run->caps.matrix);
+    return weft_program_build(&run->graph, &run->caps, &chooser, &run->arena, &run->program);
+}
+
 // From a lowered graph to dispatches and where everything lies; nothing is made on the device yet.
 static weft_result lay_out(weft_vk_run *run, const weft_graph *lowered, const weft_session_params *p)
 {
     run->facts = (weft_session_facts) { .recomputed = run->facts.recomputed };
     weft_graph_init(&run->graph, &run->arena);
     WEFT_TRY(weft_pass_physical(lowered, half_of(run->dev, p->precision), &run->graph));
-    const weft_chooser chooser = { weft_vk_tuner_choose, &(weft_vk_tuning) { run->dev->tuner, &run->graph } };
-    WEFT_TRY(weft_program_build(&run->graph, &run->dev->caps, &chooser, &run->arena, &run->program));
+    WEFT_TRY(build_program(run));
     WEFT_TRY(check_sizes(run));
     run->places = weft_arena_new(&run->arena, sizeof *run->places * (size_t) (run->program.buffer_count + 1));
     run->updates = weft_arena_new(&run->arena, sizeof *run->updates * (size_t) (run->graph.state_count + 1));
@@ -321,9 +343,16 @@ static weft_result prepare(weft_vk_run *run, const weft_graph *bound, const weft
 
 weft_result weft_vk_run_create(weft_vk_device *dev, const weft_graph *bound, const weft_session_params *params, weft_vk_run **out)
 {
+    return weft_vk_run_create_forced(dev, bound, params, NULL, out);
+}
+
+weft_result weft_vk_run_create_forced(weft_vk_device *dev, const weft_graph *bound, const weft_session_params *params, const char *force, weft_vk_run **out)
+{
     weft_vk_run *run = weft_new(dev->ctx, sizeof *run);
     if (!run) return WEFT_ERR_MEMORY;
     run->dev = dev, run->ctx = run->arena.ctx = dev->ctx;
+    run->caps = dev->caps;
+    if (force) run->caps.force = force, run->forced = true;
     run->keep_values = params->keep_values;
     run->progress = params->progress, run->progress_user = params->progress_user;
     run->timing = params->timing, run->timing_user = params->timing_user;

@@ -8,6 +8,8 @@ typedef struct weft_vk_run weft_vk_run;
 
 // Passes, plan, memory, pipelines, recording. `bound` must live as long as the run.
 weft_result weft_vk_run_create(weft_vk_device *dev, const weft_graph *bound, const weft_session_params *params, weft_vk_run **out);
+// The same with a way forced: see weft_caps.
+weft_result weft_vk_run_create_forced(weft_vk_device *dev, const weft_graph *bound, const weft_session_params *params, const char *force, weft_vk_run **out);
 void weft_vk_run_destroy(weft_vk_run *run); // NULL is fine
 
 // in and out: packed data in port order, f32 or i32; out[i] NULL: not wanted. Allocates nothing, records nothing.

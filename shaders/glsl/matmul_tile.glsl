@@ -20,17 +20,18 @@ bool tile_of(uint id, uint tall, uint wide, out tile s) {
     return z < p.batch;
 }
 
-struct piece { uint at, line, k, left; }; // four elements: where they lie, line and k in the step, how many lines there are
-piece piece_of(bool turned, uint e, uint deep, uint lines) { // number e of a step of `lines` x `deep`
-    piece s;
-    s.line = turned ? e % (lines / 4) * 4 : e / (deep / 4);
-    s.k = turned ? e / (lines / 4) : e % (deep / 4) * 4;
-    return s;
+// An invocation loads fours from the piece on, each some lines or some k after the one before: little to keep in registers.
+struct piece { uint at, line, k; }; // where the first lies, its line and k in the step
+piece piece_of(bool turned, uint me, uint deep, uint lines, uint first, uint line_step, uint k_step) {
+    uint line = turned ? me % (lines / 4) * 4 : me / (deep / 4), k = turned ? me / (lines / 4) : me % (deep / 4) * 4;
+    return piece(first + line * line_step + k * k_step, line, k);
 }
-// How many of the four exist at step k0.
-uint piece_count(bool turned, piece s, uint k0, uint end) {
-    uint k = k0 + s.k;
-    return k >= end ? 0 : turned || s.left == 0 ? s.left : min(end - k, 4);
+piece piece_next(piece s, uint i, uint line, uint k, uint line_step, uint k_step) { // the i-th after it, `line` and `k` from one to the next
+    return piece(s.at + i * (line * line_step + k * k_step), s.line + i * line, s.k + i * k);
+}
+// How many of the four exist, where `lines` and `deep` are left.
+uint piece_count(bool turned, piece s, uint lines, uint deep) {
+    return s.line >= lines || s.k >= deep ? 0 : turned ? min(lines - s.line, 4) : min(deep - s.k, 4);
 }
 #define PIECE_LOAD(name, type, one, scalar, four, wide) \
     type name(uint i, uint count) {                     \

@@ -1,0 +1,127 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#extension GL_KHR_cooperative_matrix : require
+#extension GL_KHR_memory_scope_semantics : require
+#extension GL_KHR_shader_subgroup_basic : require
+#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
+//! kernel matmul_matrix    matrix product on matrix units: ROWS x COLUMNS matrices of M x N per subgroup, through shared memory
+//! variants DTYPE=f16
+//! needs cooperative_matrix
+#include "glsl/tensor.glsl"
+#include "params/matmul.h"
+#include "glsl/matmul.glsl"
+#include "glsl/matmul_tile.glsl"
+
+layout(constant_id = 3) const bool A_TURNED = false; // elements next to each other: of one k, else of one row
+layout(constant_id = 4) const bool B_TURNED = true;  // of one k, else of one column
+layout(constant_id = 5) const bool A_WIDE = false;   // a can be read in fours
+layout(constant_id = 6) const bool B_WIDE = false;
+layout(constant_id = 7) const bool Y_WIDE = false;   // y can be written in fours
+layout(constant_id = 8) const bool BIAS = false;
+layout(constant_id = 9) const bool PARTS = false;    // k is split: sums go to scratch memory
+layout(constant_id = 10) const uint DOWN = 2;        // subgroups along the rows
+layout(constant_id = 11) const uint ACROSS = 2;      // and along the columns
+layout(constant_id = 12) const uint ROWS = 2;        // matrices of a subgroup along the rows
+layout(constant_id = 13) const uint COLUMNS = 2;
+layout(constant_id = 14) const uint M = 16;          // of a matrix; K divides DEEP
+layout(constant_id = 15) const uint N = 16;
+layout(constant_id = 16) const uint K = 16;
+layout(constant_id = 17) const uint LANES = 32;      // of every subgroup
+layout(constant_id = 18) const uint DEEP = 32;       // k of a step
+const uint THREADS = DOWN * ACROSS * LANES;
+const uint TALL = DOWN * ROWS * M, WIDE = ACROSS * COLUMNS * N; // of the tile
+// Operands lie in shared memory as they do outside, in fours, with room against bank conflicts.
+const uint A_STEP = (A_TURNED ? TALL : DEEP) / 4 + 2, B_STEP = (B_TURNED ? WIDE : DEEP) / 4 + 2;
+// From one four that an invocation loads to its next.
+const uint A_LINES = A_TURNED ? 0 : THREADS / (DEEP / 4), A_DEEP = A_TURNED ? THREADS / (TALL / 4) : 0;
+const uint B_LINES = B_TURNED ? 0 : THREADS / (DEEP / 4), B_DEEP = B_TURNED ? THREADS / (WIDE / 4) : 0;
+const uint A_LOADS = (TALL * DEEP / 4 + THREADS - 1) / THREADS, B_LOADS = (WIDE * DEEP / 4 + THREADS - 1) / THREADS;
+const uint ROOM = M * N / 4;
+
+TENSOR_OUT(0, y)
+TENSOR_OUT4(0, y4)
+TENSOR_OUT_F32(0, part)
+TENSOR_IN(1, a)
+TENSOR_IN4(1, a4)
+TENSOR_IN(2, b)
+TENSOR_IN4(2, b4)
+TENSOR_IN(3, bias)
+
+shared f16vec4 as[(A_TURNED ? DEEP : TALL) * A_STEP];
+shared f16vec4 bs[(B_TURNED ? DEEP : WIDE) * B_STEP];
+shared vec4 room[DOWN * ACROSS * ROOM]; // sums on their way to y
+
+PIECE_LOAD(a_load, f16vec4, float16_t, a_data, a4_data, A_WIDE)
+PIECE_LOAD(b_load, f16vec4, float16_t, b_data, b4_data, B_WIDE)
+
+uint place(bool turned, piece s, uint step) { return turned ? s.k * step + s.line / 4 : s.line * step + s.k / 4; }
+
+void main() {
+    tile s;
+    if (!tile_of(LINEAR_GROUP, TALL, WIDE, s)) return;
+    uint me = gl_LocalInvocationIndex, lane = gl_SubgroupInvocationID, down = gl_SubgroupID / ACROSS, across = gl_SubgroupID % ACROSS;
+    piece pa = piece_of(A_TURNED, me, DEEP, TALL, s.a_first + s.row * p.a_row + s.begin * p.a_k, p.a_row, p.a_k);
+    piece pb = piece_of(B_TURNED, me, DEEP, WIDE, s.b_first + s.column * p.b_column + s.begin * p.b_k, p.b_column, p.b_k);
+    f16vec4 ra[A_LOADS], rb[B_LOADS];
+    coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator> sum[ROWS * COLUMNS];
+    [[unroll]] for (uint i = 0; i < ROWS * COLUMNS; i++) sum[i] = coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator>(0);
+    uint steps = (s.end - s.begin + DEEP - 1) / DEEP;
+    for (uint step = 0;; step++) { // loads of a step fly while the one before is computed
+        if (step < steps) {
+            uint deep = s.end - s.begin - step * DEEP;
+            [[unroll]] for (uint i = 0; i < A_LOADS; i++) {
+                piece n = piece_next(pa, i, A_LINES, A_DEEP, p.a_row, p.a_k);
+                if (me + i * THREADS < TALL * DEEP / 4) ra[i] = a_load(n.at, piece_count(A_TURNED, n, p.m - s.row, deep));
+            }
+            [[unroll]] for (uint i = 0; i < B_LOADS; i++) {
+                piece n = piece_next(pb, i, B_LINES, B_DEEP, p.b_column, p.b_k);
+                if (me + i * THREADS < WIDE * DEEP / 4) rb[i] = b_load(n.at, piece_count(B_TURNED, n, p.n - s.column, deep));
+            }
+            pa.at += DEEP * p.a_k;
+            pb.at += DEEP * p.b_k;
+        }
+        if (step != 0)
+            for (uint k = 0; k < DEEP; k += K) {
+                coopmat<float16_t, gl_ScopeSubgroup, M, K, gl_MatrixUseA> u[ROWS];
+                [[unroll]] for (uint i = 0; i < ROWS; i++) {
+                    uint row = (down * ROWS + i) * M;
+                    if (A_TURNED) coopMatLoad(u[i], as, k * A_STEP + row / 4, A_STEP, gl_CooperativeMatrixLayoutColumnMajor);
+                    else coopMatLoad(u[i], as, row * A_STEP + k / 4, A_STEP, gl_CooperativeMatrixLayoutRowMajor);
+                }
+                [[unroll]] for (uint j = 0; j < COLUMNS; j++) {
+                    coopmat<float16_t, gl_ScopeSubgroup, K, N, gl_MatrixUseB> v;
+                    uint column = (across * COLUMNS + j) * N;
+                    if (B_TURNED) coopMatLoad(v, bs, k * B_STEP + column / 4, B_STEP, gl_CooperativeMatrixLayoutRowMajor);
+                    else coopMatLoad(v, bs, column * B_STEP + k / 4, B_STEP, gl_CooperativeMatrixLayoutColumnMajor);
+                    [[unroll]] for (uint i = 0; i < ROWS; i++) sum[i * COLUMNS + j] = coopMatMulAdd(u[i], v, sum[i * COLUMNS + j]);
+                }
+            }
+        if (step == steps) break;
+        barrier();
+        [[unroll]] for (uint i = 0; i < A_LOADS; i++)
+            if (me + i * THREADS < TALL * DEEP / 4) as[place(A_TURNED, piece_next(pa, i, A_LINES, A_DEEP, 0, 0), A_STEP)] = ra[i];
+        [[unroll]] for (uint i = 0; i < B_LOADS; i++)
+            if (me + i * THREADS < WIDE * DEEP / 4) bs[place(B_TURNED, piece_next(pb, i, B_LINES, B_DEEP, 0, 0), B_STEP)] = rb[i];
+        barrier();
+    }
+    // One matrix after another. Their numbers must be constants, or they would lie in memory.
+    [[dont_unroll]] for (uint each = 0; each < ROWS * COLUMNS; each++) {
+        [[unroll]] for (uint i = 0; i < ROWS * COLUMNS; i++)
+            if (i == each) coopMatStore(sum[i], room, gl_SubgroupID * ROOM, N / 4, gl_CooperativeMatrixLayoutRowMajor);
+        subgroupBarrier();
+        uint first_row = s.row + (down * ROWS + each / COLUMNS) * M, first_column = s.column + (across * COLUMNS + each % COLUMNS) * N;
+        [[dont_unroll]] for (uint e = lane; e < ROOM; e += LANES) {
+            uint row = first_row + e / (N / 4), column = first_column + e % (N / 4) * 4, at = s.y_first + row * p.n + column;
+            vec4 v = room[gl_SubgroupID * ROOM + e];
+            if (row >= p.m || column >= p.n) continue;
+            if (BIAS && !PARTS) [[unroll]] for (uint l = 0; l < 4; l++) v[l] += bias(min(column + l, p.n - 1));
+            if (Y_WIDE && !PARTS) y4_put(at / 4, v);
+            else [[unroll]] for (uint l = 0; l < 4; l++) {
+                if (column + l >= p.n) break;
+                if (PARTS) part_put(at + l, v[l]);
+                else y_put(at + l, v[l]);
+            }
+        }
+        subgroupBarrier();
+    }
+}
