@@ -15,15 +15,26 @@ typedef struct bars {
     const comparison *m;
     share names[NAMES_MOST]; // by weight; the first SERIES - 1 have colours
     int name_count;
-    bool shares; // every bar has the full width, because lengths would leave nothing to see of the shortest
+    bool networks; // draw no single operators
+    bool shares;   // every bar has the full width, because lengths would leave nothing to see of the shortest
 } bars;
 
-static bool worth(const row *r, int reports) // one operator alone tells nothing
+static bool has_parts(const row *r, int reports) // one operator alone tells nothing
 {
     for (int i = 0; i < reports; i++)
         if (r->cell[i].result && r->cell[i].result->op_count > 1) return true;
     return false;
 }
+
+// Networks come before the many single operators, which a backend may cut in two or three.
+static bool has_networks(const comparison *m)
+{
+    for (int k = 0; k < m->row_count; k++)
+        if (strcmp(m->rows[k].suite, "ops") && has_parts(&m->rows[k], m->report_count)) return true;
+    return false;
+}
+
+static bool worth(const bars *b, const row *r) { return (!b->networks || strcmp(r->suite, "ops")) && has_parts(r, b->m->report_count); }
 
 static double length_of(const cell *c) // ms
 {
@@ -68,8 +79,8 @@ static void choose_colours(bars *b)
 {
     for (int k = 0; k < b->m->row_count; k++) {
         const row *r = &b->m->rows[k];
-        if (worth(r, b->m->report_count) && far_apart(b->m, r)) b->shares = true;
-        for (int i = 0; worth(r, b->m->report_count) && i < b->m->report_count; i++) {
+        if (worth(b, r) && far_apart(b->m, r)) b->shares = true;
+        for (int i = 0; worth(b, r) && i < b->m->report_count; i++) {
             const double all = length_of(&r->cell[i]);
             for (int n = 0; r->cell[i].result && n < r->cell[i].result->op_count; n++)
                 if (all > 0) weigh(b, r->cell[i].result->ops[n].op, r->cell[i].result->ops[n].ms / all);
@@ -160,6 +171,9 @@ static void draw_bar(bars *b, const cell *c, const char *letter, double y, doubl
 static double draw_group(bars *b, const row *r, double y)
 {
     const double most = longest(b->m, r), room = width - left - right;
+    double slowest = 0;
+    for (int i = 0; i < b->m->report_count; i++)
+        if (r->cell[i].result) slowest = fmax(slowest, r->cell[i].time->median);
     const char *head = pool_text(b->d->pool, "%s  %s", r->suite, r->name);
     if (head) draw_text(b->d, left, y + 16, 13, ANCHOR_START, INK_TEXT, fit_text(head, 13, width - left - 10));
     y += group_head;
@@ -167,7 +181,7 @@ static double draw_group(bars *b, const row *r, double y)
         if (!r->cell[i].result) continue;
         const double length = length_of(&r->cell[i]);
         draw_bar(b, &r->cell[i], b->m->reports[i].letter, y, room / (b->shares ? length : most));
-        if (b->shares) draw_rect(b->d, left, y + bar + 1.5, room * length / most, 2.5, INK_MUTED, "how long, against the longest");
+        if (b->shares) draw_rect(b->d, left, y + bar + 1.5, room * r->cell[i].time->median / slowest, 2.5, INK_MUTED, "how long, against the longest");
         y += bar + gap + (b->shares ? 4 : 0);
     }
     return y + group_gap;
@@ -177,7 +191,7 @@ bool chart_bars(drawing *d, const comparison *m)
 {
     bars *b = pool_take(d->pool, sizeof *b);
     if (!b) return !(d->failed = true);
-    b->d = d, b->m = m;
+    b->d = d, b->m = m, b->networks = has_networks(m);
     choose_colours(b);
     if (!b->name_count) return false;
     d->title = b->shares ? "Where the time goes: operators' shares; the line below is the time, against the longest" : "Where the time goes: operators";
@@ -187,7 +201,7 @@ bool chart_bars(drawing *d, const comparison *m)
     double y = draw_legend(b, 50) + 16;
     int groups = 0;
     for (int k = 0; k < m->row_count; k++)
-        if (worth(&m->rows[k], m->report_count) && groups++ < GROUPS_MOST) y = draw_group(b, &m->rows[k], y);
+        if (worth(b, &m->rows[k]) && groups++ < GROUPS_MOST) y = draw_group(b, &m->rows[k], y);
     const char *rest = groups > GROUPS_MOST ? pool_text(d->pool, "and %d more results", groups - GROUPS_MOST) : NULL;
     if (rest) draw_text(d, left, y + 8, 12, ANCHOR_START, INK_MUTED, rest), y += 20;
     d->height = y;

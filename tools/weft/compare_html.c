@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { ROWS_OPEN = 100 }; // longer tables are folded
+
 // --- Style. ----------------------------------------------------------------------------------------------------
 
 static const char style[] =
@@ -28,7 +30,7 @@ static const char style[] =
     ".mark{border:1px solid var(--c6);border-radius:8px;padding:8px 12px;margin:10px 0}\n"
     "figure{margin:14px 0;overflow-x:auto;background:var(--c0);border:1px solid var(--c3);border-radius:10px;padding:10px}\n"
     "svg{display:block;max-width:100%;height:auto;margin:0 auto}svg text{font-family:system-ui,-apple-system,\"Segoe UI\",\"DejaVu Sans\",sans-serif}\n"
-    "figcaption{color:var(--c2);font-size:13px;padding:6px 8px 0}ul{padding-left:20px}li{overflow-wrap:anywhere}\n"
+    "summary{cursor:pointer;padding:6px 0;color:var(--c5)}figcaption{color:var(--c2);font-size:13px;padding:6px 8px 0}ul{padding-left:20px}li{overflow-wrap:anywhere}\n"
     "@media(max-width:640px){svg{max-width:none}main{padding:18px 12px}}\n"
     "@media print{h2{break-after:avoid}figure,.scroll{break-inside:avoid;overflow:visible}nav{display:none}}\n";
 
@@ -188,7 +190,9 @@ static void put_rows(text_out *t, const comparison *m)
         const suite *s = &m->suites[k];
         put(t, "<h3>");
         put_escaped(t, s->name);
-        put(t, "</h3>\n<div class=\"scroll\"><table><thead><tr><th>result</th><th>A ms</th>%s", m->report_count == 2 ? "<th>of A's peak</th>" : "");
+        put(t, "</h3>\n");
+        if (s->count > ROWS_OPEN) put(t, "<details><summary>all %d rows</summary>\n", s->count);
+        put(t, "<div class=\"scroll\"><table><thead><tr><th>result</th><th>A ms</th>%s", m->report_count == 2 ? "<th>of A's peak</th>" : "");
         for (int i = 1; i < m->report_count; i++) {
             const char *l = m->reports[i].letter;
             if (m->report_count == 2) put(t, "<th>%s ms</th><th>of %s's peak</th><th>%s speed</th><th>95 %% interval</th><th class=\"l\">verdict</th>", l, l, l);
@@ -196,7 +200,7 @@ static void put_rows(text_out *t, const comparison *m)
         }
         put(t, "</tr></thead><tbody>\n");
         for (int i = 0; i < s->count; i++) put_row(t, m, &m->rows[s->first + i]);
-        put(t, "</tbody></table></div>\n");
+        put(t, "</tbody></table></div>\n%s", s->count > ROWS_OPEN ? "</details>\n" : "");
     }
 }
 

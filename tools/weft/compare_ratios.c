@@ -6,13 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double width = 860, left = 286, right = 150, line = 20, suite_head = 30, top = 76, bottom = 20;
+static const double plot = 424, name_least = 240, name_most = 450, margin = 44, right = 150, line = 20, suite_head = 30, top = 76, bottom = 20;
 
 enum { ROWS_MOST = 150 };
 typedef struct chart {
     drawing *d;
     const comparison *m;
     int of, hidden;
+    double left; // where the axis begins; names end before it
     double least; // of many rows, those nearer to 1 than this are not drawn
     log_axis x;
 } chart;
@@ -45,6 +46,15 @@ static void choose_rows(chart *c)
 
 static bool is_shown(const chart *c, const row *r) { return r->cell[c->of].result && distance(r, c->of) >= c->least; }
 
+static void make_room(chart *c)
+{
+    double longest = name_least;
+    for (int k = 0; k < c->m->row_count; k++)
+        if (is_shown(c, &c->m->rows[k])) longest = fmax(longest, measure_text(c->m->rows[k].name, 12));
+    c->left = fmin(longest, name_most) + margin;
+    c->d->width = c->left + plot + right;
+}
+
 static void set_axis(chart *c)
 {
     double low = 0.95, high = 1 / 0.95;
@@ -52,7 +62,7 @@ static void set_axis(chart *c)
         const cell *e = &c->m->rows[k].cell[c->of];
         if (e->result) low = fmin(low, e->speed.low), high = fmax(high, e->speed.high);
     }
-    c->x = (log_axis) { low / 1.04, high * 1.04, left, width - right };
+    c->x = (log_axis) { low / 1.04, high * 1.04, c->left, c->left + plot };
 }
 
 static int ratio_ticks(const log_axis *x, double ticks[64])
@@ -93,10 +103,10 @@ static void draw_row(chart *c, const row *r, double y)
     const char *title = pool_text(c->d->pool, "%s: %s (95 %%: %s to %s), %s; %s ms, base %s ms", r->name, ratio_text(s->ratio), ratio_text(s->low), ratio_text(s->high),
                                   verdict_words[s->verdict], ms_text(e->time->median), ms_text(r->cell[0].time->median));
     const char *value = pool_text(c->d->pool, "%s%s%s", ratio_text(s->ratio), e->mark ? " other " : "", e->mark ? e->mark : "");
-    draw_text(c->d, left - 14, y + 4, 12, ANCHOR_END, INK_TEXT, fit_text(r->name, 12, left - 44));
+    draw_text(c->d, c->left - 14, y + 4, 12, ANCHOR_END, INK_TEXT, fit_text(r->name, 12, c->left - margin));
     draw_line(c->d, axis_at(&c->x, s->low), y, axis_at(&c->x, s->high), y, 2, i, false);
     draw(c->d, (mark) { .kind = kind, .ink = i, .x = x, .y = y, .size = kind == MARK_DISC ? 4.2 : 5.6, .title = title });
-    if (value) draw_text(c->d, width - right + 12, y + 4, 12, ANCHOR_START, i == INK_SAME ? INK_MUTED : i, fit_text(value, 12, right - 16));
+    if (value) draw_text(c->d, c->x.to + 12, y + 4, 12, ANCHOR_START, i == INK_SAME ? INK_MUTED : i, fit_text(value, 12, right - 16));
 }
 
 static double draw_suite(chart *c, const suite *s, double y)
@@ -104,11 +114,11 @@ static double draw_suite(chart *c, const suite *s, double y)
     int rows = 0;
     for (int k = s->first; k < s->first + s->count; k++) rows += is_shown(c, &c->m->rows[k]);
     if (!rows) return y;
-    draw_text(c->d, 30, y + 20, 13, ANCHOR_START, INK_TEXT, fit_text(s->name, 13, left - 50));
+    draw_text(c->d, 30, y + 20, 13, ANCHOR_START, INK_TEXT, fit_text(s->name, 13, c->left - 50));
     if (!c->d->failed) c->d->marks[c->d->count - 1].bold = true;
     const sum *u = &s->sum[c->of];
     const char *mean = pool_text(c->d->pool, "mean %s", ratio_text(u->ratio));
-    if (mean) draw_text(c->d, width - right + 12, y + 20, 12, ANCHOR_START, INK_TEXT, mean);
+    if (mean) draw_text(c->d, c->x.to + 12, y + 20, 12, ANCHOR_START, INK_TEXT, mean);
     if (!c->d->failed) c->d->marks[c->d->count - 1].bold = true;
     const double x0 = axis_at(&c->x, u->low), x1 = axis_at(&c->x, u->high);
     draw_line(c->d, x0, y + 16, x1, y + 16, 3, INK_TEXT, false);
@@ -147,17 +157,17 @@ static void draw_legend(const chart *c)
 void chart_ratios(drawing *d, const comparison *m, int i)
 {
     chart c = { .d = d, .m = m, .of = i };
-    d->width = width;
     d->title = pool_text(d->pool, "Speed of %s, %s, where A is 1", m->reports[i].letter, m->reports[i].name);
     if (!d->title) {
         d->failed = true;
         return;
     }
     choose_rows(&c);
+    make_room(&c);
     set_axis(&c);
     const double end = height_of(&c);
     d->height = end + bottom + (c.hidden ? 16 : 0);
-    draw_text(d, 14, 22, 15, ANCHOR_START, INK_TEXT, fit_text(d->title, 15, width - 30));
+    draw_text(d, 14, 22, 15, ANCHOR_START, INK_TEXT, fit_text(d->title, 15, d->width - 30));
     if (!d->failed) d->marks[d->count - 1].bold = true;
     draw_legend(&c);
     draw_axis(&c, end);

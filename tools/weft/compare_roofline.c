@@ -205,16 +205,16 @@ static void draw_dot(roof *f, const dot *o)
     const double x = axis_at(&f->x, o->x), y = axis_at(&f->y, o->y), r = o->part ? 3 : 5;
     if (!o->part) draw(f->d, (mark) { .kind = MARK_DISC, .ink = INK_PAPER, .x = x, .y = y, .size = r + 1.2 });
     draw(f->d, (mark) { .kind = MARK_DISC, .ink = (ink) (INK_SERIES + o->suite), .x = x, .y = y, .size = r, .opacity = o->part ? 0.45 : 1, .title = o->title });
-    if (!o->part) f->taken[f->taken_count++] = (box) { x - r, y - r, 2 * r, 2 * r };
+    f->taken[f->taken_count++] = (box) { x - r, y - r, 2 * r, 2 * r };
 }
 
 static bool draw_label(roof *f, const dot *o)
 {
     const double size = 11, x = axis_at(&f->x, o->x), y = axis_at(&f->y, o->y);
-    const char *text = cut_text(o->name, 26);
+    const char *text = cut_text(o->name, 36);
     const double w = measure_text(text, size), h = size + 2;
-    const double places[][2] = { { 9, -h / 2 }, { -9 - w, -h / 2 }, { -w / 2, -9 - h }, { -w / 2, 9 }, { 7, -7 - h }, { 7, 7 }, { -7 - w, -7 - h }, { -7 - w, 7 } };
-    for (int i = 0; i < 8; i++) {
+    const double places[][2] = { { 9, -h / 2 }, { -9 - w, -h / 2 }, { 5, -6 - h }, { 5, 6 }, { -5 - w, -6 - h }, { -5 - w, 6 } }; // at its sides: above a dot, it might be another's
+    for (int i = 0; i < 6; i++) {
         const box b = { x + places[i][0], y + places[i][1], w, h };
         if (!is_free(f, &b)) continue;
         draw_text(f->d, b.x, b.y + size - 1, size, ANCHOR_START, INK_TEXT, text);
