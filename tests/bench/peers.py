@@ -1,17 +1,21 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""weft and ncnn's Vulkan path on one and the same Vulkan driver, in one process, taking turns.
+"""weft beside a peer on the same device, in one process, taking turns.
 
-    vs_ncnn.py LIBWEFT.so [--turns 7] [--rows conv,unet] [--device vulkan] [--json OUT]
+    peers.py LIBWEFT.so PEER [--turns 7] [--rows conv,unet] [--json OUT]
 
-Needs `pip install ncnn numpy`. Both get the same f32 weights and inputs from host memory and give their outputs back to it; ncnn
-stores f32 (its default is f16). Both answers must agree, or the row is void. A turn runs each library once; what is printed is the
-least wall time and the least processor time of the process (all threads) of each, and the ratio of the latter: on a software
-driver processor time is what a busy machine does not falsify.
+PEER: ncnn        ncnn's Vulkan path and weft's Vulkan device, on one and the same driver
+      ncnn-cpu    ncnn's and weft's processor paths
+      torch       PyTorch (which needs OpenBLAS as its BLAS) and weft's processor path
+
+Needs NumPy and `pip install ncnn`, or python3-torch and libopenblas0-pthread. Both get the same f32 weights and inputs from host memory
+and give their outputs back to it; ncnn stores f32 (its default is f16). Both answers must agree, or the row is void. A turn runs each
+library once; what is printed is the least wall time and the least processor time of the process (all threads) of each, and the ratios: on a
+busy machine processor time is what falsifies least.
 
 ncnn's MatMul does not run on its GPU path, so for that row it runs InnerProduct of the same size, whose weights are constant, and
-weft runs `matmul` with one constant operand. The U-Net is pix2pix's for 256x256 with batch normalisation folded into the
-convolutions, for both; ncnn has its activations fused by hand, as its optimizer would do it."""
+weft and PyTorch run a product with one constant operand. The U-Net is pix2pix's for 256x256 with batch normalisation folded into the
+convolutions, for all; ncnn has its activations fused by hand, as its optimizer would do it."""
 import argparse
 import ctypes as c
 import json
@@ -20,7 +24,6 @@ import os
 import tempfile
 import time
 
-import ncnn
 import numpy as np
 
 MAX_RANK = 8
@@ -102,7 +105,8 @@ class Weft:
 
 # --- ncnn: a text of layers and a file of weights. ---
 
-def ncnn_model(layers, x, folder):
+def ncnn_model(layers, x, folder, vulkan):
+    import ncnn
     uses, lines, blobs, data = {}, [], 1, b""
     for layer in layers:
         for name in layer.inputs:
@@ -130,7 +134,7 @@ def ncnn_model(layers, x, folder):
     with open(bin_, "wb") as file:
         file.write(data)
     net = ncnn.Net()
-    net.opt.use_vulkan_compute = True
+    net.opt.use_vulkan_compute = vulkan
     net.opt.use_fp16_packed = net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = net.opt.use_bf16_storage = False
     net.opt.num_threads = 2
     assert net.load_param(param) == 0 and net.load_model(bin_) == 0, "ncnn does not load its own model"
@@ -143,6 +147,34 @@ def ncnn_model(layers, x, folder):
         assert result == 0, "ncnn failed"
         return np.array(y)
     run.close = net.clear
+    return run
+
+
+# --- PyTorch: the layers as calls. ---
+
+def torch_model(layers, x):
+    import torch
+    import torch.nn.functional as f
+    torch.set_grad_enabled(False)
+    weights = {layer.name: torch.from_numpy(layer.w) for layer in layers if layer.w is not None}
+    biases = {layer.name: torch.from_numpy(layer.b) for layer in layers if layer.b is not None}
+    acts = {None: lambda v: v, "relu": f.relu_, "leaky_relu": lambda v: f.leaky_relu_(v, 0.2)}
+
+    def one(layer, inputs):
+        a, w, b = layer.attrs, weights.get(layer.name), biases.get(layer.name)
+        if layer.op == "conv2d":
+            return f.conv2d(inputs[0], w, b, a.get("stride", 1), a.get("pads", 0), a.get("dilation", 1))
+        if layer.op == "conv_transpose2d":
+            return f.conv_transpose2d(inputs[0], w, b, a.get("stride", 1), a.get("pads", 0))
+        return {"matmul": lambda v: v[0] @ w, "concat": lambda v: torch.cat(v, 1), "relu": lambda v: f.relu(v[0]),
+                "tanh": lambda v: torch.tanh(v[0])}[layer.op](inputs)
+
+    def run():
+        values = {"x": torch.from_numpy(x)}
+        for layer in layers:
+            values[layer.name] = acts[layer.act](one(layer, [values[name] for name in layer.inputs]))
+        return values[layers[-1].name].numpy()
+    run.close = lambda: None
     return run
 
 
@@ -234,38 +266,41 @@ def timed(run):
 def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument("library")
+    args.add_argument("peer", choices=["ncnn", "ncnn-cpu", "torch"])
     args.add_argument("--turns", type=int, default=7)
     args.add_argument("--rows", default="", help="only rows whose name holds one of these words, separated by commas")
-    args.add_argument("--device", default="vulkan", help="weft's device: a part of its name")
     args.add_argument("--json", help="write all samples here")
     args = args.parse_args()
-    weft, report, ratios, walls = Weft(args.library, args.device), [], [], []
-    print(f"{'f32, ms':42} {'ncnn wall':>9} {'cpu':>7} {'weft wall':>10} {'cpu':>7} {'wall':>6} {'cpu':>6}  ratio; GFLOP/s of weft (wall)")
+    weft, report, ratios, walls = Weft(args.library, "vulkan" if args.peer == "ncnn" else "cpu"), [], [], []
+    print(f"{'f32, ms':42} {args.peer:>8} {'cpu':>7} {'weft':>10} {'cpu':>7} {'wall':>6} {'cpu':>6}  ratio; GFLOP/s of weft (wall)")
     for name, make in ROWS.items():
         if args.rows and not any(word in name for word in args.rows.split(",")):
             continue
         with tempfile.TemporaryDirectory() as folder:
             layers, x, size, flops = make()
-            runs = {"ncnn": ncnn_model(layers, x, folder), "weft": weft.model(layers, x, size)}
+            peer = torch_model(layers, x) if args.peer == "torch" else ncnn_model(layers, x, folder, args.peer == "ncnn")
+            runs = {args.peer: peer, "weft": weft.model(layers, x, size)}
         answers = {who: np.array(run()).reshape(size) for who, run in runs.items()}  # warms up, too
-        off = float(np.linalg.norm(answers["ncnn"] - answers["weft"]) / np.linalg.norm(answers["ncnn"]))
+        off = float(np.linalg.norm(answers[args.peer] - answers["weft"]) / np.linalg.norm(answers[args.peer]))
         times = {who: [] for who in runs}
         for _ in range(args.turns):
             for who, run in runs.items():
                 times[who].append(timed(run))
         for run in runs.values():
             run.close()
-        (nw, nc), (ww, wc) = ([min(t[i] for t in times[who]) for i in (0, 1)] for who in ("ncnn", "weft"))
-        print(f"{name:42} {nw:9.1f} {nc:7.1f} {ww:10.1f} {wc:7.1f} {nw / ww:6.2f} {nc / wc:6.2f}  {flops / ww * 1e-6:.1f}"
+        (nw, nc), (ww, wc) = ([min(t[i] for t in times[who]) for i in (0, 1)] for who in (args.peer, "weft"))
+        print(f"{name:42} {nw:8.1f} {nc:7.1f} {ww:10.1f} {wc:7.1f} {nw / ww:6.2f} {nc / wc:6.2f}  {flops / ww * 1e-6:.1f}"
               + ("" if off < 1e-4 else f"  VOID: answers differ by {off:.1e}"), flush=True)
         report.append({"name": name, "flops": flops, "difference": off, "times_ms_wall_and_cpu": times})
         ratios.append(nc / wc), walls.append(nw / ww)
     if ratios:
-        print(f"{'geometric mean, ncnn / weft':79} {np.exp(np.mean(np.log(walls))):6.2f} {np.exp(np.mean(np.log(ratios))):6.2f}")
+        print(f"{'geometric mean, ' + args.peer + ' / weft':78} {np.exp(np.mean(np.log(walls))):6.2f} {np.exp(np.mean(np.log(ratios))):6.2f}")
     if args.json:
         with open(args.json, "w") as file:
             json.dump(report, file, indent=1)
-    ncnn.destroy_gpu_instance()
+    if args.peer == "ncnn":
+        import ncnn
+        ncnn.destroy_gpu_instance()
 
 
 if __name__ == "__main__":
