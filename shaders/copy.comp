@@ -4,6 +4,7 @@
 //! variants DTYPE=f32,f16,f32_f16,f16_f32
 #include "glsl/tensor.glsl"
 #include "glsl/word.glsl"
+#include "glsl/divide.glsl"
 #include "params/copy.h"
 
 layout(constant_id = 3) const uint RANK = 1;
@@ -24,8 +25,9 @@ void main() {
     if (i >= p.count) return;
     uint from = p.x_offset, to = p.y_offset;
     [[unroll]] for (int d = int(RANK) - 1; d >= 0; d--) {
-        uint at = d == 0 ? i : i % p.dim[d];
-        i /= p.dim[d];
+        uint over = d == 0 ? 0 : d > 4 ? i / p.dim[d] : divide(i, p.magic[d - 1], p.shifts >> (d - 1) * 8 & 255u);
+        uint at = i - over * p.dim[d];
+        i = over;
         from += at * uint(p.x_stride[d]); // wraps as negative strides want it
         to += at * uint(p.y_stride[d]);
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "ops/copy.h"
+#include "ops/divide.h"
 #include "ops/grad.h"
 #include "ops/loop.h"
 #include "params/copy.h"
@@ -81,6 +82,10 @@ weft_result weft_copy_emit(const weft_node *n, weft_emit *e, weft_box_at *at)
         weft_loop_dims(&l, p.dim);
         weft_loop_strides(&l, 0, p.y_stride);
         weft_loop_strides(&l, 1, p.x_stride);
+        for (uint32_t d = 0, shift; d < 4; d++) {
+            weft_divisor(p.dim[d + 1], &p.magic[d], &shift);
+            p.shifts |= shift << d * 8;
+        }
         WEFT_TRY(weft_emit_dispatch(e, &(weft_dispatch) {
             .kernel = "copy", .spec = { (uint32_t) l.rank }, .spec_count = 1, .params = &p, .params_bytes = sizeof p,
             .grid = { p.count }, .bind = { WEFT_BIND_OUT(box.out), WEFT_BIND_IN(box.in) }, .bind_count = 2,

@@ -128,13 +128,17 @@ static void fill_dims(const weft_node *n, uint32_t mask, bool keep, struct reduc
     }
 }
 
-// How many invocations share an output: neighbours should read neighbouring elements.
-static uint32_t lanes_for(const weft_loop *kept, const weft_loop *reduced, uint32_t len)
+// How many invocations share an output: neighbours should read neighbouring elements, and each at least two. A processor takes one where there
+// are outputs for all its threads: sharing costs it barriers.
+static uint32_t lanes_for(const weft_caps *caps, const weft_loop *kept, const weft_loop *reduced, uint32_t count, uint32_t len)
 {
-    if (len < 32) return 1;
+    if (len < 32 || (caps->is_software && count >= 256 && len < 65536)) return 1;
     const bool lines = reduced->rank && reduced->stride[0][reduced->rank - 1] == 1;
     const bool columns = kept->rank && kept->stride[1][kept->rank - 1] == 1 && kept->dim[kept->rank - 1] >= 16;
-    return columns && !lines ? 4 : 64;
+    uint32_t lanes = 64;
+    if (columns && !lines) return 4;
+    while (lanes * 2 > len) lanes /= 2;
+    return lanes;
 }
 
 weft_result weft_reduce_emit(const weft_node *n, weft_emit *e, enum weft_reduce how, uint32_t mask, bool keep)
@@ -145,7 +149,7 @@ weft_result weft_reduce_emit(const weft_node *n, weft_emit *e, enum weft_reduce 
     fill_dims(n, mask, keep, &p, &kept, &reduced);
     p.len = (u32) (weft_shape_count(n->in_shape[0]) / p.count);
     p.total = (f32) p.len, p.chunks = 1, p.chunk = p.len;
-    const uint32_t lanes = lanes_for(&kept, &reduced, p.len), busy = p.count * lanes;
+    const uint32_t lanes = lanes_for(weft_emit_caps(e), &kept, &reduced, p.count, p.len), busy = p.count * lanes;
     if (lanes > 1 && busy < 16384 && p.len / lanes > 128) { // too few invocations with too much to do: two passes
         const u32 most = 16384 / busy, wanted = p.len / (lanes * 64);
         p.chunks = wanted < most ? wanted : most;
@@ -246,6 +250,8 @@ static const weft_case reduce_cases[] = {
     { .in = { WEFT_SHAPE(2, 3, 5, 2, 3) }, .attrs = AT(1, 3, 0, 2, 4), .low = 0.5, .high = 1.3 },
     { .in = { WEFT_SHAPE(65) }, .attrs = AT(0, 0, 0), .low = 0.9, .high = 1.1 },
     { .in = { WEFT_SHAPE(2, 10007) }, .attrs = AT(0, 1, 1), .low = 0.999, .high = 1.001 }, // long enough for two passes
+    { .in = { WEFT_SHAPE(1, 40, 5, 5) }, .attrs = AT(1, 1, 1), .low = 0.9, .high = 1.1 },   // some invocations an output
+    { .in = { WEFT_SHAPE(2, 40, 13, 12) }, .attrs = AT(1, 1, 1), .low = 0.9, .high = 1.1 }, // many outputs
     { 0 }
 };
 static const weft_case index_cases[] = { // few different values: the first of equals is the answer
