@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Elementwise operators: params/unary.def is their whole definition, for C and for GLSL.
+#include "ops/divide.h"
 #include "ops/loop.h"
 #include "ops/grad.h"
 #include "params/unary.h"
@@ -27,9 +28,11 @@ static weft_result unary_emit(const weft_node *n, weft_emit *e)
     const unary_attrs *at = n->attrs;
     WEFT_TRY(weft_loop_check(n));
     if (n->in_layout[0] != n->out_layout[0]) return weft_node_fail(n, "x and y lie differently");
-    const struct unary_params p = { (u32) weft_shape_count(n->in_shape[0]), at->a, at->b };
+    const u32 count = (u32) weft_shape_count(n->in_shape[0]);
+    const bool wide = count % 4 == 0;
+    const struct unary_params p = { wide ? count / 4 : count, at->a, at->b };
     return weft_emit_dispatch(e, &(weft_dispatch) {
-        .kernel = "unary", .spec = { 1 + (uint32_t) n->op->index }, .spec_count = 1,
+        .kernel = "unary", .spec = { 1 + (uint32_t) n->op->index, wide }, .spec_count = 2,
         .params = &p, .params_bytes = sizeof p, .grid = { p.count },
     });
 }
@@ -48,15 +51,18 @@ static weft_result unary_grad_emit(const weft_node *n, weft_emit *e)
     weft_loop l;
     WEFT_TRY(weft_loop_check(n));
     weft_loop_broadcast(&l, n, 3);
-    struct unary_grad_params p = { .count = (u32) weft_shape_count(n->in_shape[0]), .a = at->a, .b = at->b };
+    const u32 count = (u32) weft_shape_count(n->in_shape[0]);
+    const bool wide = count % 4 == 0 && l.rank <= 1; // all lie the same way
+    struct unary_grad_params p = { .count = wide ? count / 4 : count, .a = at->a, .b = at->b };
     for (int d = 0; d < 4; d++) { // equal shapes in two layouts merge to four dimensions at most
         p.dim[d] = d < l.rank ? (u32) l.dim[d] : 1;
         p.x_stride[d] = d < l.rank ? (u32) l.stride[1][d] : 0;
         p.y_stride[d] = d < l.rank ? (u32) l.stride[2][d] : 0;
         p.dy_stride[d] = d < l.rank ? (u32) l.stride[3][d] : 0;
+        weft_divisor(p.dim[d], &p.magic[d], &p.shift[d]);
     }
     return weft_emit_dispatch(e, &(weft_dispatch) {
-        .kernel = "unary_grad", .spec = { (uint32_t) n->op->index }, .spec_count = 1,
+        .kernel = "unary_grad", .spec = { (uint32_t) n->op->index, (uint32_t) l.rank, wide }, .spec_count = 3,
         .params = &p, .params_bytes = sizeof p, .grid = { p.count },
     });
 }
@@ -80,6 +86,7 @@ enum { FLAGS_ANY, FLAGS_POSITIVE = 0, FLAGS_STEP = WEFT_OP_STEP };
     (const weft_case[]) {                                                                         \
         { .in = { WEFT_SHAPE(65), WEFT_SHAPE(65), WEFT_SHAPE(65) }, .low = 0.25, .high = 4 },     \
         { .in = { WEFT_SHAPE(2, 3, 5, 7), WEFT_SHAPE(2, 3, 5, 7), WEFT_SHAPE(2, 3, 5, 7) }, .low = 0.25, .high = 4 }, \
+        { .in = { WEFT_SHAPE(2, 4, 5, 7), WEFT_SHAPE(2, 4, 5, 7), WEFT_SHAPE(2, 4, 5, 7) }, .low = 0.25, .high = 4 }, \
         { 0 }                                                                                     \
     }
 
