@@ -87,7 +87,7 @@ static weft_result emit_direct(conv *c, weft_emit *e)
 
 // --- Kernels whose workgroups cover pixels x channels. ---
 
-typedef struct cover { uint32_t threads, pixels, columns; } cover; // of a workgroup
+typedef struct cover { uint32_t threads, pixels, columns, parts; } cover; // of a workgroup; parts: into which its sums are cut, 0: none
 
 enum { ENOUGH = 64 }; // workgroups to keep a large device busy
 
@@ -98,7 +98,7 @@ static uint32_t phase_pixels(const conv *c)
     return ceil_div((uint32_t) c->p.ho, (uint32_t) c->p.phases[0]) * ceil_div((uint32_t) c->p.wo, (uint32_t) c->p.phases[1]);
 }
 
-static weft_result emit_cover(conv *c, weft_emit *e, const char *kernel, cover w, const uint32_t *own, int own_count)
+static double cover_groups(conv *c, cover w) // workgroups
 {
     struct conv_params *p = &c->p;
     const uint32_t span = c->at->gate ? p->co : p->co_group, groups = p->co / span;
@@ -106,14 +106,24 @@ static weft_result emit_cover(conv *c, weft_emit *e, const char *kernel, cover w
     p->pixel_tiles = ceil_div(phase_pixels(c), w.pixels);
     // The larger operand is read from far away: let those who share it come one after another.
     p->by_pixels = weft_shape_count(c->node->in_shape[1]) > (int64_t) p->ci * p->hi * p->wi;
-    const double all = (double) p->column_tiles * groups * p->pixel_tiles * p->n * p->phases[0] * p->phases[1];
-    if (all * w.threads > UINT32_MAX) return emit_direct(c, e);
+    return (double) p->column_tiles * groups * p->pixel_tiles * p->n * p->phases[0] * p->phases[1] * (w.parts ? w.parts : 1);
+}
+
+// False: more than a grid can have.
+static bool set_cover(conv *c, const char *kernel, cover w, const uint32_t *own, int own_count)
+{
+    const double all = cover_groups(c, w);
     c->d.kernel = kernel;
     memcpy(c->d.spec + SPEC_OWN, own, sizeof *own * (size_t) own_count);
     c->d.spec_count = SPEC_OWN + own_count;
     c->d.group[0] = w.threads;
-    c->d.grid[0] = (uint32_t) all * w.threads;
-    return weft_emit_dispatch(e, &c->d);
+    c->d.grid[0] = all * w.threads > UINT32_MAX ? 0 : (uint32_t) all * w.threads;
+    return c->d.grid[0] > 0;
+}
+
+static weft_result emit_cover(conv *c, weft_emit *e, const char *kernel, cover w, const uint32_t *own, int own_count)
+{
+    return set_cover(c, kernel, w, own, own_count) ? weft_emit_dispatch(e, &c->d) : emit_direct(c, e);
 }
 
 // An old software driver ends a loop after 65535 turns; gates of groups lie in other groups; depthwise work has no sums to share.
@@ -149,19 +159,101 @@ static weft_result emit_subgroup(conv *c, weft_emit *e, const weft_way *way)
 {
     const uint32_t threads = weft_emit_caps(e)->subgroup_size, pixels = way->cut[0], columns = way->cut[1];
     const uint32_t own[] = { threads, pixels, columns, c->wide_in };
-    return emit_cover(c, e, way->kernel, (cover) { threads, threads * pixels, columns }, own, 4);
+    return emit_cover(c, e, way->kernel, (cover) { threads, threads * pixels, columns, 0 }, own, 4);
+}
+
+// --- Tiles in shared memory. Cut: ACROSS, ROWS, QUADS of shaders/glsl/conv_tile.glsl, invocations / 32, and parts of the sums. ---
+
+enum { ACROSS, ROWS, QUADS, WARPS, PARTS, DEEP_QUADS = 4, STEP = 4 * DEEP_QUADS }; // (tap, input channel) pairs of a step
+
+static cover tile_cover(const weft_way *way)
+{
+    const uint32_t threads = way->cut[WARPS] * 32u, across = way->cut[ACROSS];
+    return (cover) { threads, threads / across * way->cut[ROWS], across * way->cut[QUADS] * 4, way->cut[PARTS] };
 }
 
 // Few channels: tall tiles. Little work: small ones, so that there are workgroups for a whole device. A gate needs two
 // fours of channels per invocation.
-static weft_result emit_tile(conv *c, weft_emit *e)
+static weft_way tile_guess(const conv *c)
 {
-    const uint32_t span = c->at->gate ? 2 * c->p.co : c->p.co_group, across = 8;
+    const uint32_t span = c->at->gate ? 2 * c->p.co : c->p.co_group;
     const double outputs = (double) weft_shape_count(c->node->out_shape[0]) * (c->at->gate ? 2 : 1);
     const bool small = outputs < ENOUGH * 64 * 64, tall = !small && !c->at->gate && span <= 32;
-    const uint32_t threads = tall ? 128 : 64, quads = c->at->gate || !(small || tall) ? 2 : 1, rows = !small ? 8 : 4 / quads;
-    const uint32_t own[] = { across, rows, quads, c->wide_in, c->wide_out };
-    return emit_cover(c, e, "conv_tile", (cover) { threads, threads / across * rows, across * quads * 4 }, own, 5);
+    const uint8_t quads = c->at->gate || !(small || tall) ? 2 : 1;
+    return (weft_way) { "conv_tile", { 8, (uint8_t) (!small ? 8 : 4 / quads), quads, tall ? 4 : 2 } };
+}
+
+// Whether the device takes it, and whether it is not half empty where a smaller one would do.
+static bool tile_fits(const conv *c, const weft_caps *caps, const weft_way *way)
+{
+    const cover w = tile_cover(way);
+    const uint32_t span = c->at->gate ? 2 * c->p.co : c->p.co_group;
+    const uint32_t bytes = (w.pixels * DEEP_QUADS + w.columns * DEEP_QUADS + STEP) * 16;
+    if (c->at->gate && way->cut[QUADS] % 2) return false;
+    if (w.threads > caps->max_group || bytes > caps->shared_bytes) return false;
+    return (w.columns <= 16 || w.columns / 2 < span) && (w.pixels <= 32 || w.pixels / 2 < phase_pixels(c));
+}
+
+static const uint8_t shapes[][4] = { // pixels x channels, and what an invocation has of them
+    { 8, 8, 2, 2 },  // 64 x 64, 8 x 8
+    { 16, 8, 1, 4 }, // 64 x 64, 8 x 4
+    { 8, 8, 1, 2 },  // 64 x 32, 8 x 4
+    { 8, 8, 1, 4 },  // 128 x 32, 8 x 4
+    { 8, 8, 2, 4 },  // 128 x 64, 8 x 8
+    { 16, 8, 1, 8 }, // 128 x 64, 8 x 4
+    { 16, 8, 2, 8 }, // 128 x 128, 8 x 8
+    { 32, 8, 1, 4 }, // 32 x 128, 8 x 4
+    { 16, 8, 1, 2 }, // 32 x 64, 8 x 4
+    { 16, 4, 1, 2 }, // 16 x 64, 4 x 4
+    { 8, 4, 1, 2 },  // 32 x 32, 4 x 4
+    { 8, 4, 2, 2 },  // 32 x 64, 4 x 8
+    { 4, 8, 1, 4 },  // 256 x 16, 8 x 4
+};
+enum { SHAPES = sizeof shapes / sizeof *shapes };
+
+static weft_result emit_tile(conv *c, weft_emit *e, const weft_way *way)
+{
+    const uint32_t own[] = { way->cut[ACROSS], way->cut[ROWS], way->cut[QUADS], c->wide_in, c->wide_out };
+    return emit_cover(c, e, "conv_tile", tile_cover(way), own, 5);
+}
+
+// --- Sums in parts: workgroups take some of the taps and input channels each and write f32 sums; conv_finish adds them, always in one order. ---
+
+static int steps_of(const conv *c) // of the phase that has most
+{
+    const uint32_t y = ceil_div((uint32_t) c->p.kernel[0], (uint32_t) c->p.tap_by[0]), x = ceil_div((uint32_t) c->p.kernel[1], (uint32_t) c->p.tap_by[1]);
+    return (int) ceil_div(y * x * c->p.ci_group, STEP);
+}
+
+static void fill_binds(const conv *c, weft_dispatch *d) // everything but the first two
+{
+    d->bind_count = 1 + WEFT_CONV_INPUTS;
+    for (int k = 1; k < WEFT_CONV_INPUTS; k++) d->bind[1 + k] = (weft_bind) WEFT_BIND_IN(weft_has(c->node, k) ? k : 0);
+}
+
+weft_result weft_conv_emit_finish(const weft_node *n, weft_emit *e, int scratch, uint32_t parts)
+{
+    conv c;
+    describe(&c, n);
+    c.d.kernel = "conv_finish", c.d.params = &c.p, c.d.flops = 0;
+    c.d.spec[SPEC_OWN] = parts, c.d.spec[SPEC_OWN + 1] = c.wide_out, c.d.spec_count = SPEC_OWN + 2;
+    c.d.grid[0] = (uint32_t) (weft_shape_count(n->out_shape[0]) / (c.wide_out ? 4 : 1));
+    fill_binds(&c, &c.d);
+    c.d.bind[0] = (weft_bind) WEFT_BIND_OUT(0), c.d.bind[1] = (weft_bind) WEFT_BIND_SCRATCH(scratch, 0);
+    return weft_emit_dispatch(e, &c.d);
+}
+
+static weft_result emit_split(conv *c, weft_emit *e, const weft_way *way)
+{
+    const uint32_t own[] = { way->cut[ACROSS], way->cut[ROWS], way->cut[QUADS], c->wide_in, c->wide_out, way->cut[PARTS] };
+    if (!set_cover(c, "conv_tile_split", tile_cover(way), own, 6)) return emit_direct(c, e);
+    const int64_t sums = weft_shape_count(c->node->out_shape[0]) << (c->at->gate != 0);
+    const int room = weft_emit_scratch(e, sums * way->cut[PARTS], WEFT_I32); // four bytes whatever the storage
+    if (room < 0) return WEFT_ERR_MEMORY;
+    fill_binds(c, &c->d);
+    c->d.bind[0] = (weft_bind) WEFT_BIND_SCRATCH(room, 1), c->d.bind[1] = (weft_bind) WEFT_BIND_IN(0);
+    WEFT_TRY(weft_emit_dispatch(e, &c->d));
+    return weft_conv_emit_finish(c->node, e, room, way->cut[PARTS]);
 }
 
 // --- The choice. ---
@@ -179,25 +271,69 @@ static void add_subgroup(const conv *c, const weft_caps *caps, weft_way list[WEF
     if (can_subgroup(c, caps)) add(list, count, subgroup_way(c, caps, "conv_subgroup"));
 }
 
+static void add_tiles(const conv *c, const weft_caps *caps, weft_way list[WEFT_MAX_WAYS], int *count)
+{
+    const weft_way guess = tile_guess(c);
+    if (!can_cover(c)) return;
+    add(list, count, guess);
+    for (int k = 0; k < SHAPES && !caps->is_software; k++) { // compiling costs a processor more than they could save
+        weft_way way = { "conv_tile" };
+        memcpy(way.cut, shapes[k], sizeof shapes[k]);
+        if (memcmp(way.cut, guess.cut, sizeof way.cut) && tile_fits(c, caps, &way)) add(list, count, way);
+    }
+}
+
+// Where tiles are too few to keep a large device busy and their sums are long: enough parts for that, and four times as many.
+static void add_splits(conv *c, const weft_caps *caps, weft_way list[WEFT_MAX_WAYS], int *count)
+{
+    static const uint8_t small[] = { 8, 4, 1, 2 }, gated[] = { 8, 4, 2, 2 }, large[] = { 16, 8, 1, 4 };
+    const uint8_t *const cuts[] = { c->at->gate ? gated : small, large };
+    const int most = steps_of(c) / 4 < 64 ? steps_of(c) / 4 : 64;
+    for (int k = 0; k < 2 && can_cover(c); k++) {
+        weft_way way = { "conv_tile_split" };
+        int last = 1;
+        memcpy(way.cut, cuts[k], sizeof small);
+        const double tiles = cover_groups(c, tile_cover(&way));
+        if (!tile_fits(c, caps, &way) || tiles >= 2 * ENOUGH) continue;
+        for (int times = 1; times <= 4; times *= 4) {
+            int parts = times * ENOUGH / (int) tiles;
+            if (parts > most) parts = most;
+            way.cut[PARTS] = (uint8_t) parts;
+            if (parts > last) add(list, count, way);
+            last = parts > last ? parts : last;
+            if (caps->is_software) return;
+        }
+    }
+}
+
+// GPUs that tiles of 32 x 32 would leave half idle, with long sums.
+static bool wants_split(conv *c)
+{
+    const weft_way small = { "conv_tile", { 8, 4, (uint8_t) (c->at->gate ? 2 : 1), 2 } };
+    return steps_of(c) >= 32 && cover_groups(c, tile_cover(&small)) < ENOUGH / 2.0;
+}
+
 int weft_conv_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS])
 {
     const weft_caps *caps = weft_emit_caps(e);
+    const weft_way direct = { "conv_direct", { 0 } };
     conv c;
     int count = 0;
     describe(&c, n);
     // Subgroups of 4 (SwiftShader) share too little: the direct kernel is 3 to 5 times faster there.
     const bool by_subgroup = caps->is_software && c.d.flops >= LONG_WORK && can_subgroup(&c, caps) && caps->subgroup_size >= 8;
-    const bool by_tile = !caps->is_software && c.p.co_group > 4 && can_cover(&c);
+    const bool by_tile = !caps->is_software && c.p.co_group > 4 && can_cover(&c), by_split = by_tile && wants_split(&c);
     // lavapipe 25, against conv_subgroup: 256 channels at 4x4 2.6 ms against 4.9, 128 at 32x32 3.9 against 7.4, 64 at 64x64 3.8 against 6.1.
     const bool by_winograd = by_subgroup && c.p.ci >= 32 && c.p.co_group >= 32 && weft_winograd_serves(n, e, 4);
     const weft_way winograd = { "winograd", { 4 } };
-    const weft_way tile = { "conv_tile", { 0 } }, direct = { "conv_direct", { 0 } };
     if (by_winograd) add(list, &count, winograd);
     if (by_subgroup) add_subgroup(&c, caps, list, &count);
-    if (by_tile) add(list, &count, tile);
+    if (by_split) add_splits(&c, caps, list, &count);
+    if (by_tile) add_tiles(&c, caps, list, &count);
     add(list, &count, direct);
     if (!by_subgroup) add_subgroup(&c, caps, list, &count);
-    if (!by_tile && can_cover(&c)) add(list, &count, tile);
+    if (!by_tile) add_tiles(&c, caps, list, &count);
+    if (!by_split) add_splits(&c, caps, list, &count);
     if (!by_winograd && weft_winograd_serves(n, e, 4)) add(list, &count, winograd);
     if (weft_winograd_serves(n, e, 2)) add(list, &count, (weft_way) { "winograd", { 2 } });
     return count;
@@ -212,5 +348,6 @@ weft_result weft_conv_emit(const weft_node *n, weft_emit *e)
     c.d.params = &c.p;
     if (is(way, "winograd")) return weft_winograd_emit(n, e, &c.d, &c.p, way->cut[0]);
     if (is(way, "conv_subgroup") || is(way, "conv_subgroup_long")) return emit_subgroup(&c, e, way);
-    return is(way, "conv_tile") ? emit_tile(&c, e) : emit_direct(&c, e);
+    if (is(way, "conv_tile_split")) return emit_split(&c, e, way);
+    return is(way, "conv_tile") ? emit_tile(&c, e, way) : emit_direct(&c, e);
 }

@@ -6,3 +6,6 @@
 // Of conv2d and conv_transpose2d.
 int weft_conv_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS]);
 weft_result weft_conv_emit(const weft_node *n, weft_emit *e);
+// For kernels that leave sums without the epilogue in f32 scratch, laid out [part][image, row, column][channel, with a gate all of w's]: adds the
+// parts and ends the convolution.
+weft_result weft_conv_emit_finish(const weft_node *n, weft_emit *e, int scratch, uint32_t parts);

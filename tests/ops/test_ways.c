@@ -26,6 +26,13 @@ static const weft_case large[] = {
     { .in = { WEFT_SHAPE(1, 12, 7, 3), WEFT_SHAPE(20, 12, 3, 3), WEFT_SHAPE(20), WEFT_SHAPE(1, 20, 5, 4) },
       .attrs = CONV(.pads = { 0, 1, 0, 2 }, .act = 1, .residual = WEFT_RESIDUAL_BEFORE) },
     { .in = { WEFT_SHAPE(1, 64, 20, 20), WEFT_SHAPE(64, 64, 3, 3) }, .attrs = CONV(.pads = { 1, 1, 1, 1 }) },
+    // long sums of few pixels, which are cut into parts
+    { .in = { WEFT_SHAPE(2, 64, 5, 3), WEFT_SHAPE(40, 64, 3, 3), WEFT_SHAPE(40), WEFT_SHAPE(2, 40, 5, 3) }, .attrs = CONV(.pads = { 1, 1, 1, 1 }, .act = 1) },
+    { .in = { WEFT_SHAPE(1, 33, 4, 4), WEFT_SHAPE(18, 33, 3, 3), WEFT_SHAPE(18) }, .attrs = CONV(.pads = { 1, 1, 1, 1 }, .gate = 1, .act = 3, .a = 1) },
+    { 0 }
+};
+static const weft_case large_transposed[] = {
+    { .in = { WEFT_SHAPE(1, 96, 3, 3), WEFT_SHAPE(96, 28, 4, 4), WEFT_SHAPE(28) }, .attrs = CONV(.stride = { 2, 2 }, .pads = { 1, 1, 1, 1 }) },
     { 0 }
 };
 
@@ -35,7 +42,7 @@ static const weft_case large_products[] = {
     { 0 }
 };
 
-static const struct { const char *op; const weft_case *cases; } more[] = { { "conv2d", large }, { "matmul", large_products } };
+static const struct { const char *op; const weft_case *cases; } more[] = { { "conv2d", large }, { "conv_transpose2d", large_transposed }, { "matmul", large_products } };
 enum { MORE = sizeof more / sizeof *more };
 
 typedef struct test {
@@ -194,6 +201,24 @@ static void run_way(test *t, const weft_op *op, int index, subject *s, bool fast
            r == WEFT_OK ? "ran" : weft_error_text(), d, op->name, index, text);
 }
 
+static bool listed(const ways *w, const weft_way *way)
+{
+    for (int k = 0; k < w->count; k++)
+        if (!strcmp(w->list[k].kernel, way->kernel) && !memcmp(w->list[k].cut, way->cut, sizeof way->cut)) return true;
+    return false;
+}
+
+// A software driver, to which compiling is dear, is offered fewer ways: of those that a GPU is offered besides, every case runs a quarter.
+static void run_gpu_ways(test *t, const weft_op *op, int index, subject *s, bool fast, const ways *done)
+{
+    ways w = { op };
+    t->dev->caps.is_software = false;
+    check(t, find_ways(t, s, fast, &w), op->name);
+    for (int k = 0; k < w.count; k++)
+        if (!listed(done, &w.list[k]) && (t->only_way || (index + k) % 4 == fast)) run_way(t, op, index, s, fast, &w.list[k]);
+    t->dev->caps.is_software = true;
+}
+
 static void run_case(test *t, const weft_op *op, int index, subject *s)
 {
     check(t, truth(t, s), "truth");
@@ -203,6 +228,7 @@ static void run_case(test *t, const weft_op *op, int index, subject *s)
         for (int k = 0; k < w.count; k++)
             // f16 is mostly only another way to load and store
             if (!fast || t->only_way || (index + k) % 4 == 1 || strstr(w.list[k].kernel, "matrix")) run_way(t, op, index, s, fast, &w.list[k]);
+        if (t->dev->caps.is_software) run_gpu_ways(t, op, index, s, fast, &w);
     }
 }
 
