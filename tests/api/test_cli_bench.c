@@ -168,6 +168,22 @@ static void operators(void **state)
     cJSON_Delete(top);
 }
 
+static void steps_of_an_inversion(void **state)
+{
+    (void) state;
+    assert_code(0, "bench invert --no-peak --no-cold --seconds 0 --samples 2 --filter garment --device cpu --json invert.json");
+    cJSON *top = read_json("invert.json");
+    assert_int_equal(cJSON_GetArraySize(rows_of(top)), 1);
+    check_rows(top, 2);
+    const cJSON *e, *r = cJSON_GetArrayItem(rows_of(top), 0);
+    bool adam = false;
+    cJSON_ArrayForEach(e, get(r, "operators")) adam |= !strcmp(string(e, "op"), "adam");
+    assert_true(adam && cJSON_IsTrue(get(get(r, "gate"), "passed")));
+    cJSON_Delete(top);
+    assert_code(0, "bench invert --list");
+    assert_says("invert/stylegan2-256, w+, l2 and lpips");
+}
+
 // Published networks need no checkpoint: random numbers in tensors of the published shapes.
 static void networks_of_published_shapes(void **state)
 {
@@ -272,6 +288,7 @@ int main(void)
         cmocka_unit_test(nets_on_the_processor),
         cmocka_unit_test(nets_on_vulkan),
         cmocka_unit_test(operators),
+        cmocka_unit_test(steps_of_an_inversion),
         cmocka_unit_test(networks_of_published_shapes),
         cmocka_unit_test(a_wrong_answer_voids_the_figures),
         cmocka_unit_test(a_row_that_fails_does_not_stop_the_others),

@@ -26,7 +26,7 @@ static const option bench_option_table[] = {
 };
 
 typedef struct suite { const char *name; bool (*run)(bench *b); } suite;
-static const suite suites[] = { { "peak", bench_peak }, { "ops", bench_ops }, { "nets", bench_nets } };
+static const suite suites[] = { { "peak", bench_peak }, { "ops", bench_ops }, { "nets", bench_nets }, { "invert", bench_invert } };
 enum { SUITES = sizeof suites / sizeof *suites };
 
 static bool asked_for(const call *c, const char *name)
@@ -67,12 +67,9 @@ static int check_options(const call *c, bench_options *o)
     return code ? code : read_number(c, "gate-limit", o->limit_text, &o->gate_limit);
 }
 
-// A cold start is one in which the driver has nothing of its own to fall back on, either. Before the first driver is loaded.
-static void forbid_driver_caches(void)
-{
-    setenv("MESA_SHADER_CACHE_DISABLE", "true", 0);
-    setenv("__GL_SHADER_DISK_CACHE", "0", 0);
-}
+// A cold start is one in which the driver has nothing of its own to fall back on, either. Mesa is given a folder for each start;
+// NVIDIA's looks at its variable once, before the first device.
+static void forbid_driver_cache(void) { setenv("__GL_SHADER_DISK_CACHE", "0", 0); }
 
 static int run_suites(bench *b)
 {
@@ -93,7 +90,7 @@ static int run_bench(call *c)
     bench b = { .c = c, .o = o };
     int code = check_options(c, o);
     if (code) return code;
-    if (!o->no_cold) forbid_driver_caches();
+    if (!o->no_cold) forbid_driver_cache();
     if (!o->list) code = open_device(c, &o->device, &b.device);
     if (!code && !o->list) {
         host_read(&b.host, weft_device_get_info(b.device));
@@ -113,12 +110,13 @@ static int run_bench(call *c)
 }
 
 const command command_bench = {
-    .name = "bench", .args = "[peak] [ops] [nets] ...", .summary = "measures how fast a device is, and what limits it", .options = bench_option_table,
+    .name = "bench", .args = "[peak] [ops] [nets] [invert]", .summary = "measures how fast a device is, and what limits it", .options = bench_option_table,
     .option_bytes = sizeof(bench_options), .most = 8, .run = run_bench,
     .about = "Suites; without any, all of them:\n"
              "  peak    flops, memory, launches: what the device can do at best; also before each of the others, for their shares of it\n"
              "  ops     operators: the cases they are tested with, then layers of published networks, forward, and convolutions' gradients\n"
-             "  nets    whole networks with all that a caller waits for: the bundled ones, and --model\n"
+             "  nets    whole networks with all that a caller waits for: the bundled ones, published ones with random weights, and --model\n"
+             "  invert  steps of an inversion - generator, loss, gradient, Adam - one after another on the device\n"
              "Each row is warmed up, then measured for at least a second and 10 times. Printed are the median of a run as a caller sees it, its 95 %\n"
              "interval, the median by the device's own clock, memory, a cold start (session and first run, nothing compiled before) and a warm one.\n"
              "Results are compared with those of the cpu device; where they differ, the row's figures are void.\n"

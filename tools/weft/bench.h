@@ -102,12 +102,14 @@ typedef struct random_net {
 } random_net;
 const random_net *random_net_at(int index); // NULL past the end
 weft_result random_stylegan2(weft_context *ctx, int size, weft_model **out, char *error);
+weft_result random_lpips(weft_context *ctx, int size, weft_model **out, char *error);
 
 // --- Suites: true to go on. ---------------------------------------------------------------------------------------
 
 bool bench_peak(bench *b); // before all others, whose shares need it
 bool bench_ops(bench *b);
 bool bench_nets(bench *b);
+bool bench_invert(bench *b);
 
 // --- Facts and reports. -------------------------------------------------------------------------------------------
 

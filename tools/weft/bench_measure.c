@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The protocol: cold start, warm start, warm-up, samples, where the time goes, and whether the answer is right.
 #include "bench.h"
+#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,16 +112,34 @@ static void copy_tuning(const device_options *o, const char *to)
     if (out) fclose(out);
 }
 
-// Devices of their own: one that has compiled nothing, then one that reads what the first has left. Not where nothing is compiled.
+static void remove_tree(const char *path)
+{
+    DIR *d = opendir(path);
+    const struct dirent *e;
+    char name[1024];
+    while (d && (e = readdir(d))) {
+        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..")) continue;
+        if (snprintf(name, sizeof name, "%s/%s", path, e->d_name) >= (int) sizeof name) continue;
+        if (unlink(name)) remove_tree(name);
+    }
+    if (d) closedir(d);
+    rmdir(path);
+}
+
+// Devices of their own, in a folder of their own: one that has compiled nothing, then one that reads what the first has left, in weft's
+// pipeline cache and in Mesa's own, which looks at its variable when a device is opened. Not where nothing is compiled.
 static weft_result measure_starts(bench *b, const bench_work *w, bench_row *row)
 {
-    char folder[256], path[300], tune[320];
-    const char *base = getenv("TMPDIR");
+    static const char variable[] = "MESA_SHADER_CACHE_DIR";
+    char folder[256], path[300], tune[320], before[1024] = "";
+    const char *base = getenv("TMPDIR"), *mesa = getenv(variable);
     weft_result r = WEFT_OK;
     if (weft_device_get_info(b->device)->kind != WEFT_DEVICE_VULKAN) return start(b, b->device, w, &row->cold_ms);
     if (snprintf(folder, sizeof folder, "%.200s/weft-bench-XXXXXX", base && *base ? base : "/tmp") < 0 || !mkdtemp(folder)) return WEFT_OK;
     snprintf(path, sizeof path, "%s/pipelines", folder);
     snprintf(tune, sizeof tune, "%s.tune", path);
+    if (mesa) snprintf(before, sizeof before, "%s", mesa);
+    setenv(variable, folder, 1);
     device_options options = b->o->device;
     options.tune = 0; // what was learnt before is no part of a start
     copy_tuning(&options, tune);
@@ -130,7 +149,9 @@ static weft_result measure_starts(bench *b, const bench_work *w, bench_row *row)
         r = start(b, dev, w, i ? &row->warm_ms : &row->cold_ms);
         weft_device_destroy(&dev);
     }
-    remove(path), remove(tune), rmdir(folder);
+    if (mesa) setenv(variable, before, 1);
+    else unsetenv(variable);
+    remove_tree(folder);
     return r;
 }
 

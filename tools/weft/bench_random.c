@@ -45,6 +45,7 @@ static void fill(const char *name, const safetensors_tensor *t, float *to)
         shift = ends(name, "affine.bias") ? 1 : 0;
         if (ends(name, "noise_strength")) scale = 0, shift = 0.1f;
     }
+    if (!strncmp(name, "lin", 3)) scale = 0.5f, shift = 0.5f; // no weight of a difference is negative
     static const float binomial[4] = { 1, 3, 3, 1 };
     for (int64_t i = 0; i < t->count; i++)
         to[i] = ends(name, "resample_filter") ? binomial[i / 4 % 4] * binomial[i % 4] / 64 : to[i] * scale + shift;
@@ -152,15 +153,30 @@ static weft_result pix2pix(weft_context *ctx, int size, weft_model **out, char *
     return import_made(ctx, &m, "pix2pix-unet256", "batch", out, error);
 }
 
-static weft_result vgg16(weft_context *ctx, int size, weft_model **out, char *error)
+static void put_vgg(made *m)
 {
     static const int items[] = { 0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28 }, widths[] = { 64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512 };
+    for (int i = 0; i < 13; i++) {
+        put(m, widths[i], i ? widths[i - 1] : 3, 3, 3, "features.%d.weight", items[i]);
+        put(m, widths[i], 0, 0, 0, "features.%d.bias", items[i]);
+    }
+}
+
+weft_result random_lpips(weft_context *ctx, int size, weft_model **out, char *error)
+{
+    static const int widths[] = { 64, 128, 256, 512, 512 };
     made m = { 0 };
     (void) size;
-    for (int i = 0; i < 13; i++) {
-        put(&m, widths[i], i ? widths[i - 1] : 3, 3, 3, "features.%d.weight", items[i]);
-        put(&m, widths[i], 0, 0, 0, "features.%d.bias", items[i]);
-    }
+    put_vgg(&m);
+    for (int i = 0; i < 5; i++) put(&m, 1, widths[i], 1, 1, "lin%d.model.1.weight", i);
+    return import_made(ctx, &m, "lpips-vgg", NULL, out, error);
+}
+
+static weft_result vgg16(weft_context *ctx, int size, weft_model **out, char *error)
+{
+    made m = { 0 };
+    (void) size;
+    put_vgg(&m);
     return import_made(ctx, &m, "vgg16", NULL, out, error);
 }
 
