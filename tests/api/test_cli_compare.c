@@ -291,9 +291,26 @@ static void geometric_means_count_what_is_comparable(void **state)
     assert_int_equal(suites, 3);
     cJSON *left = at(top, "not_counted");
     assert_int_equal(cJSON_GetArraySize(left), 2);
-    assert_string_equal(at(cJSON_GetArrayItem(left, 0), "why")->valuestring, "void in B: wrong result, 0.3 from right, 0.0001 allowed");
-    assert_string_equal(at(cJSON_GetArrayItem(left, 1), "why")->valuestring, "B: not run because memory ran out");
+    assert_string_equal(at(cJSON_GetArrayItem(left, 0), "why")->valuestring, "B: not run because memory ran out");
+    assert_string_equal(at(cJSON_GetArrayItem(left, 1), "why")->valuestring, "void in B: wrong result, 0.3 from right, 0.0001 allowed");
     cJSON_Delete(top);
+}
+
+static void what_is_in_one_report_alone_is_listed(void **state)
+{
+    (void) state;
+    cJSON *top = load("base");
+    for (int i = 0; i < 7; i++) cJSON_DeleteItemFromArray(at(top, "results"), 0);
+    cJSON_DeleteItemFromArray(at(top, "results"), 2);
+    store(top, "less.json");
+    assert_code(0, "compare base.json less.json");
+    assert_says("- nets: deepfill v2 256: not in B\n");
+    assert_says("- ops: 7 results, the first conv2d/3x3 64->64 128x128: not in B\n");
+    assert_code(0, "compare less.json base.json");
+    assert_says("- nets: deepfill v2 256: in B alone, not in A\n");
+    assert_says("- ops: 7 results, the first conv2d/3x3 64->64 128x128: in B alone, not in A\n");
+    assert_code(0, "compare less.json base.json --json");
+    assert_says("\"matmul/1024\"");
 }
 
 // --- Refusals. -------------------------------------------------------------------------------------------------
@@ -558,6 +575,7 @@ static void fail_over_tells_by_exit_code(void **state)
     assert_code(6, "compare base.json new.json --fail-over 5%%");
     assert_says("weft compare: ops: conv2d_transpose/4x4 128->64 64x64 is slower in B by 2");
     assert_says("weft compare: nets: unet 256 is slower in B by 1");
+    assert_says("2 results are not counted, and --fail-over says nothing of them");
     assert_code(6, "compare base.json new.json --fail-over 20%%");
     assert_null(strstr(text, "unet 256 is slower"));
     assert_code(0, "compare base.json new.json --fail-over 30%%");
@@ -827,6 +845,7 @@ int main(void)
         cmocka_unit_test(equal_work_is_seldom_called_different),
         cmocka_unit_test(figures_follow_from_samples),
         cmocka_unit_test(geometric_means_count_what_is_comparable),
+        cmocka_unit_test(what_is_in_one_report_alone_is_listed),
         cmocka_unit_test(refuses_what_is_not_comparable),
         cmocka_unit_test(refuses_other_files),
         cmocka_unit_test(what_a_device_cannot_tell_may_be_missing),

@@ -98,6 +98,7 @@ static int write_page(const call *c, const comparison *m, const char *path, pool
 static int check_slower(const call *c, const comparison *m, double fail_over)
 {
     int found = 0;
+    if (isfinite(fail_over) && m->left_count) note(c, "%d results are not counted, and --fail-over says nothing of them", m->left_count);
     for (int k = 0; k < m->row_count; k++)
         for (int i = 1; i < m->report_count; i++) {
             const cell *e = &m->rows[k].cell[i];

@@ -82,7 +82,7 @@ typedef struct cell { // one report in a row; of the base, `result` alone counts
     const char *mark;       // what differs and was allowed to; NULL: nothing
 } cell;
 typedef struct row { const char *suite, *name; int index; cell cell[REPORTS_MOST]; } row;
-typedef struct left_out { const char *suite, *name, *why; } left_out;
+typedef struct left_out { const char *suite, *name, *why; int turn; } left_out; // turn: in which they were found
 typedef struct sum { int rows, faster, slower; double ratio, low, high; } sum; // of a suite, for one report; ratio: geometric mean
 typedef struct suite { const char *name; int first, count; sum sum[REPORTS_MOST]; } suite; // rows first .. first + count
 
@@ -94,7 +94,7 @@ typedef struct comparison {
     int row_count;
     suite suites[SUITES_MOST];
     int suite_count;
-    left_out *left;         // void, with an error, or not in every report: not counted
+    left_out *left;         // void, with an error, or not in every report: not counted; by suite and reason
     int left_count;
     const char *across[ACROSS_MOST]; // sentences: what was allowed to differ, and does
     int across_count;
@@ -102,6 +102,8 @@ typedef struct comparison {
     double noise;
     bool by_gpu;            // times by the device's clock
 } comparison;
+enum { LEFT_ALIKE = 6 };   // more that are left out for one reason are told in one line
+int left_run(const comparison *m, int i); // how many from i on are of one suite, for one reason
 bool peak_compared(const comparison *m, int kind, int i);
 
 enum { ALLOW_PRECISION = 1, ALLOW_SETTINGS = 2, ALLOW_SHAPE = 4, ALLOW_FLOPS = 8, ALLOW_ALL = 15 };

@@ -337,10 +337,12 @@ static void put_facts(text_out *t, const comparison *m, pool *p)
 static void put_left(text_out *t, const comparison *m)
 {
     if (m->left_count) put(t, "<h2 id=\"left\">Not counted</h2>\n<ul>\n");
-    for (int i = 0; i < m->left_count; i++) {
+    for (int i = 0, n; i < m->left_count; i += n > LEFT_ALIKE ? n : 1) {
+        n = left_run(m, i);
         put(t, "<li><b>");
         put_escaped(t, m->left[i].suite);
         put(t, "</b> ");
+        if (n > LEFT_ALIKE) put(t, "%d results, the first ", n);
         put_escaped(t, m->left[i].name);
         put(t, ": ");
         put_escaped(t, m->left[i].why);

@@ -242,11 +242,13 @@ static void put_left(text_out *out, const comparison *m)
 {
     char suite[CELL_BYTES], name[CELL_BYTES], why[CELL_BYTES];
     if (m->left_count) put(out, "\n### not counted\n\n");
-    for (int i = 0; i < m->left_count; i++) {
+    for (int i = 0, n; i < m->left_count; i += n > LEFT_ALIKE ? n : 1) {
+        n = left_run(m, i);
         escape(suite, sizeof suite, m->left[i].suite);
         escape(name, sizeof name, m->left[i].name);
         escape(why, sizeof why, m->left[i].why);
-        put(out, "- %s: %s: %s\n", suite, name, why);
+        if (n > LEFT_ALIKE) put(out, "- %s: %d results, the first %s: %s\n", suite, n, name, why);
+        else put(out, "- %s: %s: %s\n", suite, name, why);
     }
 }
 

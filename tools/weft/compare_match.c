@@ -112,7 +112,7 @@ static const result *find_result(const matcher *m, int report, const result *lik
 static void leave_out(matcher *m, const result *r, const char *why)
 {
     if (!why) m->failed = true;
-    else m->out->left[m->out->left_count++] = (left_out) { r->suite, r->name, why };
+    else m->out->left[m->out->left_count] = (left_out) { r->suite, r->name, why, m->out->left_count }, m->out->left_count++;
 }
 
 static const figure *time_of(const matcher *m, const result *r) { return m->how->by_gpu ? r->gpu : r->time; }
@@ -233,6 +233,20 @@ static void list_others(matcher *m) // what the base does not have
         }
 }
 
+static int by_reason(const void *a, const void *b)
+{
+    const left_out *x = a, *y = b;
+    const int suite = strcmp(x->suite, y->suite), why = strcmp(x->why, y->why);
+    return suite ? suite : why ? why : x->turn - y->turn;
+}
+
+int left_run(const comparison *m, int i)
+{
+    int n = 1;
+    while (i + n < m->left_count && !strcmp(m->left[i].suite, m->left[i + n].suite) && !strcmp(m->left[i].why, m->left[i + n].why)) n++;
+    return n;
+}
+
 // --- Peaks. ----------------------------------------------------------------------------------------------------
 
 bool peak_compared(const comparison *m, int kind, int i) { return i > 0 && m->reports[0].peak[kind] && m->reports[i].peak[kind]; }
@@ -277,6 +291,7 @@ int compare_reports(const call *c, pool *p, report *reports, int count, const co
     for (int k = 0; k < reports[0].count && !m.failed; k++)
         if (!seen_before(&reports[0], k) && !add_suite(&m, reports[0].results[k].suite, draws)) return CODE_INPUT;
     list_others(&m);
+    if (!m.failed) qsort(out->left, (size_t) out->left_count, sizeof *out->left, by_reason);
     judge_peaks(out);
     if (m.failed) return fail(c, CODE_FAILED, "out of memory");
     if (m.complaints > COMPLAINTS_MOST) fail(c, CODE_INPUT, "and %d more differences", m.complaints - COMPLAINTS_MOST);
