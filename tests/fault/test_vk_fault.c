@@ -112,6 +112,36 @@ static weft_result live_with_states(fault *f, weft_context *ctx, const char *cac
     return r;
 }
 
+// What becomes of a second session does nothing to the first, whose weights it shares.
+static weft_result live_beside(fault *f, weft_context *ctx, const char *cache)
+{
+    weft_device *dev = NULL;
+    weft_model *model = NULL;
+    weft_session *first = NULL, *same = NULL, *fast = NULL;
+    net_data got;
+    (void) cache;
+    net_fill(&got);
+    weft_result r = small_net(ctx, &model);
+    if (r == WEFT_OK) r = weft_device_open(ctx, &(weft_device_params) { .name = "vulkan", .validate = validate }, &dev);
+    if (r == WEFT_OK) r = weft_session_create(dev, model, NULL, &first);
+    if (r != WEFT_OK) return weft_device_destroy(&dev), weft_model_destroy(&model), r;
+    ctx->outside = outside, ctx->outside_user = f;
+    r = weft_session_create(dev, model, NULL, &same);
+    if (r == WEFT_OK) r = weft_session_create(dev, model, &(weft_session_params) { .precision = WEFT_FAST }, &fast);
+    ctx->outside = NULL;
+    char text[512]; // of the failure
+    snprintf(text, sizeof text, "%s", weft_error_text());
+    weft_session_destroy(&same);
+    weft_session_destroy(&fast);
+    const weft_result still = net_run(first, &got);
+    if (still != WEFT_OK || !net_equal(&got, &want, 1e-5)) printf("the first session is broken: %s\n", weft_error_text()), r = WEFT_ERR_NUMERIC;
+    else if (r != WEFT_OK) weft_fail(r, "%s", text);
+    weft_session_destroy(&first);
+    weft_device_destroy(&dev);
+    weft_model_destroy(&model);
+    return r;
+}
+
 typedef weft_result life(fault *f, weft_context *ctx, const char *cache);
 
 static weft_result whole_life(life *live_, fault *f, const char *cache)
@@ -140,7 +170,7 @@ static bool right(const fault *f, weft_result r)
     if (f->error == VK_ERROR_OUT_OF_HOST_MEMORY) return r == WEFT_ERR_MEMORY;
     if (f->error == VK_ERROR_OUT_OF_DEVICE_MEMORY) return r == WEFT_ERR_VRAM;
     if (f->error == VK_ERROR_DEVICE_LOST) return r == WEFT_ERR_DEVICE_LOST;
-    return r != WEFT_OK;
+    return r != WEFT_OK && r != WEFT_ERR_NUMERIC;
 }
 
 static int try_one(life *live_, int at, int error, const char *cache, char name[64])
@@ -193,6 +223,7 @@ int main(int argc, char **argv)
     snprintf(cache, sizeof cache, "%s/cache", folder);
     int bad = try_all(live, "a session", cache);
     bad += try_all(live_with_states, "states", cache);
+    bad += try_all(live_beside, "a session beside another", cache);
     remove(cache);
     rmdir(folder);
     return bad != 0;
