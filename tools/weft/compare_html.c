@@ -109,7 +109,7 @@ static void put_sum_card(text_out *t, const comparison *m, const suite *s, int i
 
 static void put_head(text_out *t, const comparison *m)
 {
-    put(t, "<h1>weft compare</h1>\n<p class=\"muted\">Speed is %s of A over that of the other report: above 1, the other is faster.</p>\n",
+    put(t, "<h1>weft compare</h1>\n<p class=\"muted\">Speed: %s, A's over the other's. Above 1, the other is faster.</p>\n",
         m->by_gpu ? "the median time by the device's clock" : "the median time a caller waits");
     put(t, "<nav><a href=\"#speed\">Speed</a><a href=\"#rows\">Results</a><a href=\"#rooflines\">Rooflines</a><a href=\"#operators\">Operators</a>"
            "<a href=\"#peaks\">Peaks</a><a href=\"#devices\">Devices</a>%s<a href=\"#method\">Method</a></nav>\n", m->left_count ? "<a href=\"#left\">Not counted</a>" : "");

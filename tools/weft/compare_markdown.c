@@ -163,8 +163,8 @@ static void put_heads(text_out *out, const comparison *m)
         put(out, "- %s%s: %s (%s%s%s), %s, weft %s%s%s%s - %s\n", r->letter, i ? "" : ", the base", name, r->kind, *r->driver ? ", " : "", r->driver, r->precision, r->weft,
             *r->date ? ", " : "", r->date, r->stopped ? ", stopped before its end" : "", r->file);
     }
-    put(out, "\nSpeed is %s of A over that of the other: above 1, the other is faster. A verdict wants the 95 %% interval to leave out 1 and a difference above %.3g %%.\n",
-        m->by_gpu ? "the median time by the device's clock" : "the median time", 100 * m->noise);
+    put(out, "\nSpeed: %s, A's over the other's; above 1, the other is faster. A verdict wants the 95 %% interval to leave out 1 and a difference above %.3g %%.\n",
+        m->by_gpu ? "the median time by the device's clock" : "the median time a caller waits", 100 * m->noise);
     for (int i = 0; i < m->across_count; i++) put(out, "\n**Compared across: %s**\n", m->across[i]);
 }
 
