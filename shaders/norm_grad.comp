@@ -5,42 +5,4 @@
 #include "glsl/tensor.glsl"
 #include "params/norm_whole.h"
 #include "glsl/norm.glsl"
-
-TENSOR_OUT(0, dx)
-TENSOR_IN(1, dy)
-TENSOR_IN(2, x)
-TENSOR_IN(3, scale)
-
-float arriving(uint e) { return SCALE ? dy(x_place(e)) * scale(channel(e)) : dy(x_place(e)); }
-
-void main() {
-    uint count = stat() < p.stats ? p.count : 0;
-    norm_begin();
-    float kept[KEEP > 0 ? KEEP : 1], came[KEEP > 0 ? KEEP : 1], sum = 0, squares = 0;
-    float zero = count > 0 ? x(x_place(0)) : 0; // near the mean, so that a large mean costs no digits
-#define GET(e) (KEEP > 0 ? kept[i] : x(x_place(e)) - zero)
-#define CAME(e) (KEEP > 0 ? came[i] : arriving(e))
-    NORM_EACH({
-        float v = x(x_place(e)) - zero;
-        if (KEEP > 0) {
-            kept[i] = v;
-            came[i] = arriving(e);
-        }
-        sum += v;
-    })
-    float mean = norm_sum(vec2(sum, 0)).x / float(p.count);
-    NORM_EACH({
-        float d = GET(e) - mean;
-        squares += d * d;
-    })
-    float by = 1 / sqrt(norm_sum(vec2(squares, 0)).x / float(p.count) + p.eps);
-    vec2 sums = vec2(0); // of what arrives, and of that times the normalised x
-    NORM_EACH({
-        float a = CAME(e);
-        sums += vec2(a, a * (GET(e) - mean) * by);
-    })
-    sums = norm_sum(sums) / float(p.count);
-    NORM_EACH({
-        dx_put(x_place(e), (CAME(e) - sums.x - (GET(e) - mean) * by * sums.y) * by);
-    })
-}
+#include "glsl/norm_grad.glsl"

@@ -3,6 +3,7 @@
 #include "ops/loop.h"
 #include "ops/grad.h"
 #include "ops/norm.h"
+#include "ops/tree.h"
 #include "params/layer_norm.h"
 #include <math.h>
 
@@ -51,12 +52,18 @@ static void layer_norm_cpu(const weft_node *n, const weft_cpu_args *arg)
     }
 }
 
+static int layer_norm_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS])
+{
+    (void) n;
+    return weft_tree_ways(e, "layer_norm_subgroup", "layer_norm", list);
+}
+
 static weft_result layer_norm_emit(const weft_node *n, weft_emit *e)
 {
     WEFT_TRY(weft_loop_check(n));
     const struct layer_norm_params p = { (u32) layer_norm_items(n), (u32) inner_of(n), ((const layer_norm_attrs *) n->attrs)->eps };
     return weft_emit_dispatch(e, &(weft_dispatch) {
-        .kernel = "layer_norm", .spec = { weft_has(n, 1), weft_has(n, 2) }, .spec_count = 2,
+        .kernel = weft_emit_way(e)->kernel, .spec = { weft_has(n, 1), weft_has(n, 2) }, .spec_count = 2,
         .params = &p, .params_bytes = sizeof p, .grid = { p.rows * 64 }, .flops = 8.0 * (double) weft_shape_count(n->out_shape[0]),
     });
 }
@@ -84,7 +91,7 @@ const weft_op weft_op_layer_norm = {
         WEFT_ATTR(layer_norm_attrs, axes, INT, .def = 1, .min = 1, .max = WEFT_MAX_RANK, .doc = "how many of the last dimensions"),
         { 0 }
     },
-    .infer = layer_norm_infer, .items = layer_norm_items, .cpu = layer_norm_cpu, .emit = layer_norm_emit, .flops = layer_norm_flops,
+    .infer = layer_norm_infer, .items = layer_norm_items, .cpu = layer_norm_cpu, .ways = layer_norm_ways, .emit = layer_norm_emit, .flops = layer_norm_flops,
     .grad = layer_norm_grad,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(2, 3, 65), WEFT_SHAPE(65), WEFT_SHAPE(65) } },

@@ -4,6 +4,7 @@
 #include "ops/gemm.h"
 #include "ops/loop.h"
 #include "ops/lstm.h"
+#include "ops/tree.h"
 #include "params/lstm_step.h"
 #include <math.h>
 
@@ -94,6 +95,12 @@ static void lstm_cpu(const weft_node *node, const weft_cpu_args *arg)
     }
 }
 
+static int lstm_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS])
+{
+    (void) n;
+    return weft_tree_ways(e, "lstm_step_subgroup", "lstm_step", list);
+}
+
 // All of x through w_ih at once; then a dispatch per step of time for what depends on the step before.
 static weft_result lstm_emit(const weft_node *n, weft_emit *e)
 {
@@ -116,7 +123,7 @@ static weft_result lstm_emit(const weft_node *n, weft_emit *e)
             .gates_n = (u32) s.x_n, .gates_t = (u32) s.x_t,
         };
         WEFT_TRY(weft_emit_dispatch(e, &(weft_dispatch) {
-            .kernel = "lstm_step", .params = &p, .params_bytes = sizeof p, .group = { 32 }, .grid = { 32 * p.h * p.row_tiles * p.dirs },
+            .kernel = weft_emit_way(e)->kernel, .params = &p, .params_bytes = sizeof p, .group = { 32 }, .grid = { 32 * p.h * p.row_tiles * p.dirs },
             .spec = { rows, s.h % 4 == 0, at->direction == REVERSE, weft_has(n, B), weft_has(n, H0), weft_has(n, C0) }, .spec_count = 6,
             .bind = { WEFT_BIND_OUT(Y), WEFT_BIND_OUT(HN), WEFT_BIND_OUT(CN), WEFT_BIND_SCRATCH(gates, 0),
                       WEFT_BIND_IN(W_HH), WEFT_BIND_IN(B), WEFT_BIND_IN(H0), WEFT_BIND_IN(C0), WEFT_BIND_SCRATCH(cells, 1) },
@@ -144,7 +151,7 @@ const weft_op weft_op_lstm = {
         WEFT_ATTR(weft_lstm_attrs, time_first, INT, .min = 0, .max = 1, .doc = "1: x is [t, n, i] and y [t, n, dirs h]"),
         { 0 }
     },
-    .infer = lstm_infer, .items = lstm_items, .cpu = lstm_cpu, .emit = lstm_emit, .flops = lstm_flops, .grad = weft_lstm_grad,
+    .infer = lstm_infer, .items = lstm_items, .cpu = lstm_cpu, .ways = lstm_ways, .emit = lstm_emit, .flops = lstm_flops, .grad = weft_lstm_grad,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(1, 5, 3), WEFT_SHAPE(1, 28, 3), WEFT_SHAPE(1, 28, 7) } },
         { .in = { WEFT_SHAPE(2, 7, 12), WEFT_SHAPE(2, 160, 12), WEFT_SHAPE(2, 160, 40), WEFT_SHAPE(2, 320) }, .attrs = &(const weft_lstm_attrs) { BIDIRECTIONAL, 0 } },

@@ -119,7 +119,7 @@ static int64_t elements(const weft_node *n, int x, const weft_norm_kind *k) // o
     return weft_shape_count(s) / (k->groups * (k->over_n ? 1 : s.dim[0]));
 }
 
-int weft_norm_whole_ways(const weft_node *n, int x, const weft_emit *e, const weft_norm_kind *k, const char *kernel, weft_way *list)
+int weft_norm_whole_ways(const weft_node *n, int x, const weft_emit *e, const weft_norm_kind *k, const char *const kernel[2], weft_way *list)
 {
     enum { KEPT = 8, LEAST = 32 }; // numbers that an invocation keeps; invocations of a workgroup
     const weft_norm_view v = weft_norm_look(n->in_shape[x], (weft_layout) n->in_layout[x]);
@@ -127,11 +127,11 @@ int weft_norm_whole_ways(const weft_node *n, int x, const weft_emit *e, const we
     const bool side = k->groups == v.c && v.c_stride == 1; // neighbours in memory are of different statistics
     const uint32_t most = side ? power_of_two(stats, 8) : 1;
     int ways = 0;
-    (void) e;
     for (uint32_t beside = most; beside >= 1 && beside * 4 > most; beside /= 2) {
         const uint32_t some = power_of_two(count, 128 / beside) * beside, group = some < LEAST ? LEAST : some;
         const int64_t each = (count + group / beside - 1) / (group / beside);
-        list[ways++] = (weft_way) { kernel, { (uint8_t) group, (uint8_t) beside, (uint8_t) (each <= KEPT ? each : 0) } };
+        for (int i = !weft_emit_caps(e)->subgroup_add; i < 2; i++)
+            list[ways++] = (weft_way) { kernel[i], { (uint8_t) group, (uint8_t) beside, (uint8_t) (each <= KEPT ? each : 0) } };
     }
     return ways;
 }
@@ -158,11 +158,12 @@ void weft_norm_whole(const weft_node *n, int x, const weft_emit *e, const weft_n
 int weft_norm_ways(const weft_node *n, const weft_emit *e, const weft_norm_kind *k, weft_way list[WEFT_MAX_WAYS])
 {
     enum { ALONE = 4096 }; // elements that a workgroup has done before others could have come to its help
+    static const char *const whole[2] = { "norm_whole_subgroup", "norm_whole" };
     const weft_way split = { "norm_split", { 0 } };
     const bool first = weft_emit_caps(e)->is_software || elements(n, 0, k) <= ALONE;
     int count = 0;
     if (!first) list[count++] = split;
-    count += weft_norm_whole_ways(n, 0, e, k, "norm_whole", list + count);
+    count += weft_norm_whole_ways(n, 0, e, k, whole, list + count);
     if (first) list[count++] = split;
     return count;
 }
@@ -171,11 +172,11 @@ weft_result weft_norm_emit(const weft_node *n, weft_emit *e, const weft_norm_kin
 {
     struct norm_whole_params p;
     weft_dispatch d = {
-        .kernel = "norm_whole", .flops = 8.0 * (double) weft_shape_count(n->out_shape[0]), .bind_count = 4,
+        .kernel = weft_emit_way(e)->kernel, .flops = 8.0 * (double) weft_shape_count(n->out_shape[0]), .bind_count = 4,
         .bind = { WEFT_BIND_OUT(0), WEFT_BIND_IN(0), WEFT_BIND_IN(weft_has(n, 1) ? 1 : 0), WEFT_BIND_IN(weft_has(n, 2) ? 2 : 0) },
     };
     WEFT_TRY(weft_loop_check(n));
-    if (!strcmp(weft_emit_way(e)->kernel, "norm_split")) return emit_split(n, e, k);
+    if (!strcmp(d.kernel, "norm_split")) return emit_split(n, e, k);
     weft_norm_whole(n, 0, e, k, &d, &p);
     d.spec[d.spec_count++] = weft_has(n, 1), d.spec[d.spec_count++] = weft_has(n, 2);
     return weft_emit_dispatch(e, &d);

@@ -20,9 +20,9 @@ typedef struct weft_norm_kind { int64_t groups; bool over_n; float eps; } weft_n
 int weft_norm_ways(const weft_node *n, const weft_emit *e, const weft_norm_kind *k, weft_way list[WEFT_MAX_WAYS]);
 weft_result weft_norm_emit(const weft_node *n, weft_emit *e, const weft_norm_kind *k);
 
-// The ways with one dispatch, for input `x` of some node, and the dispatch of the way taken, of which kernel and binds are the caller's.
+// The ways with one dispatch, by subgroup operations and through shared memory, for input `x` of some node, and the dispatch of the way taken, of which kernel and binds are the caller's.
 struct norm_whole_params;
-int weft_norm_whole_ways(const weft_node *n, int x, const weft_emit *e, const weft_norm_kind *k, const char *kernel, weft_way *list);
+int weft_norm_whole_ways(const weft_node *n, int x, const weft_emit *e, const weft_norm_kind *k, const char *const kernel[2], weft_way *list);
 void weft_norm_whole(const weft_node *n, int x, const weft_emit *e, const weft_norm_kind *k, weft_dispatch *d, struct norm_whole_params *p);
 
 // Input i, where present, must be a vector of `count` numbers.

@@ -64,8 +64,9 @@ static void norm_grad_cpu(const weft_node *n, const weft_cpu_args *arg)
 
 static int norm_grad_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS])
 {
+    static const char *const kernels[2] = { "norm_grad_subgroup", "norm_grad" };
     const weft_norm_kind k = kind_of(n);
-    return weft_norm_whole_ways(n, X, e, &k, "norm_grad", list);
+    return weft_norm_whole_ways(n, X, e, &k, kernels, list);
 }
 
 static double norm_grad_flops(const weft_node *n) { return 16.0 * (double) weft_shape_count(n->out_shape[0]); }
@@ -74,7 +75,7 @@ static weft_result norm_grad_emit(const weft_node *n, weft_emit *e)
 {
     const weft_norm_kind k = kind_of(n);
     struct norm_whole_params p;
-    weft_dispatch d = { .kernel = "norm_grad", .flops = norm_grad_flops(n) };
+    weft_dispatch d = { .kernel = weft_emit_way(e)->kernel, .flops = norm_grad_flops(n) };
     WEFT_TRY(weft_loop_check(n));
     weft_norm_whole(n, X, e, &k, &d, &p);
     d.spec[d.spec_count++] = weft_has(n, SCALE);

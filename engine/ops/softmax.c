@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Softmax and its logarithm over one dimension.
 #include "ops/loop.h"
+#include "ops/tree.h"
 #include "ops/grad.h"
 #include "params/softmax.h"
 #include <math.h>
@@ -46,6 +47,18 @@ static void softmax_cpu(const weft_node *n, const weft_cpu_args *arg)
     }
 }
 
+static bool by_tree(const weft_node *n) // few long lines: a workgroup each
+{
+    const int64_t len = n->in_shape[0].dim[axis_of(n)];
+    return len >= 256 || (len >= 64 && softmax_items(n) < 1024);
+}
+
+static int softmax_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS])
+{
+    if (by_tree(n)) return weft_tree_ways(e, "softmax_subgroup", "softmax", list);
+    return list[0] = (weft_way) { "softmax", { 0 } }, 1;
+}
+
 static weft_result softmax_emit(const weft_node *n, weft_emit *e)
 {
     const softmax_attrs *at = n->attrs;
@@ -65,9 +78,9 @@ static weft_result softmax_emit(const weft_node *n, weft_emit *e)
     weft_loop_dims(&l, p.dim);
     weft_loop_strides(&l, 0, p.y_stride);
     weft_loop_strides(&l, 1, p.x_stride);
-    const bool tree = p.len >= 256 || (p.len >= 64 && p.lines < 1024); // few long lines: a workgroup each
+    const bool tree = by_tree(n);
     return weft_emit_dispatch(e, &(weft_dispatch) {
-        .kernel = "softmax", .spec = { (uint32_t) l.rank, tree, n->op->index == LOG_SOFTMAX }, .spec_count = 3, .params = &p,
+        .kernel = weft_emit_way(e)->kernel, .spec = { (uint32_t) l.rank, tree, n->op->index == LOG_SOFTMAX }, .spec_count = 3, .params = &p,
         .params_bytes = sizeof p, .grid = { tree ? 64 * p.lines : p.lines }, .flops = n->op->flops(n),
     });
 }
@@ -106,7 +119,7 @@ static const weft_case softmax_cases[] = {
     static const weft_op name_ = {                                                                                                  \
         .name = #name_, .doc = doc_, .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED, .index = index_,    \
         .attr_bytes = sizeof(softmax_attrs), .attrs = softmax_table, .infer = softmax_infer, .items = softmax_items,                \
-        .cpu = softmax_cpu, .emit = softmax_emit, .flops = softmax_flops, .grad = softmax_grad, .cases = softmax_cases,                                   \
+        .cpu = softmax_cpu, .ways = softmax_ways, .emit = softmax_emit, .flops = softmax_flops, .grad = softmax_grad, .cases = softmax_cases,                                   \
     }
 ROW(softmax, "y = exp(scale x) / sum over the axis of exp(scale x).", SOFTMAX);
 ROW(log_softmax, "y = scale x - log(sum over the axis of exp(scale x)).", LOG_SOFTMAX);

@@ -60,6 +60,8 @@ static void read_facts(weft_vk_device *dev, const weft_vk_candidate *c, bool no_
         dev->caps.int64 = c->int64;
         dev->stamp_bits = stamp_bits(dev);
         dev->caps.subgroup_size = subgroup.subgroupSize;
+        const VkSubgroupFeatureFlags adds = VK_SUBGROUP_FEATURE_ARITHMETIC_BIT | VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
+        dev->caps.subgroup_add = subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT && (subgroup.supportedOperations & adds) == adds;
         // Processors: the width of their vectors. GPUs may run narrower subgroups than they report.
         dev->caps.subgroup_fixed = dev->caps.is_software && subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT &&
                                    subgroup.supportedOperations & VK_SUBGROUP_FEATURE_BALLOT_BIT;

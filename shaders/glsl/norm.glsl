@@ -8,8 +8,13 @@ layout(constant_id = 7) const bool IMAGES = false; // statistics are of all imag
 layout(constant_id = 8) const bool SCALE = false;
 const uint LANES = GROUP / SIDE;
 
-uint stat() { return LINEAR_GROUP * SIDE + gl_LocalInvocationIndex % SIDE; }
-uint lane() { return gl_LocalInvocationIndex / SIDE; }
+#if defined(SUBGROUPS) // the kernel has asked for subgroup operations
+uint invocation() { return gl_SubgroupID * gl_SubgroupSize + gl_SubgroupInvocationID; }
+#else
+uint invocation() { return gl_LocalInvocationIndex; }
+#endif
+uint stat() { return LINEAR_GROUP * SIDE + invocation() % SIDE; }
+uint lane() { return invocation() / SIDE; }
 
 uint channel_first, x_first, y_first; // of the statistic
 void norm_begin() {
@@ -30,6 +35,20 @@ uint y_place(uint e) { return y_first + norm_place(e, p.y_stride); }
 
 // Sums over the invocations of each statistic. Every invocation must call.
 shared vec2 norm_room[128];
+#if defined(SUBGROUPS)
+vec2 norm_sum(vec2 v) {
+    uint size = min(gl_SubgroupSize, GROUP), at = invocation();
+    for (uint step_ = SIDE; step_ < size; step_ *= 2) v += subgroupShuffleXor(v, step_);
+    if (gl_NumSubgroups == 1) return v;
+    uint rows = GROUP / max(SIDE, size), place = size > SIDE ? gl_SubgroupID * SIDE + gl_SubgroupInvocationID : at;
+    if (size <= SIDE || gl_SubgroupInvocationID < SIDE) norm_room[place] = v;
+    barrier();
+    vec2 all = norm_room[at % SIDE];
+    for (uint i = 1; i < rows; i++) all += norm_room[i * SIDE + at % SIDE];
+    barrier(); // the room is free again
+    return all;
+}
+#else
 vec2 norm_sum(vec2 v) {
     uint at = gl_LocalInvocationIndex;
     norm_room[at] = v;
@@ -42,6 +61,7 @@ vec2 norm_sum(vec2 v) {
     barrier(); // the room is free again
     return all;
 }
+#endif
 
 // do_(i, e): for every element e of this invocation, the i-th that it keeps.
 #define NORM_EACH(do_)                                                                          \
