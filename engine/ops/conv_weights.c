@@ -14,11 +14,12 @@ typedef struct task {
     const weft_node *node;
     bool wide_in, wide_out, depthwise; // channels can be read in fours, none of which spans two groups; four groups of one channel at a time
     bool is_software, few_registers;
+    uint32_t lanes; // of a subgroup; 0: not known
     uint32_t taps, groups, lines, pixels; // of dy
     struct conv_weights_params p;
 } task;
 
-// What a way's cut says. A tile: tall, wide, down, deep, parts. Direct: rows, parts.
+// What a way's cut says. A tile: tall, wide, down, deep, parts. Direct: rows, parts. Subgroups: rows, columns, parts.
 typedef struct shape { uint8_t tall, wide, down; } shape;
 enum { DEEP = 8 };
 
@@ -32,7 +33,8 @@ static void describe(task *t, const weft_node *n, const weft_caps *caps)
     int64_t step[WEFT_MAX_RANK];
     weft_layout_strides(n->out_shape[0], (weft_layout) n->out_layout[0], step);
     *t = (task) {
-        .node = n, .is_software = caps->is_software, .few_registers = caps->few_registers, .taps = (u32) (at->kernel[0] * at->kernel[1]), .groups = (u32) at->groups,
+        .node = n, .is_software = caps->is_software, .few_registers = caps->few_registers,
+        .lanes = caps->subgroup_fixed && caps->subgroup_size >= 4 && caps->subgroup_size <= 32 ? caps->subgroup_size : 0, .taps = (u32) (at->kernel[0] * at->kernel[1]), .groups = (u32) at->groups,
         .lines = (u32) (y[0] * y[2]), .pixels = (u32) (y[0] * y[2] * y[3]),
         .p = { .n = (u32) x[0], .ci = (u32) x[1], .co = (u32) y[1], .hi = (i32) x[2], .wi = (i32) x[3], .ho = (i32) y[2], .wo = (i32) y[3],
                .ci_group = (u32) (x[1] / at->groups), .co_group = (u32) (y[1] / at->groups),
@@ -108,6 +110,21 @@ static void add_direct(task *t, weft_way *list, int *count)
     }
 }
 
+static void cover_subgroup(task *t, uint32_t rows, uint32_t columns)
+{
+    t->p.column_tiles = ceil_div(t->p.co_group, columns * t->lanes);
+    t->p.row_tiles = t->taps * ceil_div(t->p.ci_group, rows);
+}
+
+static void add_subgroup(task *t, weft_way *list, int *count)
+{
+    uint8_t rows = 32, columns = (uint8_t) least(ceil_div(t->p.co_group, t->lanes), 4), parts[3];
+    while (rows > 4 && rows / 2 >= t->p.ci_group) rows /= 2;
+    cover_subgroup(t, rows, columns);
+    const int parts_count = parts_for(t, t->p.column_tiles * t->p.row_tiles * t->groups, t->lines, parts);
+    for (int k = 0; k < parts_count; k++) add(list, count, (weft_way) { "conv_weights_subgroup", { rows, columns, parts[k] } });
+}
+
 // `most`: of the numbers of parts.
 static void add_tile(task *t, shape s, int most, weft_way *list, int *count)
 {
@@ -127,12 +144,16 @@ int weft_conv_weights_ways(const weft_node *n, const weft_emit *e, weft_way list
     const bool tiles = t.p.co_group > 1 || t.p.ci_group > 1, wide = t.p.co_group > 32;
     const bool low = t.taps * t.p.ci_group <= 32; // an image of three channels for instance
     const int first = low ? (wide ? 2 : 3) : wide && !t.few_registers ? 0 : 1;
+    // Few channels leave lanes idle; subgroups of 4 (SwiftShader) share too little.
+    const bool by_subgroup = tiles && t.is_software && t.lanes >= 8 && t.p.co_group >= t.lanes && t.p.ci_group >= 4;
+    if (by_subgroup) add_subgroup(&t, list, &count);
     if (!tiles || t.is_software) add_direct(&t, list, &count);
     if (!tiles) return count;
     add_tile(&t, shapes[first], 3, list, &count);
     for (int i = 0; i < (int) (sizeof shapes / sizeof *shapes); i++)
         if (i != first) add_tile(&t, shapes[i], 1, list, &count);
     if (!t.is_software) add_direct(&t, list, &count);
+    if (!by_subgroup && t.lanes) add_subgroup(&t, list, &count);
     return count;
 }
 
@@ -175,6 +196,14 @@ static weft_result emit_direct(task *t, const weft_way *way, weft_emit *e, int *
     return emit_sums(t, e, &d, 3, t->p.column_tiles * t->p.row_tiles, room);
 }
 
+static weft_result emit_subgroup(task *t, const weft_way *way, weft_emit *e, int *room)
+{
+    weft_dispatch d = { .kernel = way->kernel, .group = { t->lanes }, .spec = { [SPEC_OWN] = t->lanes, way->cut[0], way->cut[1] } };
+    cover_subgroup(t, way->cut[0], way->cut[1]);
+    cut_parts(t, t->lines, way->cut[2], 1);
+    return emit_sums(t, e, &d, 3, t->p.column_tiles * t->p.row_tiles * t->groups, room);
+}
+
 static weft_result emit_tile(task *t, const weft_way *way, weft_emit *e, int *room)
 {
     const shape s = { way->cut[0], way->cut[1], way->cut[2] };
@@ -191,7 +220,9 @@ weft_result weft_conv_weights_emit(const weft_node *n, weft_emit *e)
     int room;
     WEFT_TRY(weft_loop_check(n));
     describe(&t, n, weft_emit_caps(e));
-    WEFT_TRY(!strcmp(way->kernel, "conv_weights_tile") ? emit_tile(&t, way, e, &room) : emit_direct(&t, way, e, &room));
+    WEFT_TRY(!strcmp(way->kernel, "conv_weights_tile")       ? emit_tile(&t, way, e, &room)
+             : !strcmp(way->kernel, "conv_weights_subgroup") ? emit_subgroup(&t, way, e, &room)
+                                                             : emit_direct(&t, way, e, &room));
     if (t.p.parts == 1) return WEFT_OK;
     return weft_emit_dispatch(e, &(weft_dispatch) {
         .kernel = "conv_weights_sum", .spec = { 0, true, t.wide_in, t.wide_out }, .spec_count = SPEC_OWN, .params = &t.p, .params_bytes = sizeof t.p,

@@ -32,3 +32,7 @@ void weights_put(uint part, uint tap, uint i, uint o, uint end, vec4 v) {
             if (o + l < end && !PARTS) dw_put(to + l * p.o_step, v[l]);
         }
 }
+void weight_put(uint part, uint tap, uint i, uint o, float v) {
+    if (PARTS) parts[((part * uint(p.kernel[0] * p.kernel[1]) + tap) * p.ci_group + i) * p.co + o] = v;
+    else dw_put(o * p.o_step + i * p.i_step + tap * p.tap_step, v);
+}
