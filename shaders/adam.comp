@@ -6,13 +6,22 @@
 #include "glsl/tensor.glsl"
 #include "params/adam.h"
 
+layout(constant_id = 3) const bool WIDE = false; // four elements per invocation
+
 TENSOR_OUT_F32(0, p_next)
+TENSOR_OUT4(0, p_next4)
 TENSOR_OUT_F32(1, m_next)
+TENSOR_OUT4(1, m_next4)
 TENSOR_OUT_F32(2, v_next)
+TENSOR_OUT4(2, v_next4)
 TENSOR_IN_F32(3, p_was)
+TENSOR_IN4(3, p_was4)
 TENSOR_IN_F32(4, gradient)
+TENSOR_IN4(4, gradient4)
 TENSOR_IN_F32(5, m_was)
+TENSOR_IN4(5, m_was4)
 TENSOR_IN_F32(6, v_was)
+TENSOR_IN4(6, v_was4)
 TENSOR_IN_F32(7, rate)
 TENSOR_IN_F32(8, step_number)
 
@@ -27,12 +36,15 @@ float rest_of_exp(float x) {
 void main() {
     uint i = LINEAR_ID;
     if (i >= p.count) return;
-    float w = p_was(i), g = gradient(i), m = m_was(i), v = v_was(i), lr = rate(0), t = step_number(0);
+    float lr = rate(0), t = step_number(0);
+    vec4 w, g, m, v;
+    if (WIDE) w = p_was4(i), g = gradient4(i), m = m_was4(i), v = v_was4(i);
+    else w = vec4(p_was(i)), g = vec4(gradient(i)), m = vec4(m_was(i)), v = vec4(v_was(i));
     if (p.decoupled == 0) g += p.decay * w;
     else w -= lr * p.decay * w;
     m = p.beta1 * m + p.rest1 * g;
     v = p.beta2 * v + p.rest2 * g * g;
-    m_next_put(i, m);
-    v_next_put(i, v);
-    p_next_put(i, w - lr * (m / rest_of_exp(t * p.log1)) / (sqrt(v / rest_of_exp(t * p.log2)) + p.eps));
+    w -= lr * (m / rest_of_exp(t * p.log1)) / (sqrt(v / rest_of_exp(t * p.log2)) + p.eps);
+    if (WIDE) m_next4_put(i, m), v_next4_put(i, v), p_next4_put(i, w);
+    else m_next_put(i, m.x), v_next_put(i, v.x), p_next_put(i, w.x);
 }

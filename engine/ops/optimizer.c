@@ -58,12 +58,14 @@ static weft_result adam_emit(const weft_node *n, weft_emit *e)
 {
     const adam_attrs *at = n->attrs;
     WEFT_TRY(weft_loop_check(n));
+    const bool wide = items(n) % 4 == 0;
     const struct adam_params p = {
-        .count = (u32) items(n), .decoupled = at->decoupled != 0, .eps = at->eps, .decay = at->weight_decay,
+        .count = (u32) items(n) / (wide ? 4 : 1), .decoupled = at->decoupled != 0, .eps = at->eps, .decay = at->weight_decay,
         .beta1 = at->beta1, .rest1 = (f32) (1 - (double) at->beta1), .log1 = at->beta1 > 0 ? (f32) log(at->beta1) : -1e30f,
         .beta2 = at->beta2, .rest2 = (f32) (1 - (double) at->beta2), .log2 = at->beta2 > 0 ? (f32) log(at->beta2) : -1e30f,
     };
-    return weft_emit_dispatch(e, &(weft_dispatch) { .kernel = "adam", .params = &p, .params_bytes = sizeof p, .grid = { p.count }, .flops = 30.0 * p.count });
+    return weft_emit_dispatch(e, &(weft_dispatch) { .kernel = "adam", .spec = { wide }, .spec_count = 1, .params = &p, .params_bytes = sizeof p,
+                                                    .grid = { p.count }, .flops = 30.0 * (double) items(n) });
 }
 
 static double adam_flops(const weft_node *n) { return 16.0 * (double) items(n); }
@@ -93,6 +95,7 @@ static const weft_op adam = {
         { .in = SIX(3, 5, 7, 11), .attrs = &(const adam_attrs) { 0, 0.99f, 1e-8f, 0.1f, 1 }, .low = 0.25, .high = 4 },
         { .in = SIX(2, 1, 3, 1, 2, 2, 5, 3), .attrs = &(const adam_attrs) { 0.9f, 0, 1e-8f, 0, 0 }, .low = 1, .high = 400 },
         { .in = SIX(257), .low = 1, .high = 1000 },
+        { .in = SIX(4, 67), .attrs = &(const adam_attrs) { 0.9f, 0.999f, 1e-8f, 0.1f, 1 }, .low = 0.25, .high = 4 },
         { 0 }
     },
 #undef SIX
