@@ -7,10 +7,13 @@
 #include "glsl/matmul.glsl"
 
 layout(constant_id = 3) const bool BIAS = false;
+layout(constant_id = 4) const bool WIDE = false; // k lies in one piece in a and b, in fours
 
 TENSOR_OUT(0, y)
 TENSOR_IN(1, a)
+TENSOR_IN4(1, a4)
 TENSOR_IN(2, b)
+TENSOR_IN4(2, b4)
 TENSOR_IN(3, bias)
 
 void main() {
@@ -21,7 +24,12 @@ void main() {
     ia += row * p.a_row;
     ib += column * p.b_column;
     afloat sum = BIAS ? bias(column) : 0;
-    for (uint first = 0; first < p.k; first += MATMUL_STRETCH)
-        for (uint k = first; k < min(first + MATMUL_STRETCH, p.k); k++) sum += a(ia + k * p.a_k) * b(ib + k * p.b_k);
+    avec4 sums = avec4(0);
+    for (uint first = 0; first < p.k; first += MATMUL_STRETCH) {
+        uint end = min(first + MATMUL_STRETCH, p.k);
+        if (WIDE) for (uint k = first; k < end; k += 4) sums = fma(a4((ia + k) / 4), b4((ib + k) / 4), sums);
+        else for (uint k = first; k < end; k++) sum += a(ia + k * p.a_k) * b(ib + k * p.b_k);
+    }
+    if (WIDE) sum += sums.x + sums.y + (sums.z + sums.w);
     y_put(i, sum);
 }

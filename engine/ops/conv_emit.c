@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ops/conv_emit.h"
 #include "ops/loop.h"
+#include "ops/matrix.h"
 #include "ops/winograd.h"
 #include "params/conv.h"
 #include <string.h>
@@ -78,7 +79,7 @@ static weft_result emit_direct(conv *c, weft_emit *e)
 {
     const bool depthwise = c->p.ci_group == 1 && c->p.co_group == 1 && c->p.co % 4 == 0;
     const int path = depthwise ? PATH_DEPTHWISE : (c->wide_out ? PATH_FOUR : PATH_ONE) + c->wide_in;
-    c->d.kernel = "conv_direct";
+    c->d.kernel = "conv_direct", c->d.subgroup = 0;
     c->d.spec[SPEC_OWN] = (uint32_t) path, c->d.spec_count = SPEC_OWN + 1;
     c->d.grid[0] = (uint32_t) (weft_shape_count(c->node->out_shape[0]) / (path < PATH_FOUR ? 1 : 4));
     return weft_emit_dispatch(e, &c->d);
@@ -256,6 +257,25 @@ static weft_result emit_split(conv *c, weft_emit *e, const weft_way *way)
     return weft_conv_emit_finish(c->node, e, room, way->cut[PARTS]);
 }
 
+// --- Matrix units. ---
+
+static uint32_t matrix_shared(const conv *c, const weft_caps *caps, const uint8_t *cut) // see shaders/conv_matrix.comp
+{
+    const uint32_t deep = weft_matrix_deep(caps), tall = weft_matrix_tall(caps, cut), wide = weft_matrix_wide(caps, cut);
+    const uint32_t room = (uint32_t) cut[WEFT_MATRIX_DOWN] * cut[WEFT_MATRIX_ACROSS] * caps->matrix[0] * caps->matrix[1] * (c->at->gate ? 2 : 1);
+    return 8 * (tall * (deep / 4 + 2) + deep * (wide / 4 + 2)) + 4 * room + 16 * deep;
+}
+
+static weft_result emit_matrix(conv *c, weft_emit *e, const weft_way *way)
+{
+    const weft_caps *caps = weft_emit_caps(e);
+    const uint8_t *cut = way->cut;
+    const uint32_t own[] = { c->wide_in, c->wide_out, cut[0], cut[1], cut[2], cut[3], caps->matrix[0], caps->matrix[1], caps->matrix[2],
+                             caps->matrix_subgroup, weft_matrix_deep(caps) };
+    c->d.subgroup = caps->matrix_subgroup;
+    return emit_cover(c, e, "conv_matrix", (cover) { weft_matrix_threads(caps, cut), weft_matrix_tall(caps, cut), weft_matrix_wide(caps, cut) }, own, 11);
+}
+
 // --- The choice. ---
 
 static bool is(const weft_way *w, const char *kernel) { return !strcmp(w->kernel, kernel); }
@@ -313,6 +333,24 @@ static bool wants_split(conv *c)
     return steps_of(c) >= 32 && cover_groups(c, tile_cover(&small)) < ENOUGH / 2.0;
 }
 
+// Large tiles first where there are enough of them for a large device; those that are half empty are left out.
+static void add_matrices(const conv *c, const weft_caps *caps, weft_way list[WEFT_MAX_WAYS], int *count)
+{
+    static const uint8_t cuts[][4] = { { 2, 4, 4, 2 }, { 2, 2, 4, 2 }, { 2, 2, 2, 2 }, { 4, 1, 2, 2 }, { 4, 2, 1, 2 }, { 2, 1, 1, 2 } };
+    const int all = sizeof cuts / sizeof *cuts;
+    const uint32_t span = c->at->gate ? 2 * c->p.co : c->p.co_group;
+    for (int enough = 1; enough >= 0; enough--)
+        for (int k = 0; k < all; k++) {
+            const int i = enough ? k : all - 1 - k; // not enough: the smallest first
+            const uint32_t tall = weft_matrix_tall(caps, cuts[i]), wide = weft_matrix_wide(caps, cuts[i]);
+            const double tiles = (double) ceil_div(phase_pixels(c), tall) * ceil_div(span, wide) * c->p.n * c->p.phases[0] * c->p.phases[1] *
+                                 (c->at->gate ? 1 : c->p.co / c->p.co_group);
+            if ((tiles >= ENOUGH) != enough || !weft_matrix_fits(caps, cuts[i], 2, matrix_shared(c, caps, cuts[i]))) continue;
+            if (i < all - 1 && (tall >= 2 * phase_pixels(c) || wide >= 2 * span)) continue;
+            add(list, count, (weft_way) { "conv_matrix", { cuts[i][0], cuts[i][1], cuts[i][2], cuts[i][3] } });
+        }
+}
+
 int weft_conv_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS])
 {
     const weft_caps *caps = weft_emit_caps(e);
@@ -325,10 +363,12 @@ int weft_conv_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MA
     const bool by_tile = !caps->is_software && c.p.co_group > 4 && can_cover(&c), by_split = by_tile && wants_split(&c);
     // lavapipe 25, against conv_subgroup: 256 channels at 4x4 2.6 ms against 4.9, 128 at 32x32 3.9 against 7.4, 64 at 64x64 3.8 against 6.1.
     const bool by_winograd = by_subgroup && c.p.ci >= 32 && c.p.co_group >= 32 && weft_winograd_serves(n, e, 4);
+    const bool by_matrix = weft_emit_half(e) && weft_matrix_serves(caps) && can_cover(&c);
     const weft_way winograd = { "winograd", { 4 } };
     if (by_winograd) add(list, &count, winograd);
     if (by_subgroup) add_subgroup(&c, caps, list, &count);
     if (by_split) add_splits(&c, caps, list, &count);
+    if (by_matrix && !caps->is_software) add_matrices(&c, caps, list, &count);
     if (by_tile) add_tiles(&c, caps, list, &count);
     add(list, &count, direct);
     if (!by_subgroup) add_subgroup(&c, caps, list, &count);
@@ -336,6 +376,7 @@ int weft_conv_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MA
     if (!by_split) add_splits(&c, caps, list, &count);
     if (!by_winograd && weft_winograd_serves(n, e, 4)) add(list, &count, winograd);
     if (weft_winograd_serves(n, e, 2)) add(list, &count, (weft_way) { "winograd", { 2 } });
+    if (by_matrix && caps->is_software) add_matrices(&c, caps, list, &count);
     return count;
 }
 
@@ -349,5 +390,6 @@ weft_result weft_conv_emit(const weft_node *n, weft_emit *e)
     if (is(way, "winograd")) return weft_winograd_emit(n, e, &c.d, &c.p, way->cut[0]);
     if (is(way, "conv_subgroup") || is(way, "conv_subgroup_long")) return emit_subgroup(&c, e, way);
     if (is(way, "conv_tile_split")) return emit_split(&c, e, way);
+    if (is(way, "conv_matrix")) return emit_matrix(&c, e, way);
     return is(way, "conv_tile") ? emit_tile(&c, e, way) : emit_direct(&c, e);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "ops/gemm.h"
+#include "ops/matrix.h"
 #include "params/matmul.h"
 #include "params/matmul_finish.h"
 #include "params/matmul_pack.h"
@@ -90,7 +91,7 @@ static weft_result emit_direct(product *w, weft_emit *e)
 {
     w->p.row_tiles = w->p.m, w->p.column_tiles = w->p.n;
     w->d.kernel = "matmul_direct", w->d.params = &w->p;
-    w->d.spec[0] = w->g->has_bias, w->d.spec_count = 1;
+    w->d.spec[0] = w->g->has_bias, w->d.spec[1] = w->g->trans_b && !w->g->trans_a && w->g->k % 4 == 0, w->d.spec_count = 2;
     w->d.grid[0] = w->p.n * w->p.m * w->p.batch;
     return weft_emit_dispatch(e, &w->d);
 }
@@ -140,7 +141,7 @@ static bool can_subgroup(const product *w)
 // Cut: rows of an invocation, columns of a workgroup.
 static weft_result emit_subgroup(product *w, weft_emit *e, const weft_way *way)
 {
-    const uint32_t rows = way->cut[0], columns = way->cut[1], threads = 32;
+    const uint32_t rows = way->cut[0], columns = way->cut[1], threads = w->caps->subgroup_size;
     const bool a_wide = w->a_wide && !w->a_turned;
     w->p.column_tiles = (u32) ceil_div(w->p.n, columns), w->p.row_tiles = (u32) ceil_div(w->p.m, threads * rows);
     return dispatch(w, e, "matmul_subgroup", (double) w->p.column_tiles * w->p.row_tiles * w->p.batch, threads,
@@ -226,32 +227,19 @@ static weft_result emit_tile(product *w, weft_emit *e, const weft_way *way)
     return finish_parts(w, e, room);
 }
 
-// k of a step of matmul_matrix: small subgroups hold more of it in each invocation.
-static uint32_t matrix_deep(const weft_caps *caps) { return caps->matrix_subgroup >= 32 ? 32 : 16; }
-
-enum { ROWS = ROW_QUADS, COLUMNS }; // the cut of matmul_matrix: subgroups down and across, matrices of a subgroup, parts
+// The cut of matmul_matrix: see ops/matrix.h; then the parts.
 static shape matrix_shape(const product *w, const weft_way *way)
 {
     const uint8_t *c = way->cut;
-    const uint32_t *m = w->caps->matrix, own = (uint32_t) c[ROWS] * c[COLUMNS];
-    return (shape) { c[DOWN] * c[ROWS] * m[0], c[ACROSS] * c[COLUMNS] * m[1], (uint32_t) c[DOWN] * c[ACROSS] * w->caps->matrix_subgroup,
-                     own >= 8 ? 4.5 : own >= 4 ? 4 : 2.5 };
+    const int own = c[WEFT_MATRIX_ROWS] * c[WEFT_MATRIX_COLUMNS];
+    return (shape) { weft_matrix_tall(w->caps, c), weft_matrix_wide(w->caps, c), weft_matrix_threads(w->caps, c), own >= 8 ? 4.5 : own >= 4 ? 4 : 2.5 };
 }
 
-static uint32_t matrix_shared(const product *w, shape s, const weft_way *way) // see shaders/matmul_matrix.comp
+static uint32_t matrix_shared(const product *w, const weft_way *way) // see shaders/matmul_matrix.comp
 {
-    const uint32_t deep = matrix_deep(w->caps);
-    const uint32_t a = w->a_turned ? deep * (s.rows / 4 + 2) : s.rows * (deep / 4 + 2);
-    const uint32_t b = w->b_turned ? deep * (s.columns / 4 + 2) : s.columns * (deep / 4 + 2);
-    return 8 * (a + b) + 4 * (uint32_t) way->cut[DOWN] * way->cut[ACROSS] * w->caps->matrix[0] * w->caps->matrix[1];
-}
-
-static bool can_matrix(const weft_caps *caps)
-{
-    const uint32_t *m = caps->matrix;
-    for (int i = 0; i < 3; i++)
-        if (m[i] < 4 || m[i] & (m[i] - 1)) return false;
-    return matrix_deep(caps) % m[2] == 0 && caps->matrix_subgroup >= 4;
+    const uint32_t deep = weft_matrix_deep(w->caps), tall = weft_matrix_tall(w->caps, way->cut), wide = weft_matrix_wide(w->caps, way->cut);
+    const uint32_t a = w->a_turned ? deep * (tall / 4 + 2) : tall * (deep / 4 + 2), b = w->b_turned ? deep * (wide / 4 + 2) : wide * (deep / 4 + 2);
+    return 8 * (a + b) + 4 * (uint32_t) way->cut[WEFT_MATRIX_DOWN] * way->cut[WEFT_MATRIX_ACROSS] * w->caps->matrix[0] * w->caps->matrix[1];
 }
 
 static weft_result emit_matrix(product *w, weft_emit *e, const weft_way *way)
@@ -265,8 +253,8 @@ static weft_result emit_matrix(product *w, weft_emit *e, const weft_way *way)
     w->d.subgroup = w->caps->matrix_subgroup;
     WEFT_TRY(dispatch(w, e, "matmul_matrix", groups_of(w, s) * w->p.parts, s.threads,
                       (const uint32_t[]) { w->a_turned, w->b_turned, w->a_wide, w->b_wide, w->y_wide, w->g->has_bias, room >= 0,
-                                           c[DOWN], c[ACROSS], c[ROWS], c[COLUMNS], m[0], m[1], m[2], w->caps->matrix_subgroup,
-                                           matrix_deep(w->caps) }, 16));
+                                           c[0], c[1], c[2], c[3], m[0], m[1], m[2], w->caps->matrix_subgroup,
+                                           weft_matrix_deep(w->caps) }, 16));
     return finish_parts(w, e, room);
 }
 
@@ -318,9 +306,8 @@ static void add_matrices(choice *c, const product *w)
     for (size_t i = 0; i < count; i++) {
         const weft_way way = { "matmul_matrix", { cuts[i][0], cuts[i][1], cuts[i][2], cuts[i][3] } };
         const shape s = matrix_shape(w, &way);
-        if (s.rows / 4 > s.threads || s.columns / 4 > s.threads) continue; // see shaders/glsl/matmul_tile.glsl
-        if (w->caps->matrix_subgroup < 32 && cuts[i][ROWS] * cuts[i][COLUMNS] > 4) continue; // Intel: it spills
-        if (!i || !half_empty(w, s)) add_cut(c, w, way, s, matrix_shared(w, s, &way));
+        const uint32_t shared = matrix_shared(w, &way);
+        if (weft_matrix_fits(w->caps, way.cut, 4, shared) && (!i || !half_empty(w, s))) add_cut(c, w, way, s, shared);
     }
 }
 
@@ -330,12 +317,13 @@ static void add_rest(choice *c, const product *w)
     const weft_gemm *g = w->g;
     const bool software = w->caps->is_software, few = g->m <= 8;
     const double far = 1e300, each = w->flops / 2 / ENOUGH;
-    const uint8_t columns = g->n > 16 ? 32 : g->n > 8 ? 16 : 8;
-    const bool by_subgroup = software && w->flops >= LONG_WORK && w->caps->subgroup_size >= 8 && g->m >= 32;
+    const uint8_t columns = g->n > 16 ? 32 : g->n > 8 ? 16 : 8, wave = (uint8_t) w->caps->subgroup_size;
+    const uint8_t rows = !wave || g->m > 3 * wave ? 4 : (uint8_t) ceil_div((double) g->m, wave);
+    const bool by_subgroup = software && w->flops >= (rows > 1 ? LONG_WORK : LONG_WORK / 50) && wave >= 8 && g->m > 1;
     const bool by_rows = g->n >= 4 && (!must_pack(w) || g->m >= 16);
-    if (can_vector(w)) add(c, (weft_way) { "matmul_vector", { 0 } }, few ? 0 : 8 * each);
-    if (can_subgroup(w)) add(c, (weft_way) { "matmul_subgroup", { 4, columns } }, by_subgroup ? 1 : far);
-    if (can_subgroup(w) && columns > 16) add(c, (weft_way) { "matmul_subgroup", { 4, 16 } }, by_subgroup ? 2 : far);
+    if (can_vector(w)) add(c, (weft_way) { "matmul_vector", { 0 } }, software ? (few ? 5 : far) : few ? 0 : 8 * each); // it waits at barriers
+    if (can_subgroup(w)) add(c, (weft_way) { "matmul_subgroup", { rows, columns } }, by_subgroup ? 1 : far);
+    if (can_subgroup(w) && columns > 16) add(c, (weft_way) { "matmul_subgroup", { rows, 16 } }, by_subgroup ? 2 : far);
     if (g->n >= 4) add(c, (weft_way) { "matmul_rows", { 0 } }, software ? (by_rows ? 3 : far) : 8 * each);
     add(c, (weft_way) { "matmul_direct", { 0 } }, software ? 4 : 32 * each);
 }
@@ -346,7 +334,7 @@ int weft_gemm_ways(const weft_gemm *g, const weft_emit *e, weft_way list[WEFT_MA
     product w;
     describe(&w, g, weft_emit_caps(e));
     add_rest(&c, &w);
-    if (weft_emit_half(e) && can_matrix(w.caps)) add_matrices(&c, &w);
+    if (weft_emit_half(e) && weft_matrix_serves(w.caps)) add_matrices(&c, &w);
     add_tiles(&c, &w);
     return c.count;
 }
