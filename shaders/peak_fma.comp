@@ -17,7 +17,8 @@ const uint CHAINS = 3, UNROLL = 8; // as many as a processor's registers hold; 2
 svec4 next(svec4 x, svec4 a, svec4 b) { return FUSED ? fma(x, a, b) : x * a + b; }
 
 void main() {
-    svec4 a = svec4(p.a), b = svec4(p.b), x0 = svec4(gl_LocalInvocationID.x), x1 = x0 + svec4(1), x2 = x0 + svec4(2);
+    svec4 a = svec4(p.a), b = svec4(p.b);
+    svec4 x0 = svec4(gl_LocalInvocationID.x) + svec4(0, 0.25, 0.5, 0.75), x1 = x0 + svec4(1), x2 = x0 + svec4(2); // no two alike
     for (uint i = 0; i < p.turns; i++) {
         [[unroll]] for (uint k = 0; k < UNROLL; k++) x0 = next(x0, a, b), x1 = next(x1, a, b), x2 = next(x2, a, b);
     }

@@ -2,6 +2,7 @@
 #include "vk/peak.h"
 #include "params/peak.h"
 #include "vk/kernel.h"
+#include "vk/matrix.h"
 #include "vk/memory.h"
 #include "vk/stamps.h"
 #include "vk/submit.h"
@@ -10,17 +11,26 @@
 enum {
     GROUP = 64, LEAST_THREADS = 4096, MOST_THREADS = 1 << 20, MOST_TURNS = 32768,
     FLOPS_A_TURN = 2 * 4 * 3 * 8, // of peak_fma
+    PRODUCTS_A_TURN = 8,          // of peak_matrix
     LOADS = 16, COPIES = 4,       // of an invocation, in fours
     LAUNCHES = 256,               // dispatches in a recording
 };
 static const double LONG_ENOUGH = 0.01; // seconds of a sample
 static const size_t BLOCK_MOST = (size_t) 512 << 20, BLOCK_SOFTWARE = (size_t) 128 << 20; // beyond the caches there are
 
-typedef struct form { // one way of asking for a peak
+typedef struct shape { // of a kernel
     const char *kernel, *variant;
-    uint32_t spec;    // constant_id 3
+    uint32_t spec[3]; // constant_id 3 and up
+    int spec_count, binds;
+    uint32_t group, subgroup; // 0: GROUP, as the device likes
+} shape;
+
+typedef struct form { // one way of asking for a peak of arithmetic
+    shape shape;
     uint32_t threads, turns;
-    double flops;     // at the first sample; the better of two forms is kept
+    double flops_a_turn; // of a thread
+    float a, b;
+    double flops;        // at the first sample; the better of two forms is kept
 } form;
 
 struct weft_vk_peaks {
@@ -34,6 +44,7 @@ struct weft_vk_peaks {
     VkCommandBuffer cmd;
     form fma[2][2]; // f32 and f16, fused and not
     int best[2];    // of them; -1: not known yet
+    form matrix;
 };
 
 static double now(void)
@@ -46,10 +57,17 @@ static double now(void)
 static const weft_op peak_op = { .name = "peak" };
 static const weft_node peak_node = { .op = &peak_op, .name = "peak" };
 
-static weft_result pipeline_of(weft_vk_peaks *p, const char *kernel, const char *variant, uint32_t spec, int binds, weft_vk_pipeline *out)
+static const shape plain_copy = { "peak_copy", "f32", .binds = 2 }, plain_read = { "peak_read", "f32", .binds = 2 };
+
+static uint32_t group_of(const shape *s) { return s->group ? s->group : GROUP; }
+
+static weft_result pipeline_of(weft_vk_peaks *p, const shape *s, weft_vk_pipeline *out)
 {
-    const weft_dispatch d = { .kernel = kernel, .spec = { spec }, .spec_count = binds == 1, .group = { GROUP, 1, 1 }, .bind_count = binds };
-    return weft_vk_kernels_get(p->dev->kernels, &(weft_vk_want) { &peak_node, &d, variant, false }, 1, out, NULL);
+    const weft_dispatch d = {
+        .kernel = s->kernel, .spec = { s->spec[0], s->spec[1], s->spec[2] }, .spec_count = s->spec_count, .group = { group_of(s), 1, 1 },
+        .subgroup = s->subgroup, .bind_count = s->binds,
+    };
+    return weft_vk_kernels_get(p->dev->kernels, &(weft_vk_want) { &peak_node, &d, s->variant, false }, 1, out, NULL);
 }
 
 // --- Objects. ---------------------------------------------------------------------------------------------------
@@ -65,7 +83,7 @@ static weft_result make_set(weft_vk_peaks *p, int binds, VkDescriptorSet *set)
 {
     const weft_vk_calls *vk = &p->dev->vk;
     weft_vk_pipeline pipe;
-    WEFT_TRY(pipeline_of(p, binds == 1 ? "peak_fma" : "peak_copy", "f32", 1, binds, &pipe));
+    WEFT_TRY(pipeline_of(p, binds == 1 ? &p->fma[0][1].shape : &plain_copy, &pipe));
     const VkDescriptorSetAllocateInfo info = { VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO, NULL, p->pool, 1, &pipe.set_layout };
     const VkDescriptorBufferInfo range[2] = { { p->to.buffer, 0, p->to.bytes }, { p->from.buffer, 0, p->from.bytes } };
     VK_TRY(vk, vkAllocateDescriptorSets, p->dev->device, &info, set);
@@ -96,8 +114,8 @@ static weft_result prepare(weft_vk_peaks *p)
     VK_TRY(vk, vkCreateDescriptorPool, p->dev->device, &pool, NULL, &p->pool);
     for (int i = 0; i < 2; i++) WEFT_TRY(make_set(p, 1 + i, &p->sets[i]));
     WEFT_TRY(begin(p)); // pages that nobody wrote may not be there
-    vk->vkCmdFillBuffer(p->cmd, p->from.buffer, 0, VK_WHOLE_SIZE, 0);
-    vk->vkCmdFillBuffer(p->cmd, p->to.buffer, 0, VK_WHOLE_SIZE, 0);
+    vk->vkCmdFillBuffer(p->cmd, p->from.buffer, 0, VK_WHOLE_SIZE, 0x24002400); // two times 2^-6 in f16
+    vk->vkCmdFillBuffer(p->cmd, p->to.buffer, 0, VK_WHOLE_SIZE, 0x24002400);
     VK_TRY(vk, vkEndCommandBuffer, p->cmd);
     return weft_vk_queue_once(&p->queue, p->cmd);
 }
@@ -110,8 +128,12 @@ weft_result weft_vk_peaks_create(weft_vk_device *dev, weft_vk_peaks **out)
     for (int half = 0; half < 2; half++) {
         p->best[half] = -1;
         for (int fused = 0; fused < 2; fused++)
-            p->fma[half][fused] = (form) { "peak_fma", half ? "f16" : "f32", (uint32_t) fused, LEAST_THREADS, 16, 0 };
+            p->fma[half][fused] = (form) { { "peak_fma", half ? "f16" : "f32", { (uint32_t) fused }, 1, 1, 0, 0 }, LEAST_THREADS, 16, FLOPS_A_TURN, 0.75f, 0.125f, 0 };
     }
+    const weft_caps *c = &dev->caps;
+    if (c->matrix[0]) // a subgroup multiplies; two of them are a group
+        p->matrix = (form) { { "peak_matrix", "f16", { c->matrix[0], c->matrix[1], c->matrix[2] }, 3, 1, 2 * c->matrix_subgroup, c->matrix_subgroup }, LEAST_THREADS, 16,
+                             PRODUCTS_A_TURN * 2.0 * c->matrix[0] * c->matrix[1] * c->matrix[2] / c->matrix_subgroup, 0, 0, 0 };
     const weft_result r = prepare(p);
     if (r != WEFT_OK) return weft_vk_peaks_destroy(p), r;
     *out = p;
@@ -133,9 +155,9 @@ void weft_vk_peaks_destroy(weft_vk_peaks *p)
 // --- Samples. ---------------------------------------------------------------------------------------------------
 
 typedef struct job {
-    const char *kernel, *variant;
-    uint32_t spec, threads;
-    int binds, dispatches;
+    const shape *shape;
+    uint32_t threads;
+    int dispatches;
     struct peak_params params;
 } job;
 
@@ -150,13 +172,13 @@ static void barrier(weft_vk_peaks *p)
 static weft_result record(weft_vk_peaks *p, const job *j)
 {
     const weft_vk_calls *vk = &p->dev->vk;
-    const uint32_t groups = (j->threads + GROUP - 1) / GROUP, row = 32768; // LINEAR_ID
+    const uint32_t group = group_of(j->shape), groups = (j->threads + group - 1) / group, row = 32768; // LINEAR_ID
     weft_vk_pipeline pipe;
-    WEFT_TRY(pipeline_of(p, j->kernel, j->variant, j->spec, j->binds, &pipe));
+    WEFT_TRY(pipeline_of(p, j->shape, &pipe));
     WEFT_TRY(begin(p));
     weft_vk_stamps_reset(p->dev, &p->stamps, p->cmd);
     vk->vkCmdBindPipeline(p->cmd, VK_PIPELINE_BIND_POINT_COMPUTE, pipe.pipeline);
-    vk->vkCmdBindDescriptorSets(p->cmd, VK_PIPELINE_BIND_POINT_COMPUTE, pipe.layout, 0, 1, &p->sets[j->binds - 1], 0, NULL);
+    vk->vkCmdBindDescriptorSets(p->cmd, VK_PIPELINE_BIND_POINT_COMPUTE, pipe.layout, 0, 1, &p->sets[j->shape->binds - 1], 0, NULL);
     vk->vkCmdPushConstants(p->cmd, pipe.layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof j->params, &j->params);
     barrier(p);
     weft_vk_stamp(p->dev, &p->stamps, p->cmd, 0);
@@ -186,10 +208,10 @@ static weft_result run(weft_vk_peaks *p, const job *j, double *seconds)
 static weft_result fma_sample(weft_vk_peaks *p, form *f, double *rate)
 {
     for (bool again = false;; again = true) {
-        const job j = { f->kernel, f->variant, f->spec, f->threads, 1, 1, { .turns = f->turns, .a = 0.75f, .b = 0.125f } };
+        const job j = { &f->shape, f->threads, 1, { .turns = f->turns, .a = f->a, .b = f->b } };
         double seconds;
         WEFT_TRY(run(p, &j, &seconds));
-        *rate = (double) f->threads * f->turns * FLOPS_A_TURN / seconds;
+        *rate = (double) f->threads * f->turns * f->flops_a_turn / seconds;
         if (seconds >= LONG_ENOUGH && (again || f->flops > 0)) return WEFT_OK; // the first run may hold a compilation
         if (seconds >= LONG_ENOUGH) continue;
         if (f->threads < MOST_THREADS) f->threads *= 2;
@@ -209,10 +231,19 @@ static weft_result arithmetic(weft_vk_peaks *p, int half, double *rate)
     return fma_sample(p, &forms[p->best[half]], rate);
 }
 
+static weft_result products(weft_vk_peaks *p, double *rate)
+{
+    bool right = false;
+    if (p->dev->caps.matrix[0]) WEFT_TRY(weft_vk_matrix_check(p->dev, &right));
+    if (!right) return weft_fail(WEFT_ERR_UNSUPPORTED, "%s has no matrix units that can be used", p->dev->name);
+    if (p->matrix.flops == 0) WEFT_TRY(fma_sample(p, &p->matrix, &p->matrix.flops));
+    return fma_sample(p, &p->matrix, rate);
+}
+
 static weft_result memory(weft_vk_peaks *p, bool copy, double *rate)
 {
     const uint32_t fours = (uint32_t) (p->from.bytes / 16), each = copy ? COPIES : LOADS, threads = fours / each;
-    const job j = { copy ? "peak_copy" : "peak_read", "f32", 0, threads, 2, 1, { .turns = each, .stride = threads, .count = fours } };
+    const job j = { copy ? &plain_copy : &plain_read, threads, 1, { .turns = each, .stride = threads, .count = fours } };
     double seconds;
     WEFT_TRY(run(p, &j, &seconds));
     *rate = (copy ? 2.0 : 1.0) * 16.0 * threads * each / seconds;
@@ -221,14 +252,14 @@ static weft_result memory(weft_vk_peaks *p, bool copy, double *rate)
 
 static weft_result launch(weft_vk_peaks *p, double *seconds)
 {
-    WEFT_TRY(run(p, &(job) { "peak_copy", "f32", 0, GROUP, 2, LAUNCHES, { .turns = 1 } }, seconds));
+    WEFT_TRY(run(p, &(job) { &plain_copy, GROUP, LAUNCHES, { .turns = 1 } }, seconds));
     *seconds /= LAUNCHES;
     return WEFT_OK;
 }
 
 static weft_result submission(weft_vk_peaks *p, double *seconds)
 {
-    WEFT_TRY(record(p, &(job) { "peak_copy", "f32", 0, GROUP, 2, 1, { .turns = 1 } }));
+    WEFT_TRY(record(p, &(job) { &plain_copy, GROUP, 1, { .turns = 1 } }));
     const double start = now();
     WEFT_TRY(weft_vk_queue_once(&p->queue, p->cmd));
     *seconds = now() - start;
@@ -240,6 +271,7 @@ weft_result weft_vk_peaks_sample(weft_vk_peaks *p, weft_peak what, double *value
     switch (what) {
     case WEFT_PEAK_F32: return arithmetic(p, 0, value);
     case WEFT_PEAK_F16: return arithmetic(p, 1, value);
+    case WEFT_PEAK_MATRIX: return products(p, value);
     case WEFT_PEAK_READ: return memory(p, false, value);
     case WEFT_PEAK_COPY: return memory(p, true, value);
     case WEFT_PEAK_LAUNCH: return launch(p, value);
