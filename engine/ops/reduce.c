@@ -150,8 +150,9 @@ weft_result weft_reduce_emit(const weft_node *n, weft_emit *e, enum weft_reduce 
     p.len = (u32) (weft_shape_count(n->in_shape[0]) / p.count);
     p.total = (f32) p.len, p.chunks = 1, p.chunk = p.len;
     const uint32_t lanes = lanes_for(weft_emit_caps(e), &kept, &reduced, p.count, p.len), busy = p.count * lanes;
-    if (lanes > 1 && busy < 16384 && p.len / lanes > 128) { // too few invocations with too much to do: two passes
-        const u32 most = 16384 / busy, wanted = p.len / (lanes * 64);
+    const uint32_t enough = weft_emit_caps(e)->is_software ? 16384 : 65536; // invocations; on a large device a few subgroups per core
+    if (lanes > 1 && busy < enough && p.len / lanes > 128) { // too few of them with too much to do: two passes
+        const u32 most = enough / busy, wanted = p.len / (lanes * 64);
         p.chunks = wanted < most ? wanted : most;
         if (p.chunks < 1) p.chunks = 1;
         p.chunk = (p.len + p.chunks - 1) / p.chunks, p.chunks = (p.len + p.chunk - 1) / p.chunk;
