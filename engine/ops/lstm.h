@@ -15,3 +15,7 @@ weft_lstm_sizes weft_lstm_sizes_of(const weft_node *n);
 
 // Gradient rule: lstm_grad.c.
 weft_result weft_lstm_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx);
+
+// One direction of that, from what the outputs receive to what the sums of the gates receive: lstm_back.c.
+typedef struct weft_lstm_back_attrs { int32_t backwards, time_first; } weft_lstm_back_attrs;
+weft_result weft_lstm_back_unfuse(const weft_node *n, weft_graph *g, weft_value *out); // in other rows: lstm_grad.c

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Gradient of lstm: backpropagation through time. The hidden states of all steps are the row's output, so all gates are computed
-// again at once; only the cells forwards, and what flows back, go step by step.
+// again at once; what flows back goes step by step, in lstm_back, and reaches weights and inputs at once.
 #include "ops/grad.h"
 #include "ops/lstm.h"
 
@@ -75,12 +75,12 @@ static weft_value gate(walk *w, weft_value sums, int which, const char *op)
     return weft_grad_unary(w->g, op, weft_grad_slice(w->g, sums, 2, which * w->s.h, (which + 1) * w->s.h));
 }
 
-static weft_result forwards(walk *w)
+// The sums of all gates of all steps.
+static weft_value sums_of(walk *w)
 {
     weft_graph *g = w->g;
-    const int64_t h = w->s.h, t = w->s.t;
-    weft_value *cells = weft_arena_new(g->arena, sizeof *cells * (size_t) t), b = -1;
-    if (!cells) return WEFT_ERR_MEMORY;
+    const int64_t h = w->s.h;
+    weft_value b = -1;
     w->w_ih = own(w, w->node->in[W_IH], (weft_shape) WEFT_SHAPE(4 * h, w->s.in));
     w->w_hh = own(w, w->node->in[W_HH], (weft_shape) WEFT_SHAPE(4 * h, h));
     if (weft_has(w->node, B)) {
@@ -89,10 +89,20 @@ static weft_result forwards(walk *w)
     }
     w->before = delayed(w, weft_grad_slice(g, w->node->out[WEFT_LSTM_Y], 2, w->dir * h, (w->dir + 1) * h), state(w, H0));
     const weft_value from_x = weft_graph_call(g, "linear", (const weft_value[]) { w->node->in[X], w->w_ih, b }, b < 0 ? 2 : 3, NULL);
-    const weft_value sums = weft_grad_add(g, from_x, weft_grad_binary(g, "linear", w->before, w->w_hh));
+    return weft_grad_add(g, from_x, weft_grad_binary(g, "linear", w->before, w->w_hh));
+}
+
+// --- lstm_back in other rows: for gradients of gradients. ------------------------------------------------------------
+
+static weft_result forwards(walk *w, weft_value sums, weft_value first)
+{
+    weft_graph *g = w->g;
+    const int64_t t = w->s.t;
+    weft_value *cells = weft_arena_new(g->arena, sizeof *cells * (size_t) t);
+    if (!cells) return WEFT_ERR_MEMORY;
     w->i = gate(w, sums, 0, "sigmoid"), w->f = gate(w, sums, 1, "sigmoid"), w->c = gate(w, sums, 2, "tanh"), w->o = gate(w, sums, 3, "sigmoid");
 
-    const weft_value fresh = mul(w, w->i, w->c), first = state(w, C0);
+    const weft_value fresh = mul(w, w->i, w->c);
     weft_value cell = first;
     for (int64_t step = 0; step < t; step++) {
         const int64_t at = time_of(w, step);
@@ -111,7 +121,7 @@ static weft_value tanh_slope(walk *w, weft_value v)
     return weft_grad_call(w->g, "affine", WEFT_V(weft_grad_unary(w->g, "square", v)), WEFT_WITH({ "a", NULL, 1, { -1 } }, { "b", NULL, 1, { 1 } }));
 }
 
-static weft_result backwards(walk *w, const weft_value *dy)
+static weft_result backwards(walk *w, weft_value dys, weft_value dh, weft_value dc)
 {
     weft_graph *g = w->g;
     const int64_t h = w->s.h, n = w->s.n, t = w->s.t;
@@ -123,8 +133,6 @@ static weft_result backwards(walk *w, const weft_value *dy)
         mul(w, w->tanh_cell, sigmoid_slope(w, w->o)),
     };
     const weft_value slope = join(w, slopes, 4, 2), into_cell = mul(w, w->o, tanh_slope(w, w->tanh_cell));
-    const weft_value dys = dy[WEFT_LSTM_Y] < 0 ? -1 : weft_grad_slice(g, dy[WEFT_LSTM_Y], 2, w->dir * h, (w->dir + 1) * h);
-    weft_value dh = own(w, dy[WEFT_LSTM_HN], steps_of(w, 1, h)), dc = own(w, dy[WEFT_LSTM_CN], steps_of(w, 1, h));
     for (int64_t step = t - 1; step >= 0; step--) {
         const int64_t at = time_of(w, step);
         if (dys >= 0) dh = dh < 0 ? at_step(w, dys, at) : weft_grad_add(g, dh, at_step(w, dys, at));
@@ -137,6 +145,44 @@ static weft_result backwards(walk *w, const weft_value *dy)
     }
     w->dh = dh, w->dc = dc;
     w->dgates = flat(w, join(w, parts, t, w->time), n * t, 4 * h);
+    return weft_graph_status(g);
+}
+
+weft_result weft_lstm_back_unfuse(const weft_node *n, weft_graph *g, weft_value *out)
+{
+    enum { SUMS, W, FIRST, DY, DH, DC };
+    const weft_lstm_back_attrs *at = n->attrs;
+    const int64_t *x = n->in_shape[SUMS].dim;
+    walk w = { .node = n, .g = g, .time = at->time_first ? 0 : 1, .backwards = at->backwards, .w_hh = n->in[W] };
+    w.s.n = x[1 - w.time], w.s.t = x[w.time], w.s.h = n->in_shape[W].dim[1];
+    weft_value start[DC + 1];
+    for (int i = FIRST; i <= DC; i++) {
+        start[i] = weft_has(n, i) ? n->in[i] : -1;
+        if (start[i] >= 0 && i != DY) start[i] = weft_grad_reshape(g, start[i], steps_of(&w, 1, w.s.h));
+    }
+    WEFT_TRY(forwards(&w, n->in[SUMS], start[FIRST] < 0 ? zeros(&w) : start[FIRST]));
+    WEFT_TRY(backwards(&w, start[DY], start[DH], start[DC]));
+    out[0] = weft_grad_reshape(g, w.dgates, n->in_shape[SUMS]);
+    out[1] = flat(&w, w.dh, w.s.n, w.s.h), out[2] = flat(&w, w.dc, w.s.n, w.s.h);
+    return weft_graph_status(g);
+}
+
+// --- The rule. -------------------------------------------------------------------------------------------------------
+
+static weft_result back(walk *w, const weft_value *dy)
+{
+    weft_graph *g = w->g;
+    const int64_t h = w->s.h;
+    const weft_shape state = WEFT_SHAPE(w->s.n, h);
+    const weft_lstm_back_attrs at = { w->backwards, w->time == 0 };
+    const weft_value in[] = {
+        sums_of(w), w->w_hh, weft_has(w->node, C0) ? own(w, w->node->in[C0], state) : -1,
+        dy[WEFT_LSTM_Y] < 0 ? -1 : weft_grad_slice(g, dy[WEFT_LSTM_Y], 2, w->dir * h, (w->dir + 1) * h), own(w, dy[WEFT_LSTM_HN], state),
+        own(w, dy[WEFT_LSTM_CN], state),
+    };
+    const weft_value all = weft_graph_call(g, "lstm_back", in, 6, &at);
+    if (all < 0) return weft_graph_status(g);
+    w->dgates = flat(w, all, w->s.n * w->s.t, 4 * h), w->dh = all + 1, w->dc = all + 2;
     return weft_graph_status(g);
 }
 
@@ -170,8 +216,7 @@ weft_result weft_lstm_grad(const weft_node *n, weft_graph *g, const weft_value *
     walk w = { n, g, s, 0, at->time_first ? 0 : 1, false, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 };
     for (; w.dir < s.dirs; w.dir++) {
         w.backwards = at->direction == WEFT_LSTM_REVERSE || w.dir == 1;
-        WEFT_TRY(forwards(&w));
-        WEFT_TRY(backwards(&w, dy));
+        WEFT_TRY(back(&w, dy));
         for (int i = X; i < n->in_count; i++)
             if (want[i]) part[i][w.dir] = part_of(&w, i);
     }
