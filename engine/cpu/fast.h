@@ -14,7 +14,8 @@ typedef struct weft_cpu_fast {
     weft_result (*run)(void *state, weft_context *ctx, const weft_node *n, void *const *out, const void *const *in, void *scratch);
     void (*destroy)(weft_context *ctx, void *state);
     // NULL, or called once after prepare: puts constants in the form that run wants, where sessions share them; `taken` counts them.
-    weft_result (*pack)(void *state, weft_context *ctx, const weft_node *n, weft_cpu_weights *weights, weft_cpu_taken *taken);
+    // Bit i of *unread: input i was a constant, and run does not look at it any more.
+    weft_result (*pack)(void *state, weft_context *ctx, const weft_node *n, weft_cpu_weights *weights, weft_cpu_taken *taken, uint32_t *unread);
 } weft_cpu_fast;
 
 const weft_cpu_fast *weft_cpu_fast_find(const char *op); // NULL: none

@@ -174,7 +174,7 @@ static weft_result pack_into(void *user, void *to)
     return r == dnnl_success ? WEFT_OK : r == dnnl_out_of_memory ? weft_fail_memory(0) : weft_fail(WEFT_ERR_UNSUPPORTED, "oneDNN failed with status %d", (int) r);
 }
 
-static weft_result pack(void *state, weft_context *ctx, const weft_node *n, weft_cpu_weights *weights, weft_cpu_taken *taken)
+static weft_result pack(void *state, weft_context *ctx, const weft_node *n, weft_cpu_weights *weights, weft_cpu_taken *taken, uint32_t *unread)
 {
     conv_state *s = state;
     const void *data = s->constant;
@@ -190,6 +190,7 @@ static weft_result pack(void *state, weft_context *ctx, const weft_node *n, weft
         const weft_result r = weft_cpu_weights_take(weights, &form, &s->packed, taken);
         if (r != WEFT_OK) return weft_fail_prefix(r, "%s '%s': ", n->op->name, n->name);
         data = weft_cpu_weight_data(s->packed);
+        *unread = 1u << 1;
     }
     dnnl_memory_set_data_handle(s->weights, (void *) (uintptr_t) data);
     dnnl_memory_destroy(s->plain_weights);

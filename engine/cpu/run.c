@@ -13,7 +13,8 @@ struct weft_cpu_run {
     const void **data; // of every value
     weft_cpu_weights *weights, *own_weights; // own: where there is no device that has them
     weft_cpu_weight **widened; // of every value, NULL: its own numbers
-    weft_cpu_taken taken;
+    weft_cpu_taken *taken_wide; // for each of these
+    weft_cpu_taken taken;       // for what is packed
     unsigned char *block, *state_block;
     weft_state_update *updates; // per state
     unsigned char **aside;      // per state: where what is copied to it waits, where it must
@@ -84,7 +85,8 @@ static weft_result place_weights(weft_cpu_run *run)
     const weft_graph *g = &run->graph;
     run->data = weft_arena_new(&run->arena, sizeof *run->data * (size_t) (g->value_count + 1));
     run->widened = weft_arena_new(&run->arena, sizeof *run->widened * (size_t) (g->value_count + 1));
-    if (!run->data || !run->widened) return WEFT_ERR_MEMORY;
+    run->taken_wide = weft_arena_new(&run->arena, sizeof *run->taken_wide * (size_t) (g->value_count + 1));
+    if (!run->data || !run->widened || !run->taken_wide) return WEFT_ERR_MEMORY;
     for (int v = 0; v < g->value_count; v++) {
         const weft_weight *w = g->values[v].weight;
         if (!w) continue;
@@ -92,7 +94,7 @@ static weft_result place_weights(weft_cpu_run *run)
         run->data[v] = w->data;
         if (w->dtype == WEFT_F32 || w->dtype == WEFT_I32) continue;
         const weft_cpu_form form = { w->data, w->bytes, &w->dtype, sizeof w->dtype, value_bytes(&g->values[v]), widen, (void *) (uintptr_t) w };
-        WEFT_TRY(weft_cpu_weights_take(run->weights, &form, &run->widened[v], &run->taken));
+        WEFT_TRY(weft_cpu_weights_take(run->weights, &form, &run->widened[v], &run->taken_wide[v]));
         run->data[v] = weft_cpu_weight_data(run->widened[v]);
     }
     return WEFT_OK;
@@ -127,13 +129,34 @@ static weft_result place_values(weft_cpu_run *run, const weft_session_params *p)
     return WEFT_OK;
 }
 
+// Numbers that were widened only to be packed have done their part.
+static weft_result drop_unread(weft_cpu_run *run, const uint32_t *unread)
+{
+    const weft_graph *g = &run->graph;
+    bool *read = weft_arena_new(&run->arena, (size_t) g->value_count + 1);
+    if (!read) return WEFT_ERR_MEMORY;
+    for (int i = 0; i < g->node_count; i++)
+        for (int k = 0; k < g->nodes[i].in_count; k++)
+            if (g->nodes[i].in[k] >= 0 && (k >= 32 || !(unread[i] >> k & 1))) read[g->nodes[i].in[k]] = true;
+    for (int i = 0; i < g->output_count; i++) read[g->outputs[i].value] = true;
+    for (int i = 0; i < g->state_count; i++)
+        if (g->states[i].next >= 0) read[g->states[i].next] = true;
+    for (int v = 0; v < g->value_count; v++) {
+        if (!run->widened[v] || read[v]) continue;
+        weft_cpu_weights_give_back(run->weights, run->widened[v]);
+        run->widened[v] = NULL, run->data[v] = NULL;
+    }
+    return WEFT_OK;
+}
+
 static weft_result prepare_fast(weft_cpu_run *run)
 {
     const weft_graph *g = &run->graph;
     run->fast = weft_arena_new(&run->arena, sizeof *run->fast * (size_t) (g->node_count + 1));
     run->prepared = weft_arena_new(&run->arena, sizeof *run->prepared * (size_t) (g->node_count + 1));
     run->scratch = weft_arena_new(&run->arena, sizeof *run->scratch * (size_t) (g->node_count + 1));
-    if (!run->fast || !run->prepared || !run->scratch) return WEFT_ERR_MEMORY;
+    uint32_t *unread = weft_arena_new(&run->arena, sizeof *unread * (size_t) (g->node_count + 1));
+    if (!run->fast || !run->prepared || !run->scratch || !unread) return WEFT_ERR_MEMORY;
     for (int i = 0; i < g->node_count; i++) {
         const weft_node *n = &g->nodes[i];
         const weft_cpu_fast *f = weft_cpu_fast_find(n->op->name);
@@ -144,10 +167,10 @@ static weft_result prepare_fast(weft_cpu_run *run)
         WEFT_TRY(f->prepare(run->ctx, n, constant, &run->prepared[i], &run->scratch[i]));
         if (!run->prepared[i]) continue;
         run->fast[i] = f;
-        if (f->pack) WEFT_TRY(f->pack(run->prepared[i], run->ctx, n, run->weights, &run->taken));
+        if (f->pack) WEFT_TRY(f->pack(run->prepared[i], run->ctx, n, run->weights, &run->taken, &unread[i]));
         if (run->scratch[i] > run->scratch_most) run->scratch_most = run->scratch[i];
     }
-    return WEFT_OK;
+    return drop_unread(run, unread);
 }
 
 static weft_result prepare_nodes(weft_cpu_run *run)
@@ -190,6 +213,15 @@ static weft_result prepare(weft_cpu_run *run, const weft_graph *bound, const wef
     return prepare_nodes(run);
 }
 
+static void count_weights(weft_cpu_run *run)
+{
+    weft_cpu_taken all = run->taken;
+    for (int v = 0; v < run->graph.value_count; v++)
+        if (run->widened[v]) all.bytes += run->taken_wide[v].bytes, all.shared_bytes += run->taken_wide[v].shared_bytes;
+    run->facts.weight_bytes += all.bytes;
+    run->facts.weight_shared_bytes = all.shared_bytes;
+}
+
 static weft_result create(weft_context *ctx, weft_cpu_weights *weights, const weft_graph *bound, const weft_session_params *p, bool fast,
                           size_t fit_bytes, weft_cpu_run **out)
 {
@@ -209,7 +241,7 @@ static weft_result create(weft_context *ctx, weft_cpu_weights *weights, const we
     if (again) return create(ctx, weights, bound, p, fast, fit_bytes - beside, out);
     if (r != WEFT_OK) return r;
     run->facts.gpu_ms = -1;
-    run->facts.weight_bytes += run->taken.bytes, run->facts.weight_shared_bytes = run->taken.shared_bytes;
+    count_weights(run);
     run->facts.dispatches = run->graph.node_count;
     for (int i = 0; i < run->graph.state_count; i++) weft_cpu_run_set_state(run, i, NULL);
     *out = run;
