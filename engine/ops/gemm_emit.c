@@ -295,6 +295,7 @@ static void add_tiles(choice *c, const product *w)
     for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
         const weft_way way = { "matmul_tile", { cuts[i][0], cuts[i][1], cuts[i][2], cuts[i][3] } };
         const shape s = tile_shape(&way);
+        if (w->caps->few_registers && cuts[i][ROW_QUADS] * cuts[i][COLUMN_QUADS] > 2) continue;
         if (!i || !half_empty(w, s)) add_cut(c, w, way, s, shared_of(s));
     }
 }
