@@ -70,6 +70,20 @@ static int64_t place(weft_shape part, const int64_t *stride, int64_t i)
     return at;
 }
 
+// Dimensions that lie one within the other as one: long lines.
+static void merge(weft_shape *part, int64_t *stride)
+{
+    int rank = 0;
+    for (int d = 0; d < part->rank; d++) {
+        const int64_t size = part->dim[d], each = stride[d];
+        const bool within = rank && stride[rank - 1] == size * each;
+        rank += !within;
+        part->dim[rank - 1] = within ? part->dim[rank - 1] * size : size;
+        stride[rank - 1] = each;
+    }
+    part->rank = rank;
+}
+
 static void reduce_cpu(const weft_node *n, const weft_cpu_args *arg)
 {
     const int how = n->op->index;
@@ -82,15 +96,17 @@ static void reduce_cpu(const weft_node *n, const weft_cpu_args *arg)
         if (mask >> d & 1) reduced_stride[reduced.rank] = stride[d], reduced.dim[reduced.rank++] = n->in_shape[0].dim[d];
         else kept_stride[kept.rank] = stride[d], kept.dim[kept.rank++] = n->in_shape[0].dim[d];
     }
-    const int64_t count = weft_shape_count(reduced);
+    merge(&reduced, reduced_stride);
+    const int64_t count = weft_shape_count(reduced), line = reduced.rank ? reduced.dim[reduced.rank - 1] : 1;
+    const int64_t step = reduced.rank ? reduced_stride[reduced.rank - 1] : 0;
     for (int64_t o = arg->begin; o < arg->end; o++) {
         const int64_t first = place(kept, kept_stride, o);
         const weft_real *x = (const weft_real *) arg->in[0] + first, *by = how == WEFT_SUM_PRODUCT ? (const weft_real *) arg->in[1] + first : NULL;
         state s = { 0, -INFINITY, 0 };
         for (int64_t i = 0; how == WEFT_LOG_SUM_EXP && i < count; i++) s.most = fmax(s.most, x[place(reduced, reduced_stride, i)]);
-        for (int64_t i = 0; i < count; i++) {
-            const int64_t at = place(reduced, reduced_stride, i);
-            take(&s, how, by ? (double) x[at] * by[at] : x[at], i);
+        for (int64_t i = 0; i < count; i += line) {
+            const int64_t begin = place(reduced, reduced_stride, i);
+            for (int64_t k = 0, at = begin; k < line; k++, at += step) take(&s, how, by ? (double) x[at] * by[at] : x[at], i + k);
         }
         if (how == WEFT_MEAN) s.value /= (double) count;
         if (how == WEFT_L2) s.value = sqrt(s.value);
