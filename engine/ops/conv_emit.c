@@ -175,11 +175,11 @@ static cover tile_cover(const weft_way *way)
 
 // Few channels: tall tiles. Little work: small ones, so that there are workgroups for a whole device. A gate needs two
 // fours of channels per invocation.
-static weft_way tile_guess(const conv *c)
+static weft_way tile_guess(const conv *c, const weft_caps *caps)
 {
     const uint32_t span = c->at->gate ? 2 * c->p.co : c->p.co_group;
     const double outputs = (double) weft_shape_count(c->node->out_shape[0]) * (c->at->gate ? 2 : 1);
-    const bool small = outputs < ENOUGH * 64 * 64, tall = !small && !c->at->gate && span <= 32;
+    const bool small = outputs < ENOUGH * 64 * 64 || caps->few_registers, tall = !small && !c->at->gate && span <= 32;
     const uint8_t quads = c->at->gate || !(small || tall) ? 2 : 1;
     return (weft_way) { "conv_tile", { 8, (uint8_t) (!small ? 8 : 4 / quads), quads, tall ? 4 : 2 } };
 }
@@ -191,6 +191,7 @@ static bool tile_fits(const conv *c, const weft_caps *caps, const weft_way *way)
     const uint32_t span = c->at->gate ? 2 * c->p.co : c->p.co_group;
     const uint32_t bytes = (w.pixels * DEEP_QUADS + w.columns * DEEP_QUADS + STEP) * 16;
     if (c->at->gate && way->cut[QUADS] % 2) return false;
+    if (caps->few_registers && way->cut[ROWS] * way->cut[QUADS] > 4) return false; // Mesa's compiler spills from 8 fours on
     if (w.threads > caps->max_group || bytes > caps->shared_bytes) return false;
     return (w.columns <= 16 || w.columns / 2 < span) && (w.pixels <= 32 || w.pixels / 2 < phase_pixels(c));
 }
@@ -209,8 +210,13 @@ static const uint8_t shapes[][4] = { // pixels x channels, and what an invocatio
     { 8, 4, 1, 2 },  // 32 x 32, 4 x 4
     { 8, 4, 2, 2 },  // 32 x 64, 4 x 8
     { 4, 8, 1, 4 },  // 256 x 16, 8 x 4
+    // for few registers
+    { 16, 4, 1, 4 }, // 32 x 64, 4 x 4
+    { 8, 4, 1, 4 },  // 64 x 32, 4 x 4
+    { 16, 4, 1, 8 }, // 64 x 64, 4 x 4
+    { 8, 2, 2, 4 },  // 32 x 64, 2 x 8
 };
-enum { SHAPES = sizeof shapes / sizeof *shapes };
+enum { SHAPES = sizeof shapes / sizeof *shapes, LEAN_SHAPES = 4 };
 
 static weft_result emit_tile(conv *c, weft_emit *e, const weft_way *way)
 {
@@ -293,10 +299,10 @@ static void add_subgroup(const conv *c, const weft_caps *caps, weft_way list[WEF
 
 static void add_tiles(const conv *c, const weft_caps *caps, weft_way list[WEFT_MAX_WAYS], int *count)
 {
-    const weft_way guess = tile_guess(c);
+    const weft_way guess = tile_guess(c, caps);
     if (!can_cover(c)) return;
     add(list, count, guess);
-    for (int k = 0; k < SHAPES && !caps->is_software; k++) { // compiling costs a processor more than they could save
+    for (int k = 0; k < SHAPES - (caps->few_registers ? 0 : LEAN_SHAPES) && !caps->is_software; k++) { // compiling costs a processor more than they could save
         weft_way way = { "conv_tile" };
         memcpy(way.cut, shapes[k], sizeof shapes[k]);
         if (memcmp(way.cut, guess.cut, sizeof way.cut) && tile_fits(c, caps, &way)) add(list, count, way);
@@ -306,8 +312,8 @@ static void add_tiles(const conv *c, const weft_caps *caps, weft_way list[WEFT_M
 // Where tiles are too few to keep a large device busy and their sums are long: enough parts for that, and four times as many.
 static void add_splits(conv *c, const weft_caps *caps, weft_way list[WEFT_MAX_WAYS], int *count)
 {
-    static const uint8_t small[] = { 8, 4, 1, 2 }, gated[] = { 8, 4, 2, 2 }, large[] = { 16, 8, 1, 4 };
-    const uint8_t *const cuts[] = { c->at->gate ? gated : small, large };
+    static const uint8_t small[] = { 8, 4, 1, 2 }, gated[] = { 8, 2, 2, 2 }, large[] = { 16, 8, 1, 4 }, lean[] = { 16, 4, 1, 4 };
+    const uint8_t *const cuts[] = { c->at->gate ? gated : small, caps->few_registers ? lean : large };
     const int most = steps_of(c) / 4 < 64 ? steps_of(c) / 4 : 64;
     for (int k = 0; k < 2 && can_cover(c); k++) {
         weft_way way = { "conv_tile_split" };
@@ -329,7 +335,7 @@ static void add_splits(conv *c, const weft_caps *caps, weft_way list[WEFT_MAX_WA
 // GPUs that tiles of 32 x 32 would leave half idle, with long sums.
 static bool wants_split(conv *c)
 {
-    const weft_way small = { "conv_tile", { 8, 4, (uint8_t) (c->at->gate ? 2 : 1), 2 } };
+    const weft_way small = { "conv_tile", { 8, 4, 1, 2 } };
     return steps_of(c) >= 32 && cover_groups(c, tile_cover(&small)) < ENOUGH / 2.0;
 }
 
@@ -361,8 +367,10 @@ int weft_conv_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MA
     // Subgroups of 4 (SwiftShader) share too little: the direct kernel is 3 to 5 times faster there.
     const bool by_subgroup = caps->is_software && c.d.flops >= LONG_WORK && can_subgroup(&c, caps) && caps->subgroup_size >= 8;
     const bool by_tile = !caps->is_software && c.p.co_group > 4 && can_cover(&c), by_split = by_tile && wants_split(&c);
-    // lavapipe 25, against conv_subgroup: 256 channels at 4x4 2.6 ms against 4.9, 128 at 32x32 3.9 against 7.4, 64 at 64x64 3.8 against 6.1.
-    const bool by_winograd = by_subgroup && c.p.ci >= 32 && c.p.co_group >= 32 && weft_winograd_serves(n, e, 4);
+    // lavapipe 25, GFLOP/s of processor time, against conv_subgroup_long: 512 channels at 32x32 40 and 28, 256 at 32x32 34 and 28; but 512 at 16x16
+    // 24 and 28, at 4x4 10 and 16: few tiles do not share the transformed weights enough.
+    const bool by_winograd = by_subgroup && c.p.ci >= 32 && c.p.co_group >= 32 && weft_winograd_serves(n, e, 4) &&
+                             c.p.n * ceil_div((uint32_t) c.p.ho, 4) * ceil_div((uint32_t) c.p.wo, 4) >= 64;
     const bool by_matrix = weft_emit_half(e) && weft_matrix_serves(caps) && can_cover(&c);
     const weft_way winograd = { "winograd", { 4 } };
     if (by_winograd) add(list, &count, winograd);
