@@ -7,11 +7,9 @@
 #include "params/layer_norm.h"
 #include <math.h>
 
-typedef struct layer_norm_attrs { float eps; int32_t axes; } layer_norm_attrs;
-
 static int64_t inner_of(const weft_node *n)
 {
-    const layer_norm_attrs *at = n->attrs;
+    const weft_layer_norm_attrs *at = n->attrs;
     int64_t inner = 1;
     for (int d = n->in_shape[0].rank - at->axes; d < n->in_shape[0].rank; d++) inner *= n->in_shape[0].dim[d];
     return inner;
@@ -19,7 +17,7 @@ static int64_t inner_of(const weft_node *n)
 
 static weft_result layer_norm_infer(weft_node *n)
 {
-    const layer_norm_attrs *at = n->attrs;
+    const weft_layer_norm_attrs *at = n->attrs;
     const weft_shape x = n->in_shape[0];
     if (x.rank < at->axes) return weft_node_fail(n, "x has %d dimensions, fewer than axes = %d", x.rank, at->axes);
     weft_shape last = { at->axes, { 0 } };
@@ -37,7 +35,7 @@ static int64_t layer_norm_items(const weft_node *n) { return weft_shape_count(n-
 
 static void layer_norm_cpu(const weft_node *n, const weft_cpu_args *arg)
 {
-    const layer_norm_attrs *at = n->attrs;
+    const weft_layer_norm_attrs *at = n->attrs;
     const int64_t inner = inner_of(n);
     const weft_real *scale = weft_has(n, 1) ? arg->in[1] : NULL, *bias = weft_has(n, 2) ? arg->in[2] : NULL;
     for (int64_t row = arg->begin; row < arg->end; row++) {
@@ -61,7 +59,7 @@ static int layer_norm_ways(const weft_node *n, const weft_emit *e, weft_way list
 static weft_result layer_norm_emit(const weft_node *n, weft_emit *e)
 {
     WEFT_TRY(weft_loop_check(n));
-    const struct layer_norm_params p = { (u32) layer_norm_items(n), (u32) inner_of(n), ((const layer_norm_attrs *) n->attrs)->eps };
+    const struct layer_norm_params p = { (u32) layer_norm_items(n), (u32) inner_of(n), ((const weft_layer_norm_attrs *) n->attrs)->eps };
     return weft_emit_dispatch(e, &(weft_dispatch) {
         .kernel = weft_emit_way(e)->kernel, .spec = { weft_has(n, 1), weft_has(n, 2) }, .spec_count = 2,
         .params = &p, .params_bytes = sizeof p, .grid = { p.rows * 64 }, .flops = 8.0 * (double) weft_shape_count(n->out_shape[0]),
@@ -73,7 +71,7 @@ static double layer_norm_flops(const weft_node *n) { return 8.0 * (double) weft_
 // A row is a group of channels, of an image of one position.
 static weft_result layer_norm_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
 {
-    const layer_norm_attrs *at = n->attrs;
+    const weft_layer_norm_attrs *at = n->attrs;
     const weft_shape x = n->in_shape[0], view = WEFT_SHAPE(weft_shape_count(x) / inner_of(n), inner_of(n));
     weft_shape params = { at->axes, { 0 } };
     for (int d = 0; d < at->axes; d++) params.dim[d] = x.dim[x.rank - at->axes + d];
@@ -85,10 +83,10 @@ const weft_op weft_op_layer_norm = {
     .doc = "y = (x - mean) / sqrt(var + eps) * scale + bias; mean and (biased) variance over the last `axes` dimensions. "
            "Ba, Kiros and Hinton 2016.",
     .out_names = "y", .in_names = "x scale? bias?",
-    .attr_bytes = sizeof(layer_norm_attrs),
+    .attr_bytes = sizeof(weft_layer_norm_attrs),
     .attrs = (const weft_attr[]) {
-        WEFT_ATTR(layer_norm_attrs, eps, FLOAT, .def = 1e-5, .min = 0, .max = 1, .doc = "added to the variance"),
-        WEFT_ATTR(layer_norm_attrs, axes, INT, .def = 1, .min = 1, .max = WEFT_MAX_RANK, .doc = "how many of the last dimensions"),
+        WEFT_ATTR(weft_layer_norm_attrs, eps, FLOAT, .def = 1e-5, .min = 0, .max = 1, .doc = "added to the variance"),
+        WEFT_ATTR(weft_layer_norm_attrs, axes, INT, .def = 1, .min = 1, .max = WEFT_MAX_RANK, .doc = "how many of the last dimensions"),
         { 0 }
     },
     .infer = layer_norm_infer, .items = layer_norm_items, .cpu = layer_norm_cpu, .ways = layer_norm_ways, .emit = layer_norm_emit, .flops = layer_norm_flops,
@@ -96,7 +94,7 @@ const weft_op weft_op_layer_norm = {
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(2, 3, 65), WEFT_SHAPE(65), WEFT_SHAPE(65) } },
         { .in = { WEFT_SHAPE(5, 7) }, .low = 100, .high = 101 },
-        { .in = { WEFT_SHAPE(2, 3, 5, 7), WEFT_SHAPE(3, 5, 7), WEFT_SHAPE(3, 5, 7) }, .attrs = &(const layer_norm_attrs) { 1e-3f, 3 } },
+        { .in = { WEFT_SHAPE(2, 3, 5, 7), WEFT_SHAPE(3, 5, 7), WEFT_SHAPE(3, 5, 7) }, .attrs = &(const weft_layer_norm_attrs) { 1e-3f, 3 } },
         { .in = { WEFT_SHAPE(1, 211), WEFT_SHAPE(211), WEFT_SHAPE(211) }, .in_count = 3, .absent = 2 },
         { 0 }
     },

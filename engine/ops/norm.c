@@ -215,17 +215,17 @@ static void norm_cpu(const weft_node *n, const weft_cpu_args *arg)
                         weft_has(n, 2) ? arg->in[2] : NULL, arg->out[0]);
 }
 
-static weft_norm_kind kind_of(const weft_node *n) { return (weft_norm_kind) { groups_of(n), false, ((const norm_attrs *) n->attrs)->eps }; }
+weft_norm_kind weft_norm_kind_of(const weft_node *n) { return (weft_norm_kind) { groups_of(n), false, ((const norm_attrs *) n->attrs)->eps }; }
 
 static int norm_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS])
 {
-    const weft_norm_kind k = kind_of(n);
+    const weft_norm_kind k = weft_norm_kind_of(n);
     return weft_norm_ways(n, e, &k, list);
 }
 
 static weft_result norm_emit(const weft_node *n, weft_emit *e)
 {
-    const weft_norm_kind k = kind_of(n);
+    const weft_norm_kind k = weft_norm_kind_of(n);
     return weft_norm_emit(n, e, &k);
 }
 
@@ -233,7 +233,7 @@ static double norm_flops(const weft_node *n) { return 8.0 * (double) weft_shape_
 
 static weft_result norm_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
 {
-    const weft_norm_kind k = kind_of(n);
+    const weft_norm_kind k = weft_norm_kind_of(n);
     return weft_norm_grad(n, g, dy[0], want, dx, &k, n->in_shape[0], weft_norm_channels(n->in_shape[0]));
 }
 

@@ -15,6 +15,9 @@ void weft_norm_piece(const weft_norm_view *v, const int64_t n_range[2], const in
 // What a norm takes its statistics over: the channels of a group, of one image or of all.
 typedef struct weft_norm_kind { int64_t groups; bool over_n; float eps; } weft_norm_kind;
 
+weft_norm_kind weft_norm_kind_of(const weft_node *n);      // of instance_norm and group_norm
+weft_norm_kind weft_norm_grad_kind_of(const weft_node *n); // of norm_grad
+
 // The same on a device, x being input 0, scale and bias inputs 1 and 2. One dispatch in which a workgroup makes statistics by itself
 // ("norm_whole", cut: invocations, statistics side by side, elements kept), or three ("norm_split").
 int weft_norm_ways(const weft_node *n, const weft_emit *e, const weft_norm_kind *k, weft_way list[WEFT_MAX_WAYS]);
@@ -34,5 +37,6 @@ weft_result weft_norm_grad(const weft_node *n, weft_graph *g, weft_value dy, con
                            weft_shape view, weft_shape params);
 weft_shape weft_norm_channels(weft_shape x); // [c, 1, ...]: one number per channel
 
+typedef struct weft_layer_norm_attrs { float eps; int32_t axes; } weft_layer_norm_attrs;
 // Attributes of batch_norm, which fusion looks at.
 typedef struct weft_batch_norm_attrs { float eps; int32_t batch_stats; } weft_batch_norm_attrs;

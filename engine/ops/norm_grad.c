@@ -10,7 +10,7 @@
 enum { DY, X, SCALE };
 typedef struct norm_grad_attrs { float eps; int32_t groups, over_n; } norm_grad_attrs;
 
-static weft_norm_kind kind_of(const weft_node *n)
+weft_norm_kind weft_norm_grad_kind_of(const weft_node *n)
 {
     const norm_grad_attrs *at = n->attrs;
     return (weft_norm_kind) { at->groups ? at->groups : n->in_shape[X].dim[1], at->over_n, at->eps };
@@ -20,7 +20,7 @@ static weft_result norm_grad_infer(weft_node *n)
 {
     const weft_shape x = n->in_shape[X];
     if (x.rank < 2 || !weft_shape_equal(x, n->in_shape[DY])) return weft_node_fail(n, "x and dy must have one shape of at least 2 dimensions");
-    const weft_norm_kind k = kind_of(n);
+    const weft_norm_kind k = weft_norm_grad_kind_of(n);
     if (x.dim[1] % k.groups || (k.over_n && k.groups != x.dim[1]))
         return weft_node_fail(n, "%lld channels do not divide into %lld groups", (long long) x.dim[1], (long long) k.groups);
     WEFT_TRY(weft_norm_vector(n, SCALE, "scale", x.dim[1]));
@@ -30,14 +30,14 @@ static weft_result norm_grad_infer(weft_node *n)
 
 static int64_t norm_grad_items(const weft_node *n)
 {
-    const weft_norm_kind k = kind_of(n);
+    const weft_norm_kind k = weft_norm_grad_kind_of(n);
     return k.groups * (k.over_n ? 1 : n->in_shape[X].dim[0]);
 }
 
 static void norm_grad_cpu(const weft_node *n, const weft_cpu_args *arg)
 {
     const weft_norm_view v = weft_norm_look(n->in_shape[X], WEFT_ROW);
-    const weft_norm_kind k = kind_of(n);
+    const weft_norm_kind k = weft_norm_grad_kind_of(n);
     const int64_t per = v.c / k.groups;
     const weft_real *dy = arg->in[DY], *x = arg->in[X], *scale = weft_has(n, SCALE) ? arg->in[SCALE] : NULL;
     for (int64_t s = arg->begin; s < arg->end; s++) {
@@ -65,7 +65,7 @@ static void norm_grad_cpu(const weft_node *n, const weft_cpu_args *arg)
 static int norm_grad_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS])
 {
     static const char *const kernels[2] = { "norm_grad_subgroup", "norm_grad" };
-    const weft_norm_kind k = kind_of(n);
+    const weft_norm_kind k = weft_norm_grad_kind_of(n);
     return weft_norm_whole_ways(n, X, e, &k, kernels, list);
 }
 
@@ -73,7 +73,7 @@ static double norm_grad_flops(const weft_node *n) { return 16.0 * (double) weft_
 
 static weft_result norm_grad_emit(const weft_node *n, weft_emit *e)
 {
-    const weft_norm_kind k = kind_of(n);
+    const weft_norm_kind k = weft_norm_grad_kind_of(n);
     struct norm_whole_params p;
     weft_dispatch d = { .kernel = weft_emit_way(e)->kernel, .flops = norm_grad_flops(n) };
     WEFT_TRY(weft_loop_check(n));
@@ -104,7 +104,7 @@ static weft_value compose(weft_graph *g, const weft_norm_kind *k, weft_value dy,
 
 static weft_result norm_grad_unfuse(const weft_node *n, weft_graph *g, weft_value *out)
 {
-    const weft_norm_kind k = kind_of(n);
+    const weft_norm_kind k = weft_norm_grad_kind_of(n);
     out[0] = compose(g, &k, n->in[DY], n->in[X], weft_has(n, SCALE) ? n->in[SCALE] : -1);
     return weft_graph_status(g);
 }

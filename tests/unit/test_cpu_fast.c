@@ -13,13 +13,14 @@
 #include <math.h>
 #include <string.h>
 
-static float *numbers(weft_arena *a, weft_shape s, weft_random *r)
+static float *numbers_in(weft_arena *a, weft_shape s, weft_random *r, double low, double high)
 {
     const int64_t count = weft_shape_count(s);
     float *f = weft_arena_new(a, (size_t) count * 4);
-    for (int64_t i = 0; i < count; i++) f[i] = (float) weft_random_uniform(r, -1, 1);
+    for (int64_t i = 0; i < count; i++) f[i] = (float) weft_random_uniform(r, low, high);
     return f;
 }
+static float *numbers(weft_arena *a, weft_shape s, weft_random *r) { return numbers_in(a, s, r, -1, 1); }
 
 static void evaluate(weft_context *ctx, weft_graph *g, const void *const *data, const char *name, int index)
 {
@@ -55,7 +56,7 @@ static void compare(weft_context *ctx, const weft_op *op, const weft_case *c, ui
     for (; c->in_count ? count < c->in_count : count < WEFT_CASE_INPUTS && c->in[count].rank; count++) {
         in[count] = -1;
         if (c->absent >> count & 1) continue;
-        float *f = numbers(&a, c->in[count], &r);
+        float *f = c->low == c->high ? numbers(&a, c->in[count], &r) : numbers_in(&a, c->in[count], &r, c->low, c->high);
         if (ports_mask >> count & 1) {
             in[count] = weft_graph_input(&g, (const char[]) { (char) ('a' + count), 0 }, WEFT_F32, c->in[count]);
             data[ports++] = f;
