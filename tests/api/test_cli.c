@@ -133,10 +133,27 @@ static int tear_down(void **state)
 
 // --- Help and usage. -------------------------------------------------------------------------------------------
 
+static void no_option_stands_twice(const char *command) // in the help that was printed; one would hide the other
+{
+    char names[128][64];
+    int count = 0;
+    for (const char *p = text; (p = strstr(p, "\n  ")); p++) {
+        const char *line = p + 1, *end = line + strcspn(line, "\n"), *dashes = strstr(line, "--");
+        if (!dashes || dashes > end || dashes > line + 6) continue; // not where an option begins
+        const size_t n = strcspn(dashes, " \n");
+        if (n >= sizeof names[0] || count == 128) continue;
+        snprintf(names[count], sizeof names[0], "%.*s", (int) n, dashes);
+        for (int i = 0; i < count; i++)
+            if (!strcmp(names[i], names[count])) fail_msg("%s has two options %s", command, names[i]);
+        count++;
+    }
+    assert_true(count >= 3);
+}
+
 static void help_lists_commands_codes_options_and_examples(void **state)
 {
     (void) state;
-    static const char *const names[] = { "inpaint", "generate", "invert", "edit", "metrics", "devices", "info", "ops", "run", "check", "import", "help" };
+    static const char *const names[] = { "inpaint", "generate", "invert", "edit", "metrics", "devices", "info", "ops", "run", "check", "import", "bench", "compare", "tokens", "help" };
     assert_code(0, "help");
     assert_says("Exit codes: 0 ok, 1 failed, 2 usage, 3 device lost or unavailable, 4 unsupported, 5 bad input file.");
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -144,6 +161,7 @@ static void help_lists_commands_codes_options_and_examples(void **state)
         assert_says(names[i]);
         assert_code(0, "help %s", names[i]);
         assert_says("--verbose");
+        no_option_stands_twice(names[i]);
         assert_code(0, "%s --help", names[i]);
         assert_code(0, "%s -h", names[i]);
     }

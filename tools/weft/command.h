@@ -95,7 +95,7 @@ typedef struct device_options {
     { "gpu", 'g', OPTION_TEXT, "INDEX", offsetof(T, device.gpu), "the same by index; -1 is cpu" },                                     \
     { "no-cache", 0, OPTION_FLAG, NULL, offsetof(T, device.no_cache), "compile every kernel anew, keep none" },                      \
     { "validate", 0, OPTION_FLAG, NULL, offsetof(T, device.validate), "switch on Vulkan's validation layer if it is installed" },    \
-    { "tune", 0, OPTION_FLAG, NULL, offsetof(T, device.tune), "measure which kernel is fastest for each operator, once, and remember it" }, \
+    { "autotune", 0, OPTION_FLAG, NULL, offsetof(T, device.tune), "measure which kernel is fastest for each operator, once, and remember it" }, \
     { "no-optional", 0, OPTION_FLAG, NULL, offsetof(T, device.no_optional), "use no optional device feature" }
 #define PRECISION_OPTION(T) \
     { "precision", 'p', OPTION_CHOICE, "exact|fast|mixed", offsetof(T, device.precision), "f32 storage (the default), f16 where the device has it, or f16 for the large images alone" }
