@@ -149,8 +149,8 @@ int weft_sdpa_ways(const weft_node *n, int first, const weft_emit *e, weft_way l
     const weft_sdpa_sizes z = weft_sdpa_sizes_of(n, first);
     const uint8_t narrow = (uint8_t) lanes_for(z.d > z.e ? z.d : z.e, 8, 64);
     // A processor wants the own rows' numbers to be those of all invocations together; a GPU wants full workgroups.
-    const weft_way flat = { n->op->name, { narrow, 8, narrow } }, full = { n->op->name, { 64, 16, 32 } };
-    const bool software = weft_emit_caps(e)->is_software;
+    const bool software = weft_emit_caps(e)->is_software, few = weft_emit_caps(e)->few_registers; // 16 rows are up to 64 sums
+    const weft_way flat = { n->op->name, { narrow, 8, narrow } }, full = { n->op->name, { 64, few ? 8 : 16, 32 } };
     list[0] = software ? flat : full, list[1] = software ? full : flat;
     return 2;
 }

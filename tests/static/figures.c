@@ -12,8 +12,8 @@
 #include <string.h>
 
 // Where the time goes. Others may spill, but are named.
-static const char *const hot[] = { "conv_", "matmul_", "sdpa", "attention", "winograd", "upfirdn2d", "norm_", "layer_norm", "batch_norm", "softmax",
-                                   "lstm_step", "bias_act", "modulate", "weight_grad", "unfold", "fold", "gate", "binary", "unary", "copy", "reduce" };
+static const char *const hot[] = { "conv_", "matmul_", "sdpa", "attention", "winograd", "upfirdn2d", "norm", "layer_norm", "batch_norm", "softmax",
+                                   "lstm_step", "bias_act", "modulate", "weight_grad", "peak_", "patch_fuse", "pool", "resample", "where", "unfold", "fold", "gate", "binary", "unary", "copy", "reduce" };
 
 typedef struct check {
     weft_context *ctx;

@@ -42,7 +42,7 @@ typedef struct figures {
     int shared;     // bytes of a workgroup
     int code;       // bytes
     int instructions;
-    int waves;      // subgroups in flight: AMD per SIMD, NVIDIA per scheduler
+    int waves;      // subgroups in flight: AMD per SIMD, NVIDIA per multiprocessor
     int latency;    // cycles of a run through the code as the compiler guesses them
 } figures;
 
