@@ -27,6 +27,7 @@ add_test(NAME test_grad COMMAND test_grad WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 foreach(name
         test_alloc_fault
         test_cli
+        test_cli_bench
         test_drivers
         test_generate
         test_invert
@@ -36,6 +37,7 @@ foreach(name
         test_optimize
         test_recompute
         test_state
+        test_static
         test_tune
         test_vk_device
         test_vk_fault

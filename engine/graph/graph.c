@@ -197,20 +197,21 @@ weft_value weft_graph_op(weft_graph *g, const weft_op *op, const weft_value *in,
         weft_graph_fail(g, weft_node_fail(&n, "has %d outputs, more than %d", n.out_count, WEFT_MAX_OUT));
         return -1;
     }
+    const int room = in_count < WEFT_MAX_BIND ? WEFT_MAX_BIND : in_count; // optional inputs that were not even mentioned have shapes too: none
     n.in = weft_arena_copy(a, in, sizeof *in * (size_t) in_count);
     n.out = weft_arena_new(a, sizeof *n.out * (size_t) n.out_count);
-    n.in_shape = weft_arena_new(a, sizeof(weft_shape) * (size_t) in_count);
+    n.in_shape = weft_arena_new(a, sizeof(weft_shape) * (size_t) room);
     n.out_shape = weft_arena_new(a, sizeof(weft_shape) * (size_t) n.out_count);
-    n.in_dtype = weft_arena_new(a, (size_t) in_count);
+    n.in_dtype = weft_arena_new(a, (size_t) room);
     n.out_dtype = weft_arena_new(a, (size_t) n.out_count);
-    n.in_layout = weft_arena_new(a, (size_t) in_count);
+    n.in_layout = weft_arena_new(a, (size_t) room);
     n.out_layout = weft_arena_new(a, (size_t) n.out_count);
-    bool *constant = weft_arena_new(a, (size_t) in_count * sizeof *constant);
+    bool *constant = weft_arena_new(a, (size_t) room * sizeof *constant);
     n.in_constant = constant;
     if (a->failed) return -1;
-    for (int i = 0; i < in_count; i++) {
+    for (int i = 0; i < room; i++) {
         n.in_dtype[i] = -1;
-        if (in[i] < 0) continue;
+        if (i >= in_count || in[i] < 0) continue;
         const weft_value_def *v = &g->values[in[i]];
         n.in_shape[i] = v->shape, n.in_dtype[i] = v->dtype, n.in_layout[i] = v->layout, constant[i] = v->weight != NULL;
     }

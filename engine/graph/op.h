@@ -61,7 +61,7 @@ typedef struct weft_node {
     int in_count, out_count;
     weft_value *in, *out; // in[i] is -1 where an optional input is left out
     // What the row's functions look at; filled before infer (inputs) and by infer (outputs).
-    weft_shape *in_shape, *out_shape; // an absent input has rank 0 and dtype -1
+    weft_shape *in_shape, *out_shape; // an absent input has rank 0 and dtype -1, also one past in_count that the row names
     int8_t *in_dtype, *out_dtype;     // WEFT_F32 or WEFT_I32
     // Only for emit: where things lie.
     int8_t *in_layout, *out_layout;
