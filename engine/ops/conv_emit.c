@@ -367,10 +367,10 @@ int weft_conv_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MA
     // Subgroups of 4 (SwiftShader) share too little: the direct kernel is 3 to 5 times faster there.
     const bool by_subgroup = caps->is_software && c.d.flops >= LONG_WORK && can_subgroup(&c, caps) && caps->subgroup_size >= 8;
     const bool by_tile = !caps->is_software && c.p.co_group > 4 && can_cover(&c), by_split = by_tile && wants_split(&c);
-    // lavapipe 25, GFLOP/s of processor time, against conv_subgroup_long: 512 channels at 32x32 40 and 28, 256 at 32x32 34 and 28; but 512 at 16x16
-    // 24 and 28, at 4x4 10 and 16: few tiles do not share the transformed weights enough.
+    // lavapipe 25, ms on a quiet machine, against conv_subgroup: 512 channels at 16x16 14 and 28. In GFLOP/s of processor time 256 at 32x32 34 and 28,
+    // but 512 at 4x4 10 and 16: few tiles do not share the transformed weights enough.
     const bool by_winograd = by_subgroup && c.p.ci >= 32 && c.p.co_group >= 32 && weft_winograd_serves(n, e, 4) &&
-                             c.p.n * ceil_div((uint32_t) c.p.ho, 4) * ceil_div((uint32_t) c.p.wo, 4) >= 64;
+                             c.p.n * ceil_div((uint32_t) c.p.ho, 4) * ceil_div((uint32_t) c.p.wo, 4) >= 16;
     const bool by_matrix = weft_emit_half(e) && weft_matrix_serves(caps) && can_cover(&c);
     const weft_way winograd = { "winograd", { 4 } };
     if (by_winograd) add(list, &count, winograd);
