@@ -828,7 +828,7 @@ static void measured_reports_can_be_compared(void **state)
         snprintf(line + strlen(line), sizeof line - strlen(line), "'%s/%s' ", here, g.gl_pathv[i]);
     }
     if (most > 1) {
-        strcat(line, "--allow precision");
+        strcat(line, "--allow precision,settings");
         page(line);
     }
     globfree(&g);
