@@ -7,8 +7,6 @@
 #include "glsl/padding.glsl"
 #include "glsl/winograd.glsl"
 
-layout(constant_id = 4) const uint PAD_MODE = 0;
-layout(constant_id = 9) const uint EXTRAS = 0;
 TENSOR_OUT(0, y)
 TENSOR_IN(1, x)
 TENSOR_IN(2, s)
@@ -23,7 +21,7 @@ void main() {
     if (id >= tiles * p.ci) return;
     uint c = id % p.ci, tile = id / p.ci, rows = (p.ho + M - 1) / M, n = tile / (p.column_tiles * rows);
     int top = int(tile / p.column_tiles % rows) * M - p.pad[0], left = int(tile % p.column_tiles) * M - p.pad[1];
-    float d[36], line[6], scale = (EXTRAS & 16u) != 0 ? s(n * p.ci + c) : 1;
+    float d[36], line[6], scale = (EXTRAS & EXTRA_S) != 0 ? s(n * p.ci + c) : 1;
     [[unroll]] for (int r = 0; r < 6; r++)
         [[unroll]] for (int k = 0; k < 6; k++) {
             d[r * 6 + k] = 0;

@@ -4,7 +4,6 @@
 //! variants DTYPE=f32,f16
 #include "glsl/tensor.glsl"
 #include "params/conv.h"
-#include "glsl/conv_constants.glsl"
 #include "glsl/winograd.glsl"
 
 TENSOR_OUT(0, y)

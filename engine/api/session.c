@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Bodies of <weft/session.h>: which interpreter runs a session, and the checking of arguments.
 #include "api/device.h"
+#include "base/clock.h"
 #include "cpu/run.h"
 #include "graph/model.h"
 #include "vk/run.h"
 #include <string.h>
-#include <time.h>
 
 struct weft_session {
     weft_device *dev;
@@ -103,20 +103,13 @@ static weft_result bind(weft_session *s, const weft_session_params *p)
     return s->arena.failed ? WEFT_ERR_MEMORY : WEFT_OK;
 }
 
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double) t.tv_sec * 1e3 + (double) t.tv_nsec * 1e-6;
-}
-
 weft_result weft_session_create(weft_device *dev, const weft_model *m, const weft_session_params *params, weft_session **out)
 {
     const weft_session_params p = params ? *params : (weft_session_params) { 0 };
     if (!dev || !m || !out) return weft_fail(WEFT_ERR_ARGUMENT, "weft_session_create: an argument is NULL");
     if (p.entry < 0 || p.entry >= m->entry_count)
         return weft_fail(WEFT_ERR_ARGUMENT, "weft_session_create: entry %d of %d", p.entry, m->entry_count);
-    const double begin = now_ms();
+    const double begin = weft_seconds();
     weft_session *s = weft_new(dev->ctx, sizeof *s);
     if (!s) return WEFT_ERR_MEMORY;
     s->dev = dev;
@@ -129,7 +122,7 @@ weft_result weft_session_create(weft_device *dev, const weft_model *m, const wef
     if (r == WEFT_OK && dev->vk) r = weft_vk_run_create(dev->vk, &s->bound, &p, &s->vk);
     else if (r == WEFT_OK) r = weft_cpu_run_create_shared(dev->ctx, dev->weights, &s->bound, &p, dev->info.kind == WEFT_DEVICE_CPU, &s->cpu);
     if (r != WEFT_OK) return weft_session_destroy(&s), r;
-    s->create_ms = now_ms() - begin;
+    s->create_ms = 1e3 * (weft_seconds() - begin);
     *out = s;
     return WEFT_OK;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "cpu/peak.h"
+#include "base/clock.h"
 #include "base/threads.h"
 #include "cpu/clones.h"
 #include <string.h>
-#include <time.h>
 
 // Compiled with -ffp-contract=fast: x a + b is one instruction where there is one.
 enum { WIDTH = 16, LOOPS = 256 };
@@ -17,13 +17,6 @@ struct weft_cpu_peaks {
     int64_t turns; // of a piece, once that is long enough
     int threads;
 };
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double) t.tv_sec + (double) t.tv_nsec * 1e-9;
-}
 
 weft_result weft_cpu_peaks_create(weft_context *ctx, weft_cpu_peaks **out)
 {
@@ -94,9 +87,9 @@ static void nothing(void *user, int64_t begin, int64_t end) { (void) user, (void
 
 static double time_of(work *w, int64_t count, int64_t least, void (*loop)(void *, int64_t, int64_t))
 {
-    const double start = now();
+    const double start = weft_seconds();
     weft_parallel(w->p->ctx->pool, count, least, loop, w);
-    return now() - start;
+    return weft_seconds() - start;
 }
 
 static double multiply_rate(work *w, int chains)
@@ -120,9 +113,9 @@ weft_result weft_cpu_peaks_sample(weft_cpu_peaks *p, weft_peak what, double *val
     case WEFT_PEAK_READ: *value = (double) BYTES / time_of(&w, words, part, read_piece); return WEFT_OK;
     case WEFT_PEAK_COPY: *value = 2 * (double) BYTES / time_of(&w, words, part, copy_piece); return WEFT_OK;
     case WEFT_PEAK_LAUNCH:
-        seconds = now();
+        seconds = weft_seconds();
         for (int i = 0; i < LOOPS; i++) weft_parallel(p->ctx->pool, p->threads, 1, nothing, NULL);
-        *value = (now() - seconds) / LOOPS;
+        *value = (weft_seconds() - seconds) / LOOPS;
         return WEFT_OK;
     default: return weft_fail(WEFT_ERR_UNSUPPORTED, "cpu: there is no measure of that");
     }

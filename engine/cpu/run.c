@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "cpu/run.h"
+#include "base/clock.h"
 #include "cpu/fast.h"
 #include "graph/compute.h"
 #include "graph/lower.h"
@@ -304,15 +305,14 @@ static double node_bytes(const weft_cpu_run *run, const weft_node *n)
 static weft_result compute_timed(weft_cpu_run *run, int index)
 {
     const weft_node *n = &run->graph.nodes[index];
-    struct timespec begin, end;
+    const double begin = weft_seconds();
     const clock_t busy = clock();
-    clock_gettime(CLOCK_MONOTONIC, &begin);
     const weft_result r = compute(run, index);
-    clock_gettime(CLOCK_MONOTONIC, &end);
+    const double wall = weft_seconds() - begin;
     const weft_node_time t = {
         .op = n->op->name, .node = n->name, .flops = weft_node_flops(n), .bytes = node_bytes(run, n), .gpu_ms = -1,
         .busy_ms = 1e3 * (double) (clock() - busy) / CLOCKS_PER_SEC,
-        .wall_ms = (double) (end.tv_sec - begin.tv_sec) * 1e3 + (double) (end.tv_nsec - begin.tv_nsec) * 1e-6,
+        .wall_ms = 1e3 * wall,
     };
     if (r == WEFT_OK) run->timing(run->timing_user, &t);
     return r;

@@ -2,11 +2,11 @@
 // A picture goes to the model in windows - one, if it fits - mirrored at its borders to a size that the model takes;
 // of what comes back only the hole is used, in the picture's own depth.
 #include "edit/inpaint.h"
+#include "base/clock.h"
 #include "edit/convention.h"
 #include "edit/telea.h"
 #include <math.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SMALL_FLOPS 1e11 // a second or two on a processor
@@ -33,13 +33,6 @@ struct job {
     weft_image *out; // the photo with what is filled so far
     weft_hole hole;  // what is still to be filled
 };
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t) t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 static int progress(void *user, double done)
 {
@@ -108,7 +101,7 @@ static weft_result make_session(weft_inpainter *p, int64_t w, int64_t h)
         .max_bytes = memory_limit(p), .progress = progress, .progress_user = p,
     };
     const size_t area = (size_t) w * (size_t) h * sizeof(float);
-    const int64_t start = now_ns();
+    const int64_t start = weft_nanoseconds();
     drop_session(p);
     WEFT_TRY(weft_session_create(p->dev, p->model, &params, &p->session));
     WEFT_TRY(make_outputs(p, w, h));
@@ -116,7 +109,7 @@ static weft_result make_session(weft_inpainter *p, int64_t w, int64_t h)
     p->mask = weft_new(p->ctx, area * (size_t) (p->is.mask_channels ? p->is.mask_channels : 1));
     if (!p->input || !p->mask) return WEFT_ERR_MEMORY;
     p->width = w, p->height = h;
-    p->facts.session_ns += now_ns() - start;
+    p->facts.session_ns += weft_nanoseconds() - start;
     p->facts.sessions++;
     weft_session_measure(p->session, &p->facts.session);
     return WEFT_OK;
@@ -283,9 +276,9 @@ static weft_result fill_window(weft_inpainter *p, struct job *j, weft_window fil
     const size_t area = (size_t) (width * height) * sizeof(float);
     const weft_io in[] = { { p->is.image, p->input, area * (size_t) input_channels(&p->is) },
                            { p->is.mask, p->mask, area * (size_t) p->is.mask_channels } };
-    const int64_t start = now_ns();
+    const int64_t start = weft_nanoseconds();
     WEFT_TRY(weft_session_run(p->session, in, p->is.mask ? 2 : 1, p->out, p->out_count));
-    p->facts.run_ns += now_ns() - start;
+    p->facts.run_ns += weft_nanoseconds() - start;
     WEFT_TRY(check_output_numbers(p, j, w, fill));
     compose(p, j, w, fill);
     p->facts.windows++;
@@ -408,9 +401,9 @@ weft_result weft_inpaint_go(weft_inpainter *p, const weft_image *photo, const we
     if (r == WEFT_OK && p->params.mask_mode == WEFT_MASK_ALPHA) make_opaque(&j);
     if (!j.hole.count) weft_log(p->ctx, WEFT_LOG_WARN, "the mask has no hole: the picture stays as it is");
     if (r == WEFT_OK && j.hole.count) {
-        const int64_t start = now_ns();
+        const int64_t start = weft_nanoseconds();
         r = p->model ? fill_by_model(p, &j) : fill_by_telea(p, &j);
-        if (!p->model) p->facts.run_ns = now_ns() - start;
+        if (!p->model) p->facts.run_ns = weft_nanoseconds() - start;
     }
     if (p->session) weft_session_measure(p->session, &p->facts.session);
     weft_hole_free(&j.hole);

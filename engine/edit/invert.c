@@ -2,6 +2,8 @@
 // The search for latents, then for weights: chunks of steps that the device does alone, and between them a look at the losses.
 #include "edit/invert.h"
 #include "base/arena.h"
+#include "base/clock.h"
+#include "base/fnv.h"
 #include "base/status.h"
 #include "edit/checkpoint.h"
 #include "edit/generator.h"
@@ -11,7 +13,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <weft/optimize.h>
 
 enum { MOST_INPUTS = 256, MOST_SEGMENTS = 16, DEFAULT_STEPS = 1000, DEFAULT_SAMPLES = 10000, DEFAULT_CHECK = 25, DEFAULT_CHECKPOINT = 100, DEFAULT_FRAMES = 16 };
@@ -60,13 +61,6 @@ struct run { // of one job
     char key[40];
     weft_inversion *v;
 };
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t) t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 static int columns_of(const weft_inverter *p) { return 1 + p->o.loss_count; }
 
@@ -150,7 +144,7 @@ static weft_result make_tuning(weft_inverter *p)
     weft_model *objective;
     stage *s = &p->stages[1];
     if (s->session) return WEFT_OK;
-    const int64_t start = now_ns();
+    const int64_t start = weft_nanoseconds();
     still.latent_noise = false, still.arena = &p->kind;
     WEFT_TRY(weft_tuned_names(&p->o.source, &p->kind, &s->variables, &s->variable_count));
     weft_step_variable *variables = weft_arena_new(&p->kind, sizeof *variables * (size_t) s->variable_count);
@@ -165,7 +159,7 @@ static weft_result make_tuning(weft_inverter *p)
     weft_result r = weft_model_step(objective, &params, &s->model);
     weft_model_destroy(&objective);
     if (r == WEFT_OK) r = make_session(p, s);
-    p->build_ns += now_ns() - start;
+    p->build_ns += weft_nanoseconds() - start;
     return r;
 }
 
@@ -195,13 +189,13 @@ static weft_result prepare_kind(weft_inverter *p, const weft_invert_job *job)
     const int segments = job->segment_count ? job->segment_count : 1;
     const bool blended = job->segment_count > 0, masked = job->mask != NULL;
     if (p->made && p->o.segments == segments && p->o.blended == blended && p->o.masked == masked) return WEFT_OK;
-    const int64_t start = now_ns();
+    const int64_t start = weft_nanoseconds();
     drop_kind(p);
     p->o.segments = segments, p->o.blended = blended, p->o.masked = masked;
     const weft_result r = make_kind(p);
     if (r != WEFT_OK) return drop_kind(p), r;
     p->made = true;
-    p->build_ns += now_ns() - start;
+    p->build_ns += weft_nanoseconds() - start;
     return WEFT_OK;
 }
 
@@ -335,13 +329,6 @@ static weft_result take_frame(struct run *r)
 
 // --- Checkpoints. ------------------------------------------------------------------------------------------------
 
-static uint64_t mix(uint64_t h, const void *data, size_t bytes) // FNV-1a
-{
-    const unsigned char *b = data;
-    for (size_t i = 0; i < bytes; i++) h = (h ^ b[i]) * 0x100000001b3;
-    return h;
-}
-
 static uint64_t mix_model(uint64_t h, const weft_model *m)
 {
     const weft_port *out;
@@ -349,8 +336,8 @@ static uint64_t mix_model(uint64_t h, const weft_model *m)
     if (!m) return h;
     for (int e = 0; e < weft_model_entry_count(m); e++) {
         const int count = weft_model_outputs(m, e, &out);
-        if (weft_model_measure(m, e, NULL, 0, &facts) == WEFT_OK) h = mix(h, &facts.flops, sizeof facts.flops);
-        for (int i = 0; i < count; i++) h = mix(h, out[i].name, strlen(out[i].name));
+        if (weft_model_measure(m, e, NULL, 0, &facts) == WEFT_OK) h = weft_fnv(h, &facts.flops, sizeof facts.flops);
+        for (int i = 0; i < count; i++) h = weft_fnv(h, out[i].name, strlen(out[i].name));
     }
     return h;
 }
@@ -363,16 +350,16 @@ static void make_key(struct run *r)
     const double numbers[] = { p->space, p->maps, p->precision, p->steps, p->rate, p->rampup, p->rampdown, p->latent_noise, p->latent_noise_ramp,
                                p->clip_norm, p->samples, p->seed, p->class_index, p->tune, p->tune_rate, p->tune_stop_loss, p->stop_loss, p->patience, p->check_every,
                                o->segments, r->fit.mask != NULL };
-    uint64_t h = mix(0xcbf29ce484222325, numbers, sizeof numbers);
+    uint64_t h = weft_fnv(WEFT_FNV_BEGIN, numbers, sizeof numbers);
     h = mix_model(h, o->source.model);
     for (int i = 0; i < o->loss_count; i++) {
         const weft_loss *l = &o->losses[i];
         const double term[] = { l->kind, l->weight, l->levels, l->width, l->most };
-        h = mix_model(mix(h, term, sizeof term), l->model);
-        for (int k = 0; k < l->tap_count; k++) h = mix(h, l->taps[k], strlen(l->taps[k]));
-        if (l->embedding) h = mix(h, l->embedding, l->embedding_count * sizeof *l->embedding);
+        h = mix_model(weft_fnv(h, term, sizeof term), l->model);
+        for (int k = 0; k < l->tap_count; k++) h = weft_fnv(h, l->taps[k], strlen(l->taps[k]));
+        if (l->embedding) h = weft_fnv(h, l->embedding, l->embedding_count * sizeof *l->embedding);
     }
-    for (int i = 0; i < r->known_count; i++) h = mix(h, r->known[i].data, r->known[i].bytes); // photo, masks, start
+    for (int i = 0; i < r->known_count; i++) h = weft_fnv(h, r->known[i].data, r->known[i].bytes); // photo, masks, start
     snprintf(r->key, sizeof r->key, "%016llx", (unsigned long long) h);
 }
 
@@ -553,7 +540,7 @@ static int next_chunk(const struct run *r)
 static weft_result do_chunk(struct run *r, int count)
 {
     weft_session *s = r->p->stages[r->stage].session;
-    const int64_t start = now_ns();
+    const int64_t start = weft_nanoseconds();
     if (!r->here) { // the inputs go up with the first
         weft_io in[MOST_INPUTS];
         int inputs;
@@ -562,7 +549,7 @@ static weft_result do_chunk(struct run *r, int count)
         count = 1;
     } else WEFT_TRY(weft_session_repeat(s, count));
     r->done[r->stage] += count, r->here += count;
-    r->run_ns += now_ns() - start;
+    r->run_ns += weft_nanoseconds() - start;
     return read_log(r);
 }
 

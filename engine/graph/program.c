@@ -88,8 +88,7 @@ weft_result weft_emit_dispatch(weft_emit *e, const weft_dispatch *d)
         weft_bind *b = &s.dispatch.bind[i];
         b->index = buffer_of(e, *b);
         if (d->once) continue;
-        weft_buffer *buffer = &p->buffers[b->index];
-        while (buffer->same_as >= 0) buffer = &p->buffers[buffer->same_as];
+        weft_buffer *buffer = &p->buffers[weft_program_root(p, b->index)];
         if (buffer->last < p->step_count) buffer->last = p->step_count;
         if (b->writes && buffer->first > p->step_count) buffer->first = p->step_count;
     }
@@ -183,11 +182,7 @@ weft_result weft_program_build(const weft_graph *g, const weft_caps *caps, const
     for (int i = 0; i < g->output_count; i++) out->buffers[g->outputs[i].value].port = true;
     for (int i = 0; i < g->node_count; i++) WEFT_TRY(emit_node(&e, &g->nodes[i]));
     for (int i = 0; i < g->input_count; i++) out->buffers[g->inputs[i].value].first = -1; // written before the first step
-    for (int i = 0; i < g->output_count; i++) { // read after the last
-        weft_buffer *b = &out->buffers[g->outputs[i].value];
-        while (b->same_as >= 0) b = &out->buffers[b->same_as];
-        b->last = out->step_count;
-    }
+    for (int i = 0; i < g->output_count; i++) out->buffers[weft_program_root(out, g->outputs[i].value)].last = out->step_count; // read after the last
     for (int b = g->value_count; b < out->buffer_count; b++)
         if (out->buffers[b].kept) out->buffers[b].first = -1, out->buffers[b].last = out->step_count;
     return arena->failed ? WEFT_ERR_MEMORY : WEFT_OK;

@@ -31,6 +31,13 @@ typedef struct weft_program {
     int once_count;
 } weft_program;
 
+// The buffer whose memory this one is.
+static inline int weft_program_root(const weft_program *p, int buffer)
+{
+    while (p->buffers[buffer].same_as >= 0) buffer = p->buffers[buffer].same_as;
+    return buffer;
+}
+
 // Who knows which way is best: gives an index into `ways`, of which there are at least two. `key` is weft_node_key's.
 typedef struct weft_chooser {
     int (*choose)(void *user, const weft_node *n, const char *key, const weft_way *ways, int count);

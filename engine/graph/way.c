@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "graph/way.h"
+#include "base/fnv.h"
 #include "base/text.h"
 #include <string.h>
 
@@ -29,15 +30,13 @@ static void put_value(weft_text *t, const weft_graph *g, weft_value v)
 static void close_key(char *key, const char *all, size_t length)
 {
     enum { HASH = 18 };
-    uint64_t h = 0xcbf29ce484222325u; // FNV-1a
     if (length < WEFT_NODE_KEY) {
         memcpy(key, all, length + 1);
         return;
     }
-    for (size_t i = 0; i < length; i++) h = (h ^ (unsigned char) all[i]) * 0x100000001b3u;
     memcpy(key, all, WEFT_NODE_KEY - HASH - 1);
     weft_text t = { key + WEFT_NODE_KEY - HASH - 1, HASH + 1, 0 };
-    weft_text_add(&t, " #%016llx", (unsigned long long) h);
+    weft_text_add(&t, " #%016llx", (unsigned long long) weft_fnv(WEFT_FNV_BEGIN, all, length));
 }
 
 const char *weft_node_key(const weft_graph *g, const weft_node *n, char key[WEFT_NODE_KEY])

@@ -9,7 +9,6 @@
 // Flops from which a faster kernel is worth the seconds that a software driver takes to compile it.
 static const double LONG_WORK = 2e7, VERY_LONG_WORK = 2e8;
 
-enum { SPEC_OWN = 9 }; // a kernel's own constants follow those of shaders/glsl/conv.glsl
 enum { PATH_ONE, PATH_ONE_WIDE, PATH_FOUR, PATH_FOUR_WIDE, PATH_DEPTHWISE }; // of shaders/conv_direct.comp
 
 typedef struct conv { // a convolution on its way to a kernel
@@ -44,7 +43,7 @@ static uint32_t float_bits(float f)
     return bits;
 }
 
-static uint32_t extras(const weft_node *n) // EXTRA_* of shaders/glsl/conv.glsl
+static uint32_t extras(const weft_node *n) // EXTRA_* of shaders/glsl/conv_constants.glsl
 {
     const bool noise = weft_has(n, WEFT_CONV_NOISE), one = noise && n->in_shape[WEFT_CONV_NOISE].dim[0] == 1;
     return weft_has(n, WEFT_CONV_D) * 1u + (one ? 2u : noise ? 4u : 0u) + weft_has(n, WEFT_CONV_STRENGTH) * 8u + weft_has(n, WEFT_CONV_S) * 16u;
@@ -80,11 +79,10 @@ static weft_result emit_direct(conv *c, weft_emit *e)
     const bool depthwise = c->p.ci_group == 1 && c->p.co_group == 1 && c->p.co % 4 == 0;
     const int path = depthwise ? PATH_DEPTHWISE : (c->wide_out ? PATH_FOUR : PATH_ONE) + c->wide_in;
     c->d.kernel = "conv_direct", c->d.subgroup = 0;
-    c->d.spec[SPEC_OWN] = (uint32_t) path, c->d.spec_count = SPEC_OWN + 1;
+    c->d.spec[WEFT_CONV_SPEC] = (uint32_t) path, c->d.spec_count = WEFT_CONV_SPEC + 1;
     c->d.grid[0] = (uint32_t) (weft_shape_count(c->node->out_shape[0]) / (path < PATH_FOUR ? 1 : 4));
     return weft_emit_dispatch(e, &c->d);
 }
-
 
 // --- Kernels whose workgroups cover pixels x channels. ---
 
@@ -115,8 +113,8 @@ static bool set_cover(conv *c, const char *kernel, cover w, const uint32_t *own,
 {
     const double all = cover_groups(c, w);
     c->d.kernel = kernel;
-    memcpy(c->d.spec + SPEC_OWN, own, sizeof *own * (size_t) own_count);
-    c->d.spec_count = SPEC_OWN + own_count;
+    memcpy(c->d.spec + WEFT_CONV_SPEC, own, sizeof *own * (size_t) own_count);
+    c->d.spec_count = WEFT_CONV_SPEC + own_count;
     c->d.group[0] = w.threads;
     c->d.grid[0] = all * w.threads > UINT32_MAX ? 0 : (uint32_t) all * w.threads;
     return c->d.grid[0] > 0;
@@ -243,7 +241,7 @@ weft_result weft_conv_emit_finish(const weft_node *n, weft_emit *e, int scratch,
     conv c;
     describe(&c, n);
     c.d.kernel = "conv_finish", c.d.params = &c.p, c.d.flops = 0;
-    c.d.spec[SPEC_OWN] = parts, c.d.spec[SPEC_OWN + 1] = c.wide_out, c.d.spec_count = SPEC_OWN + 2;
+    c.d.spec[WEFT_CONV_SPEC] = parts, c.d.spec[WEFT_CONV_SPEC + 1] = c.wide_out, c.d.spec_count = WEFT_CONV_SPEC + 2;
     c.d.grid[0] = (uint32_t) (weft_shape_count(n->out_shape[0]) / (c.wide_out ? 4 : 1));
     fill_binds(&c, &c.d);
     c.d.bind[0] = (weft_bind) WEFT_BIND_OUT(0), c.d.bind[1] = (weft_bind) WEFT_BIND_SCRATCH(scratch, 0);

@@ -3,6 +3,8 @@
 #pragma once
 #include "ops/conv.h"
 
+enum { WEFT_CONV_SPEC = 9 }; // constants of shaders/glsl/conv_constants.glsl; a kernel's own follow
+
 // Of conv2d and conv_transpose2d.
 int weft_conv_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS]);
 weft_result weft_conv_emit(const weft_node *n, weft_emit *e);

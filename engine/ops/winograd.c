@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "ops/winograd.h"
+#include "ops/conv_emit.h"
 #include "ops/gemm.h"
 #include "params/conv.h"
 
-enum { OWN = 9, MOST_SCRATCH = 96 << 20 }; // OWN: of shaders/glsl/conv.glsl
+enum { MOST_SCRATCH = 96 << 20 };
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -48,7 +49,7 @@ weft_result weft_winograd_emit(const weft_node *n, weft_emit *e, const weft_disp
     if (v < 0 || y < 0 || u < 0) return WEFT_ERR_MEMORY;
     p.column_tiles = (u32) ceil_div(p.wo, m), p.pixel_tiles = (u32) s.tiles;
     weft_dispatch d = *like;
-    d.params = &p, d.spec[OWN] = (uint32_t) m, d.spec_count = OWN + 1;
+    d.params = &p, d.spec[WEFT_CONV_SPEC] = (uint32_t) m, d.spec_count = WEFT_CONV_SPEC + 1;
 
     d.kernel = "winograd_weights", d.once = constant, d.grid[0] = (uint32_t) (s.ci * s.columns), d.flops = (double) u_count;
     d.bind[0] = (weft_bind) WEFT_BIND_SCRATCH(u, 1), d.bind[1] = (weft_bind) WEFT_BIND_IN(1), d.bind_count = 2;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "vk/cache.h"
 #include "base/file.h"
+#include "base/fnv.h"
 #include <string.h>
 #include <unistd.h>
 
@@ -20,15 +21,9 @@ typedef struct section {
     const void *data;
 } section;
 
-static uint64_t checksum(uint64_t h, const void *data, size_t bytes) // FNV-1a
-{
-    for (size_t i = 0; i < bytes; i++) h = (h ^ ((const uint8_t *) data)[i]) * 0x100000001b3u;
-    return h;
-}
-
 static uint64_t section_checksum(const section *s)
 {
-    return checksum(checksum(0xcbf29ce484222325u, &s->header, offsetof(header, checksum)), s->data, (size_t) s->header.bytes);
+    return weft_fnv(weft_fnv(WEFT_FNV_BEGIN, &s->header, offsetof(header, checksum)), s->data, (size_t) s->header.bytes);
 }
 
 static section own_section(const weft_vk_device *dev, const void *data, size_t bytes)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "vk/peak.h"
+#include "base/clock.h"
 #include "params/peak.h"
 #include "vk/kernel.h"
 #include "vk/matrix.h"
 #include "vk/memory.h"
 #include "vk/stamps.h"
 #include "vk/submit.h"
-#include <time.h>
 
 enum {
     GROUP = 64, LEAST_THREADS = 4096, MOST_THREADS = 1 << 20, MOST_TURNS = 32768,
@@ -46,13 +46,6 @@ struct weft_vk_peaks {
     int best[2];    // of them; -1: not known yet
     form matrix;
 };
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double) t.tv_sec + (double) t.tv_nsec * 1e-9;
-}
 
 static const weft_op peak_op = { .name = "peak" };
 static const weft_node peak_node = { .op = &peak_op, .name = "peak" };
@@ -195,9 +188,9 @@ static weft_result record(weft_vk_peaks *p, const job *j)
 static weft_result run(weft_vk_peaks *p, const job *j, double *seconds)
 {
     WEFT_TRY(record(p, j));
-    const double start = now();
+    const double start = weft_seconds();
     WEFT_TRY(weft_vk_queue_once(&p->queue, p->cmd));
-    *seconds = now() - start;
+    *seconds = weft_seconds() - start;
     WEFT_TRY(weft_vk_stamps_read(p->dev, &p->stamps));
     const double ms = weft_vk_stamps_ms(p->dev, &p->stamps, 0, 1);
     if (ms > 0) *seconds = ms * 1e-3;
@@ -260,9 +253,9 @@ static weft_result launch(weft_vk_peaks *p, double *seconds)
 static weft_result submission(weft_vk_peaks *p, double *seconds)
 {
     WEFT_TRY(record(p, &(job) { &plain_copy, GROUP, 1, { .turns = 1 } }));
-    const double start = now();
+    const double start = weft_seconds();
     WEFT_TRY(weft_vk_queue_once(&p->queue, p->cmd));
-    *seconds = now() - start;
+    *seconds = weft_seconds() - start;
     return WEFT_OK;
 }
 

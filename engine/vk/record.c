@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "vk/record.h"
+#include "base/clock.h"
 #include "vk/hazard.h"
 #include "vk/kernel.h"
 #include "vk/slice.h"
@@ -23,9 +24,9 @@ static weft_result make_pipelines(recorder *c, const weft_vk_slices *slices, wef
     if (!wants || !c->pipelines) return WEFT_ERR_MEMORY;
     for (int i = 0; i < p->step_count; i++) wants[i] = (weft_vk_want) { p->steps[i].node, &p->steps[i].dispatch, p->steps[i].variant, false };
     for (int i = 0; i < slices->piece_count; i++) wants[slices->pieces[i].step].based |= slices->pieces[i].sliced;
-    const double begin = weft_vk_seconds();
+    const double begin = weft_seconds();
     const weft_result r = weft_vk_kernels_get(c->dev->kernels, wants, p->step_count, c->pipelines, &c->out->pipelines_new);
-    c->out->pipelines_seconds = weft_vk_seconds() - begin;
+    c->out->pipelines_seconds = weft_seconds() - begin;
     return r;
 }
 

@@ -11,7 +11,6 @@
 #include <string.h>
 
 enum { MAX_BLOCKS = 64, LIST_LEAST = 256 };
-static const double CHUNK_SECONDS = 0.006; // an eighth of what a submission may take, see submit.c
 
 struct weft_vk_run {
     weft_vk_device *dev;
@@ -43,12 +42,6 @@ struct weft_vk_run {
     bool time_device;
     weft_session_facts facts;
 };
-
-static int root_of(const weft_program *p, int b)
-{
-    while (p->buffers[b].same_as >= 0) b = p->buffers[b].same_as;
-    return b;
-}
 
 // Who to name when a buffer does not fit.
 static weft_result too_large(const weft_vk_run *run, int b, uint64_t limit, const char *limit_name)
@@ -228,7 +221,7 @@ static weft_result record(weft_vk_run *run, const weft_vk_copy *in, const weft_v
                         .timing = run->timing ? WEFT_VK_PIECES_TIMED : run->time_device ? WEFT_VK_RUNS_TIMED : WEFT_VK_NOT_TIMED,
                         .state_block = run->workspace_blocks };
     WEFT_TRY(list_commit(run, &job));
-    const double cost = runs_whole(run) ? INFINITY : CHUNK_SECONDS * atomic_load(&run->dev->rate);
+    const double cost = runs_whole(run) ? INFINITY : weft_vk_chunk_cost(run->dev);
     WEFT_TRY(weft_vk_record(&run->queue, &job, cost, &run->arena, &run->recording));
     const int most = 2 + run->recording.chunk_count + g->output_count;
     run->line.whole = runs_whole(run);
@@ -249,7 +242,7 @@ static weft_result prepare_weights(weft_vk_run *run)
     if (!once.once_count) return WEFT_OK;
     once.steps = once.once, once.step_count = once.once_count;
     const weft_vk_job job = { .program = &once, .places = run->places, .state_block = run->workspace_blocks };
-    weft_result r = weft_vk_record(&run->queue, &job, CHUNK_SECONDS * atomic_load(&run->dev->rate), &run->arena, &recording);
+    weft_result r = weft_vk_record(&run->queue, &job, weft_vk_chunk_cost(run->dev), &run->arena, &recording);
     for (int k = 0; r == WEFT_OK && k < recording.chunk_count; k++) r = weft_vk_queue_once(&run->queue, recording.chunks[k].cmd);
     weft_vk_recording_destroy(run->dev, &recording);
     return r;
@@ -331,7 +324,7 @@ static weft_result prepare(weft_vk_run *run, const weft_graph *bound, const weft
     WEFT_TRY(make_memory(run));
     for (int b = 0; b < run->program.buffer_count; b++) {
         const size_t bytes = run->program.buffers[b].bytes;
-        run->places[b] = run->places[root_of(&run->program, b)];
+        run->places[b] = run->places[weft_program_root(&run->program, b)];
         run->places[b].bytes = bytes;
     }
     weft_vk_copy *in, *out;

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "vk/submit.h"
-#include <time.h>
+#include "base/clock.h"
 
 static const double HOLD_SECONDS = 0.05; // desktops share the device, and watchdogs reset it after some seconds
+static const double CHUNK_SECONDS = 0.006; // an eighth of that
+
+double weft_vk_chunk_cost(const weft_vk_device *dev) { return CHUNK_SECONDS * atomic_load(&dev->rate); }
 
 weft_result weft_vk_queue_create(weft_vk_device *dev, weft_vk_queue *out)
 {
@@ -30,13 +33,6 @@ weft_result weft_vk_queue_commands(weft_vk_queue *q, int count, VkCommandBuffer 
                                                (uint32_t) count };
     VK_TRY(&q->dev->vk, vkAllocateCommandBuffers, q->dev->device, &info, out);
     return WEFT_OK;
-}
-
-double weft_vk_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double) t.tv_sec + (double) t.tv_nsec * 1e-9;
 }
 
 static weft_result submit(weft_vk_queue *q, const weft_vk_line *line, int64_t first, int count, VkFence fence)
@@ -102,7 +98,7 @@ static bool half_done(const weft_vk_line *line, int64_t next)
 
 static weft_result run(weft_vk_queue *q, const weft_vk_line *line, int (*progress)(void *, double), void *user)
 {
-    double total = 0, done = 0, before = weft_vk_seconds();
+    double total = 0, done = 0, before = weft_seconds();
     flight air[2];
     int64_t next = 0, end = line->count * line->times;
     int submitted = 0, landed = 0;
@@ -117,7 +113,7 @@ static weft_result run(weft_vk_queue *q, const weft_vk_line *line, int (*progres
             next += f.chunks;
         }
         WEFT_TRY(wait(q, q->fence[landed % 2]));
-        const double at = weft_vk_seconds();
+        const double at = weft_seconds();
         learn(q->dev, air[landed % 2].cost, at - before);
         before = at;
         done += air[landed++ % 2].cost;

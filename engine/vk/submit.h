@@ -29,13 +29,13 @@ typedef struct weft_vk_queue { // what one thread needs to submit and wait
 weft_result weft_vk_queue_create(weft_vk_device *dev, weft_vk_queue *out);
 void weft_vk_queue_destroy(weft_vk_queue *q); // what was submitted must be done; an empty one is fine
 
+// The cost of a chunk, as slice.h has it, that should not hold this device for long.
+double weft_vk_chunk_cost(const weft_vk_device *dev);
+
 // Runs the line and waits for its end. Several chunks, of several times too, go into one submission as long as it should not hold
 // the device for more than 50 ms; between submissions `progress` is asked. When it says stop, a time of which a chunk that changes
 // states was submitted is run to its end first. On failure nothing of it is running any more.
 weft_result weft_vk_queue_run(weft_vk_queue *q, const weft_vk_line *line, int (*progress)(void *user, double done), void *user);
 // One command buffer.
 weft_result weft_vk_queue_once(weft_vk_queue *q, VkCommandBuffer cmd);
-
-double weft_vk_seconds(void); // of a clock that only goes on
-
 weft_result weft_vk_queue_commands(weft_vk_queue *q, int count, VkCommandBuffer *out);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "vk/trial.h"
+#include "base/clock.h"
 #include "vk/record.h"
 #include <math.h>
-#include <time.h>
 
 enum { LIST = 64, SAMPLES = 4, MOST_TIMES = 64, MOST_BLOCKS = 16 };
 static const double SAMPLE_SECONDS = 0.004; // long against what a submission costs
@@ -19,13 +19,6 @@ typedef struct trial {
     weft_vk_queue queue;
     weft_vk_recording recording;
 } trial;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double) t.tv_sec + (double) t.tv_nsec * 1e-9;
-}
 
 // Weights stay weights, since rows look at that; all else becomes an input as it lies.
 static weft_result copy_node(trial *t, const weft_graph *from, const weft_node *n)
@@ -47,12 +40,6 @@ static weft_result copy_node(trial *t, const weft_graph *from, const weft_node *
     for (int k = 0; k < n->out_count; k++)
         weft_graph_set_form(&t->graph, out + k, (weft_layout) from->values[n->out[k]].layout, (weft_dtype) from->values[n->out[k]].storage);
     return weft_graph_status(&t->graph);
-}
-
-static int root_of(const weft_program *p, int b)
-{
-    while (p->buffers[b].same_as >= 0) b = p->buffers[b].same_as;
-    return b;
 }
 
 // Every buffer has memory of its own, none across the end of a block.
@@ -77,7 +64,7 @@ static weft_result place(trial *t)
         t->block_count++;
     }
     for (int b = 0; b < p->buffer_count; b++) {
-        t->places[b] = t->places[root_of(p, b)];
+        t->places[b] = t->places[weft_program_root(p, b)];
         t->places[b].bytes = p->buffers[b].bytes;
         t->places[b].buffer = t->blocks[t->places[b].block].buffer;
     }
@@ -100,9 +87,9 @@ static weft_result time_runs(trial *t, int64_t times, double *seconds)
 {
     VkCommandBuffer list[LIST];
     const weft_vk_line line = { t->recording.chunks, t->recording.chunk_count, times, false, list, LIST };
-    const double before = now();
+    const double before = weft_seconds();
     WEFT_TRY(weft_vk_queue_run(&t->queue, &line, NULL, NULL));
-    *seconds = (now() - before) / (double) times;
+    *seconds = (weft_seconds() - before) / (double) times;
     return WEFT_OK;
 }
 
@@ -132,7 +119,7 @@ static weft_result run(trial *t, const weft_graph *from, const weft_node *n, con
     WEFT_TRY(weft_vk_queue_create(t->dev, &t->queue));
     WEFT_TRY(fill(t));
     const weft_vk_job job = { .program = &t->program, .places = t->places, .state_block = t->block_count };
-    WEFT_TRY(weft_vk_record(&t->queue, &job, 0.006 * atomic_load(&t->dev->rate), &t->arena, &t->recording));
+    WEFT_TRY(weft_vk_record(&t->queue, &job, weft_vk_chunk_cost(t->dev), &t->arena, &t->recording));
     return measure(t, enough, seconds);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "vk/tune.h"
 #include "base/file.h"
+#include "base/fnv.h"
 #include "base/text.h"
 #include "vk/kernel.h"
 #include "vk/trial.h"
@@ -35,13 +36,6 @@ struct weft_vk_tuner {
     entry *entries;
     int count;
 };
-
-static uint64_t fnv(uint64_t h, const void *data, size_t bytes)
-{
-    for (size_t i = 0; i < bytes; i++) h = (h ^ ((const uint8_t *) data)[i]) * 0x100000001b3u;
-    return h;
-}
-static const uint64_t FNV_BEGIN = 0xcbf29ce484222325u;
 
 // --- The table. ------------------------------------------------------------------------------------------------
 
@@ -99,7 +93,7 @@ static const char *read_sections(const weft_mapping *file, section list[MAX_SECT
     for (p += sizeof MAGIC - 1; p < end; p = next) {
         if (!(next = line_end(p, end))) return "is cut off";
         if (starts(p, end, "sum ")) {
-            snprintf(sum, sizeof sum, "sum %016llx\n", (unsigned long long) fnv(FNV_BEGIN, file->data, (size_t) (p - (const char *) file->data)));
+            snprintf(sum, sizeof sum, "sum %016llx\n", (unsigned long long) weft_fnv(WEFT_FNV_BEGIN, file->data, (size_t) (p - (const char *) file->data)));
             return next == end && starts(p, end, sum) ? NULL : "is damaged";
         }
         if (starts(p, end, "device ")) {
@@ -172,7 +166,7 @@ typedef struct output {
 
 static weft_result put(weft_file_writer *w, output *o, const char *text, size_t bytes)
 {
-    o->sum = fnv(o->sum, text, bytes);
+    o->sum = weft_fnv(o->sum, text, bytes);
     return weft_file_put(w, text, bytes);
 }
 
@@ -199,7 +193,7 @@ static weft_result write_file(weft_vk_tuner *t)
     weft_mapping file;
     section list[MAX_SECTIONS];
     int count;
-    output o = { .tuner = t, .sum = FNV_BEGIN };
+    output o = { .tuner = t, .sum = WEFT_FNV_BEGIN };
     open_file(t, &file, list, &count); // what is wrong was said before
     for (int i = 0; i < count && o.other_count < MAX_SECTIONS - 1; i++)
         if (!of_this_device(t, list[i])) o.others[o.other_count++] = list[i];

@@ -67,3 +67,20 @@ vec2 norm_sum(vec2 v) {
 #define NORM_EACH(do_)                                                                          \
     if (KEEP > 0) { [[unroll]] for (uint i = 0; i < KEEP; i++) { uint e = lane() + i * LANES; if (e < count) { do_ } } } \
     else for (uint e = lane(); e < count; e += LANES) { const uint i = 0; do_ }
+
+// Declares `mean`, less `zero`, and `by`, which is 1 over the deviation; GET(e) is an element less `zero`. also_: done with each that is kept.
+#define GET(e) (KEEP > 0 ? kept[i] : x(x_place(e)) - zero)
+#define NORM_STATISTICS(also_)                                                                  \
+    float kept[KEEP > 0 ? KEEP : 1], sum = 0, squares = 0;                                      \
+    float zero = count > 0 ? x(x_place(0)) : 0; /* near the mean, so that a large mean costs no digits */ \
+    NORM_EACH({                                                                                 \
+        float v = x(x_place(e)) - zero;                                                         \
+        if (KEEP > 0) { kept[i] = v; also_ }                                                    \
+        sum += v;                                                                               \
+    })                                                                                          \
+    float mean = norm_sum(vec2(sum, 0)).x / float(p.count);                                     \
+    NORM_EACH({                                                                                 \
+        float d = GET(e) - mean;                                                                \
+        squares += d * d;                                                                       \
+    })                                                                                          \
+    float by = 1 / sqrt(norm_sum(vec2(squares, 0)).x / float(p.count) + p.eps);

@@ -9,24 +9,9 @@ float arriving(uint e) { return SCALE ? dy(x_place(e)) * scale(channel(e)) : dy(
 void main() {
     uint count = stat() < p.stats ? p.count : 0;
     norm_begin();
-    float kept[KEEP > 0 ? KEEP : 1], came[KEEP > 0 ? KEEP : 1], sum = 0, squares = 0;
-    float zero = count > 0 ? x(x_place(0)) : 0; // near the mean, so that a large mean costs no digits
-#define GET(e) (KEEP > 0 ? kept[i] : x(x_place(e)) - zero)
+    float came[KEEP > 0 ? KEEP : 1];
 #define CAME(e) (KEEP > 0 ? came[i] : arriving(e))
-    NORM_EACH({
-        float v = x(x_place(e)) - zero;
-        if (KEEP > 0) {
-            kept[i] = v;
-            came[i] = arriving(e);
-        }
-        sum += v;
-    })
-    float mean = norm_sum(vec2(sum, 0)).x / float(p.count);
-    NORM_EACH({
-        float d = GET(e) - mean;
-        squares += d * d;
-    })
-    float by = 1 / sqrt(norm_sum(vec2(squares, 0)).x / float(p.count) + p.eps);
+    NORM_STATISTICS(came[i] = arriving(e);)
     vec2 sums = vec2(0); // of what arrives, and of that times the normalised x
     NORM_EACH({
         float a = CAME(e);

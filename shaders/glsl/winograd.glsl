@@ -1,6 +1,7 @@
 // Transforms of one line for m = 2 and m = 4 outputs and 3 taps (Lavin and Gray 2016, Fast Algorithms for Convolutional Neural Networks):
 // interpolation at 0, 1, -1 and at 0, 1, -1, 2, -2. Numbers past m + 2, or past m, mean nothing.
-layout(constant_id = 12) const int M = 4;
+#include "glsl/conv_constants.glsl"
+layout(constant_id = OWN) const int M = 4;
 
 float[6] weights_line(float a, float b, float c) { // G
     if (M == 2) return float[6](a, (a + b + c) * 0.5, (a - b + c) * 0.5, c, 0, 0);

@@ -17,18 +17,6 @@ static inline int memory_row(const char *name, const char *device, const weft_pl
     return !fine;
 }
 
-static inline weft_result memory_on_cpu(const weft_graph *lowered, const char *name, int *bad)
-{
-    weft_plan plan;
-    weft_life *lives = weft_arena_new(lowered->arena, sizeof *lives * (size_t) (lowered->value_count + 1));
-    weft_state_update *updates = weft_arena_new(lowered->arena, sizeof *updates * (size_t) (lowered->state_count + 1));
-    if (!lives || !updates) return WEFT_ERR_MEMORY;
-    WEFT_TRY(weft_state_plan(lowered, true, lowered->arena, updates));
-    WEFT_TRY(weft_lower_plan(lowered, updates, NULL, 64, false, lives, &plan));
-    *bad += memory_row(name, "cpu", &plan);
-    return WEFT_OK;
-}
-
 static inline weft_result memory_on_vulkan(const weft_graph *lowered, weft_half half, const char *name, int *bad)
 {
     const weft_caps caps = { .f16_storage = true, .max_group = 128, .shared_bytes = 16384 };
@@ -58,7 +46,9 @@ static inline weft_result memory_plans(weft_arena *a, const weft_model *m, int e
     WEFT_TRY(weft_model_bind_dims(m, entry, shapes, shape_count, dims));
     WEFT_TRY(weft_pass_bind(&m->entries[entry].graph, dims, &bound));
     WEFT_TRY(weft_lower(&bound, m->ctx->pool, true, &lowered));
-    WEFT_TRY(memory_on_cpu(&lowered, name, bad));
+    weft_model_facts facts; // what a device without kernels of its own plans
+    WEFT_TRY(weft_entry_measure(m, entry, shapes, shape_count, &facts));
+    *bad += memory_row(name, "cpu", &(weft_plan) { .bytes = facts.workspace_bytes, .least = facts.workspace_least_bytes });
     for (weft_half half = WEFT_HALF_NONE; half <= WEFT_HALF_LARGE; half++) WEFT_TRY(memory_on_vulkan(&lowered, half, name, bad));
     return WEFT_OK;
 }
