@@ -21,4 +21,5 @@ struct weft_inversion {
     float *log;
     weft_model *generator;
 };
+weft_result weft_inversion_new(weft_context *ctx, weft_inversion **out);
 void weft_inversion_free(weft_inversion *v);
