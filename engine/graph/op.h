@@ -86,7 +86,7 @@ typedef struct weft_cpu_args {
 // --- Vulkan: what to dispatch, as data. vk/record.c turns it into commands, and nothing else does. -----------
 
 enum { WEFT_MAX_OUT = 16 }; // outputs of a node
-enum { WEFT_MAX_SPEC = 20, WEFT_MAX_BIND = 10, WEFT_MAX_PARAM_BYTES = 128 };
+enum { WEFT_MAX_SPEC = 22, WEFT_MAX_BIND = 10, WEFT_MAX_PARAM_BYTES = 128 };
 
 // What a dispatch reads and writes: an input or output of the node, or scratch memory.
 typedef struct weft_bind {
@@ -131,7 +131,7 @@ typedef struct weft_caps {
 } weft_caps;
 
 // One of several ways to run a node: a kernel, and how it cuts the work. What the numbers mean is between a row's `ways` and its `emit`.
-enum { WEFT_MAX_WAYS = 32, WEFT_WAY_CUTS = 5 };
+enum { WEFT_MAX_WAYS = 40, WEFT_WAY_CUTS = 5 };
 typedef struct weft_way {
     const char *kernel; // lives for ever
     uint8_t cut[WEFT_WAY_CUTS];

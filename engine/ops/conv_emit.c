@@ -164,6 +164,7 @@ static weft_result emit_subgroup(conv *c, weft_emit *e, const weft_way *way)
 // --- Tiles in shared memory. Cut: ACROSS, ROWS, QUADS of shaders/glsl/conv_tile.glsl, invocations / 32, and parts of the sums. ---
 
 enum { ACROSS, ROWS, QUADS, WARPS, PARTS, DEEP_QUADS = 4, STEP = 4 * DEEP_QUADS }; // (tap, input channel) pairs of a step
+_Static_assert((int) PARTS > (int) WEFT_MATRIX_COLUMNS, "matrices' cuts have their parts in the same place");
 
 static cover tile_cover(const weft_way *way)
 {
@@ -224,10 +225,10 @@ static weft_result emit_tile(conv *c, weft_emit *e, const weft_way *way)
 
 // --- Sums in parts: workgroups take some of the taps and input channels each and write f32 sums; conv_finish adds them, always in one order. ---
 
-static int steps_of(const conv *c) // of the phase that has most
+static int steps_of(const conv *c, uint32_t step) // of the phase that has most
 {
     const uint32_t y = ceil_div((uint32_t) c->p.kernel[0], (uint32_t) c->p.tap_by[0]), x = ceil_div((uint32_t) c->p.kernel[1], (uint32_t) c->p.tap_by[1]);
-    return (int) ceil_div(y * x * c->p.ci_group, STEP);
+    return (int) ceil_div(y * x * c->p.ci_group, step);
 }
 
 static void fill_binds(const conv *c, weft_dispatch *d) // everything but the first two
@@ -248,36 +249,47 @@ weft_result weft_conv_emit_finish(const weft_node *n, weft_emit *e, int scratch,
     return weft_emit_dispatch(e, &c.d);
 }
 
-static weft_result emit_split(conv *c, weft_emit *e, const weft_way *way)
+static weft_result emit_parts(conv *c, weft_emit *e, const char *kernel, cover w, const uint32_t *own, int own_count)
 {
-    const uint32_t own[] = { way->cut[ACROSS], way->cut[ROWS], way->cut[QUADS], c->wide_in, c->wide_out, way->cut[PARTS] };
-    if (!set_cover(c, "conv_tile_split", tile_cover(way), own, 6)) return emit_direct(c, e);
+    if (!set_cover(c, kernel, w, own, own_count)) return emit_direct(c, e);
     const int64_t sums = weft_shape_count(c->node->out_shape[0]) << (c->at->gate != 0);
-    const int room = weft_emit_scratch(e, sums * way->cut[PARTS], WEFT_I32); // four bytes whatever the storage
+    const int room = weft_emit_scratch(e, sums * w.parts, WEFT_I32); // four bytes whatever the storage
     if (room < 0) return WEFT_ERR_MEMORY;
     fill_binds(c, &c->d);
     c->d.bind[0] = (weft_bind) WEFT_BIND_SCRATCH(room, 1), c->d.bind[1] = (weft_bind) WEFT_BIND_IN(0);
     WEFT_TRY(weft_emit_dispatch(e, &c->d));
-    return weft_conv_emit_finish(c->node, e, room, way->cut[PARTS]);
+    return weft_conv_emit_finish(c->node, e, room, w.parts);
+}
+
+static weft_result emit_split(conv *c, weft_emit *e, const weft_way *way)
+{
+    const uint32_t own[] = { way->cut[ACROSS], way->cut[ROWS], way->cut[QUADS], c->wide_in, c->wide_out, way->cut[PARTS] };
+    return emit_parts(c, e, "conv_tile_split", tile_cover(way), own, 6);
 }
 
 // --- Matrix units. ---
 
-static uint32_t matrix_shared(const conv *c, const weft_caps *caps, const uint8_t *cut) // see shaders/conv_matrix.comp
+static uint32_t matrix_shared(const conv *c, const weft_caps *caps, const uint8_t *cut) // see shaders/glsl/conv_matrix.glsl
 {
     const uint32_t deep = weft_matrix_deep(caps), tall = weft_matrix_tall(caps, cut), wide = weft_matrix_wide(caps, cut);
     const uint32_t room = (uint32_t) cut[WEFT_MATRIX_DOWN] * cut[WEFT_MATRIX_ACROSS] * caps->matrix[0] * caps->matrix[1] * (c->at->gate ? 2 : 1);
     return 8 * (tall * (deep / 4 + 2) + deep * (wide / 4 + 2)) + 4 * room + 16 * deep;
 }
 
+static cover matrix_cover(const weft_caps *caps, const uint8_t *cut)
+{
+    return (cover) { weft_matrix_threads(caps, cut), weft_matrix_tall(caps, cut), weft_matrix_wide(caps, cut), cut[PARTS] };
+}
+
 static weft_result emit_matrix(conv *c, weft_emit *e, const weft_way *way)
 {
     const weft_caps *caps = weft_emit_caps(e);
     const uint8_t *cut = way->cut;
+    const cover w = matrix_cover(caps, cut);
     const uint32_t own[] = { c->wide_in, c->wide_out, cut[0], cut[1], cut[2], cut[3], caps->matrix[0], caps->matrix[1], caps->matrix[2],
-                             caps->matrix_subgroup, weft_matrix_deep(caps) };
+                             caps->matrix_subgroup, weft_matrix_deep(caps), cut[PARTS] };
     c->d.subgroup = caps->matrix_subgroup;
-    return emit_cover(c, e, "conv_matrix", (cover) { weft_matrix_threads(caps, cut), weft_matrix_tall(caps, cut), weft_matrix_wide(caps, cut) }, own, 11);
+    return w.parts ? emit_parts(c, e, "conv_matrix_split", w, own, 12) : emit_cover(c, e, "conv_matrix", w, own, 11);
 }
 
 // --- The choice. ---
@@ -312,7 +324,7 @@ static void add_splits(conv *c, const weft_caps *caps, weft_way list[WEFT_MAX_WA
 {
     static const uint8_t small[] = { 8, 4, 1, 2 }, gated[] = { 8, 2, 2, 2 }, large[] = { 16, 8, 1, 4 }, lean[] = { 16, 4, 1, 4 };
     const uint8_t *const cuts[] = { c->at->gate ? gated : small, caps->few_registers ? lean : large };
-    const int most = steps_of(c) / 4 < 64 ? steps_of(c) / 4 : 64;
+    const int most = steps_of(c, STEP) / 4 < 64 ? steps_of(c, STEP) / 4 : 64;
     for (int k = 0; k < 2 && can_cover(c); k++) {
         weft_way way = { "conv_tile_split" };
         int last = 1;
@@ -334,25 +346,59 @@ static void add_splits(conv *c, const weft_caps *caps, weft_way list[WEFT_MAX_WA
 static bool wants_split(conv *c)
 {
     const weft_way small = { "conv_tile", { 8, 4, 1, 2 } };
-    return steps_of(c) >= 32 && cover_groups(c, tile_cover(&small)) < ENOUGH / 2.0;
+    return steps_of(c, STEP) >= 32 && cover_groups(c, tile_cover(&small)) < ENOUGH / 2.0;
+}
+
+static bool matrix_half_empty(const conv *c, const weft_caps *caps, const uint8_t *cut)
+{
+    const uint32_t span = c->at->gate ? 2 * c->p.co : c->p.co_group;
+    return weft_matrix_tall(caps, cut) >= 2 * phase_pixels(c) || weft_matrix_wide(caps, cut) >= 2 * span;
 }
 
 // Large tiles first where there are enough of them for a large device; those that are half empty are left out.
-static void add_matrices(const conv *c, const weft_caps *caps, weft_way list[WEFT_MAX_WAYS], int *count)
+static void add_matrices(conv *c, const weft_caps *caps, weft_way list[WEFT_MAX_WAYS], int *count)
 {
-    static const uint8_t cuts[][4] = { { 2, 4, 4, 2 }, { 2, 2, 4, 2 }, { 2, 2, 2, 2 }, { 4, 1, 2, 2 }, { 4, 2, 1, 2 }, { 2, 1, 1, 2 } };
+    static const uint8_t cuts[][WEFT_WAY_CUTS] = { { 2, 4, 4, 2 }, { 2, 2, 4, 2 }, { 2, 2, 2, 2 }, { 4, 1, 2, 2 }, { 4, 2, 1, 2 }, { 2, 1, 1, 2 } };
     const int all = sizeof cuts / sizeof *cuts;
-    const uint32_t span = c->at->gate ? 2 * c->p.co : c->p.co_group;
     for (int enough = 1; enough >= 0; enough--)
         for (int k = 0; k < all; k++) {
             const int i = enough ? k : all - 1 - k; // not enough: the smallest first
-            const uint32_t tall = weft_matrix_tall(caps, cuts[i]), wide = weft_matrix_wide(caps, cuts[i]);
-            const double tiles = (double) ceil_div(phase_pixels(c), tall) * ceil_div(span, wide) * c->p.n * c->p.phases[0] * c->p.phases[1] *
-                                 (c->at->gate ? 1 : c->p.co / c->p.co_group);
-            if ((tiles >= ENOUGH) != enough || !weft_matrix_fits(caps, cuts[i], 2, matrix_shared(c, caps, cuts[i]))) continue;
-            if (i < all - 1 && (tall >= 2 * phase_pixels(c) || wide >= 2 * span)) continue;
-            add(list, count, (weft_way) { "conv_matrix", { cuts[i][0], cuts[i][1], cuts[i][2], cuts[i][3] } });
+            if ((cover_groups(c, matrix_cover(caps, cuts[i])) >= ENOUGH) != enough) continue;
+            if (!weft_matrix_fits(caps, cuts[i], 2, matrix_shared(c, caps, cuts[i])) || (i < all - 1 && matrix_half_empty(c, caps, cuts[i]))) continue;
+            weft_way way = { "conv_matrix" };
+            memcpy(way.cut, cuts[i], sizeof way.cut);
+            add(list, count, way);
         }
+}
+
+// The tallest that is not half empty first: each part's weights are read once then. In parts for a large device, for four times that and
+// for half.
+static void add_matrix_splits(conv *c, const weft_caps *caps, weft_way list[WEFT_MAX_WAYS], int *count)
+{
+    static const uint8_t cuts[][WEFT_WAY_CUTS] = { { 2, 2, 4, 2 }, { 2, 2, 2, 2 }, { 2, 2, 1, 2 }, { 1, 4, 1, 2 }, { 2, 1, 1, 2 } };
+    static const int times[] = { 2, 8, 1 };
+    const int all = sizeof cuts / sizeof *cuts, steps = steps_of(c, weft_matrix_deep(caps)) / 4, most = steps < 64 ? steps : 64;
+    for (int i = 0, found = 0; i < all && found < 2; i++) {
+        weft_way way = { "conv_matrix_split" };
+        memcpy(way.cut, cuts[i], sizeof way.cut);
+        const double tiles = cover_groups(c, matrix_cover(caps, cuts[i]));
+        if (tiles >= 2 * ENOUGH || !weft_matrix_fits(caps, cuts[i], 2, matrix_shared(c, caps, cuts[i]))) continue;
+        if (i < all - 1 && matrix_half_empty(c, caps, cuts[i])) continue;
+        found++;
+        for (int k = 0, last = 1; k < 3; k++) {
+            const int wanted = times[k] * ENOUGH / (int) tiles, parts = wanted < most ? wanted : most;
+            way.cut[PARTS] = (uint8_t) parts;
+            if (parts > 1 && parts != last) add(list, count, way);
+            if (caps->is_software) return;
+            last = parts;
+        }
+    }
+}
+
+// GPUs that tiles of 64 x 64 would leave half idle, with long sums.
+static bool wants_matrix_split(conv *c)
+{
+    return steps_of(c, STEP) >= 64 && cover_groups(c, (cover) { .pixels = 64, .columns = 64 }) < ENOUGH;
 }
 
 int weft_conv_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS])
@@ -369,12 +415,13 @@ int weft_conv_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MA
     // but 512 at 4x4 10 and 16: few tiles do not share the transformed weights enough.
     const bool by_winograd = by_subgroup && c.p.ci >= 32 && c.p.co_group >= 32 && weft_winograd_serves(n, e, 4) &&
                              c.p.n * ceil_div((uint32_t) c.p.ho, 4) * ceil_div((uint32_t) c.p.wo, 4) >= 16;
-    const bool by_matrix = weft_emit_half(e) && weft_matrix_serves(caps) && can_cover(&c);
+    const bool by_matrix = weft_emit_half(e) && weft_matrix_serves(caps) && can_cover(&c), by_matrix_split = by_matrix && wants_matrix_split(&c);
     const weft_way winograd = { "winograd", { 4 } };
     if (by_winograd) add(list, &count, winograd);
     if (by_subgroup) add_subgroup(&c, caps, list, &count);
-    if (by_split) add_splits(&c, caps, list, &count);
+    if (by_matrix_split && !caps->is_software) add_matrix_splits(&c, caps, list, &count);
     if (by_matrix && !caps->is_software) add_matrices(&c, caps, list, &count);
+    if (by_split) add_splits(&c, caps, list, &count);
     if (by_tile) add_tiles(&c, caps, list, &count);
     add(list, &count, direct);
     if (!by_subgroup) add_subgroup(&c, caps, list, &count);
@@ -383,6 +430,7 @@ int weft_conv_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MA
     if (!by_winograd && weft_winograd_serves(n, e, 4)) add(list, &count, winograd);
     if (weft_winograd_serves(n, e, 2)) add(list, &count, (weft_way) { "winograd", { 2 } });
     if (by_matrix && caps->is_software) add_matrices(&c, caps, list, &count);
+    if (by_matrix && (caps->is_software || !by_matrix_split)) add_matrix_splits(&c, caps, list, &count);
     return count;
 }
 
@@ -396,6 +444,6 @@ weft_result weft_conv_emit(const weft_node *n, weft_emit *e)
     if (is(way, "winograd")) return weft_winograd_emit(n, e, &c.d, &c.p, way->cut[0]);
     if (is(way, "conv_subgroup") || is(way, "conv_subgroup_long")) return emit_subgroup(&c, e, way);
     if (is(way, "conv_tile_split")) return emit_split(&c, e, way);
-    if (is(way, "conv_matrix")) return emit_matrix(&c, e, way);
+    if (is(way, "conv_matrix") || is(way, "conv_matrix_split")) return emit_matrix(&c, e, way);
     return is(way, "conv_tile") ? emit_tile(&c, e, way) : emit_direct(&c, e);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the kernels on matrix units have in common: shaders/matmul_matrix.comp and shaders/conv_matrix.comp.
+// What the kernels on matrix units have in common: shaders/matmul_matrix.comp and shaders/glsl/conv_matrix.glsl.
 #pragma once
 #include "graph/op.h"
 

@@ -29,6 +29,7 @@ static const weft_case large[] = {
     // long sums of few pixels, which are cut into parts
     { .in = { WEFT_SHAPE(2, 64, 5, 3), WEFT_SHAPE(40, 64, 3, 3), WEFT_SHAPE(40), WEFT_SHAPE(2, 40, 5, 3) }, .attrs = CONV(.pads = { 1, 1, 1, 1 }, .act = 1) },
     { .in = { WEFT_SHAPE(1, 33, 4, 4), WEFT_SHAPE(18, 33, 3, 3), WEFT_SHAPE(18) }, .attrs = CONV(.pads = { 1, 1, 1, 1 }, .gate = 1, .act = 3, .a = 1) },
+    { .in = { WEFT_SHAPE(1, 62, 5, 5), WEFT_SHAPE(22, 31, 3, 3), WEFT_SHAPE(22) }, .attrs = CONV(.stride = { 2, 2 }, .pads = { 1, 1, 1, 1 }, .groups = 2) },
     { 0 }
 };
 static const weft_case large_transposed[] = {
