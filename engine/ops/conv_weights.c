@@ -3,6 +3,7 @@
 // where pixels are many, so the pixels are split into parts that are summed apart and added up by a second dispatch, always in one order.
 #include "ops/conv_weights.h"
 #include "ops/loop.h"
+#include "ops/matrix.h"
 #include "params/conv_weights.h"
 #include <string.h>
 
@@ -13,28 +14,33 @@ static const double MOST_SCRATCH = 64 << 20; // bytes
 typedef struct task {
     const weft_node *node;
     bool wide_in, wide_out, depthwise; // channels can be read in fours, none of which spans two groups; four groups of one channel at a time
-    bool is_software, few_registers;
+    const weft_caps *caps;
+    bool is_software, few_registers, matrices;
     uint32_t lanes; // of a subgroup; 0: not known
     uint32_t taps, groups, lines, pixels; // of dy
     struct conv_weights_params p;
 } task;
 
-// What a way's cut says. A tile: tall, wide, down, deep, parts. Direct: rows, parts. Subgroups: rows, columns, parts.
+// What a way's cut says. A tile: tall, wide, down, deep, parts. Direct: rows, parts. Subgroups: rows, columns, parts. Matrices: as in
+// ops/matrix.h, parts.
 typedef struct shape { uint8_t tall, wide, down; } shape;
-enum { DEEP = 8 };
+enum { DEEP = 8, MATRIX_PARTS = WEFT_MATRIX_COLUMNS + 1 };
 
 static uint32_t ceil_div(uint32_t a, uint32_t b) { return (a + b - 1) / b; }
 static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
-static void describe(task *t, const weft_node *n, const weft_caps *caps)
+static void describe(task *t, const weft_node *n, const weft_emit *e)
 {
+    const weft_caps *caps = weft_emit_caps(e);
     const weft_conv_weights_attrs *at = n->attrs;
     const int64_t *x = n->in_shape[0].dim, *y = n->in_shape[1].dim;
     int64_t step[WEFT_MAX_RANK];
     weft_layout_strides(n->out_shape[0], (weft_layout) n->out_layout[0], step);
     *t = (task) {
-        .node = n, .is_software = caps->is_software, .few_registers = caps->few_registers,
-        .lanes = caps->subgroup_fixed && caps->subgroup_size >= 4 && caps->subgroup_size <= 32 ? caps->subgroup_size : 0, .taps = (u32) (at->kernel[0] * at->kernel[1]), .groups = (u32) at->groups,
+        .node = n, .caps = caps, .is_software = caps->is_software, .few_registers = caps->few_registers,
+        .matrices = weft_emit_half(e) && weft_matrix_serves(caps),
+        .lanes = caps->subgroup_fixed && caps->subgroup_size >= 4 && caps->subgroup_size <= 32 ? caps->subgroup_size : 0,
+        .taps = (u32) (at->kernel[0] * at->kernel[1]), .groups = (u32) at->groups,
         .lines = (u32) (y[0] * y[2]), .pixels = (u32) (y[0] * y[2] * y[3]),
         .p = { .n = (u32) x[0], .ci = (u32) x[1], .co = (u32) y[1], .hi = (i32) x[2], .wi = (i32) x[3], .ho = (i32) y[2], .wo = (i32) y[3],
                .ci_group = (u32) (x[1] / at->groups), .co_group = (u32) (y[1] / at->groups),
@@ -135,12 +141,46 @@ static void add_tile(task *t, shape s, int most, weft_way *list, int *count)
     for (int k = 0; k < parts_count && k < most; k++) add(list, count, (weft_way) { "conv_weights_tile", { s.tall, s.wide, s.down, DEEP, parts[k] } });
 }
 
+static void cover_matrix(task *t, const uint8_t *cut)
+{
+    t->p.column_tiles = ceil_div(t->p.co_group, weft_matrix_wide(t->caps, cut));
+    t->p.row_tiles = ceil_div(t->taps * t->p.ci_group, weft_matrix_tall(t->caps, cut));
+}
+
+static uint32_t matrix_shared(const task *t, const uint8_t *cut) // see shaders/conv_weights_matrix.comp
+{
+    const uint32_t deep = weft_matrix_deep(t->caps), tall = weft_matrix_tall(t->caps, cut), wide = weft_matrix_wide(t->caps, cut);
+    const uint32_t room = (uint32_t) cut[WEFT_MATRIX_DOWN] * cut[WEFT_MATRIX_ACROSS] * t->caps->matrix[0] * t->caps->matrix[1];
+    return 8 * deep * (tall / 4 + 2 + wide / 4 + 2) + 4 * room + 16 * (tall + deep);
+}
+
+// The largest that is not half empty first, then those that another shape of dw may want.
+static void add_matrices(task *t, weft_way *list, int *count)
+{
+    static const uint8_t cuts[][WEFT_WAY_CUTS] = { { 2, 2, 4, 2 }, { 2, 2, 2, 2 }, { 4, 1, 2, 2 }, { 1, 4, 2, 1 }, { 2, 1, 1, 2 } };
+    const int all = sizeof cuts / sizeof *cuts;
+    for (int i = 0, found = 0; i < all && t->matrices; i++) {
+        weft_way way = { "conv_weights_matrix" };
+        uint8_t parts[3];
+        memcpy(way.cut, cuts[i], sizeof way.cut);
+        if (!weft_matrix_fits(t->caps, way.cut, 4, matrix_shared(t, way.cut))) continue;
+        if (i < all - 1 && (weft_matrix_wide(t->caps, way.cut) >= 2 * t->p.co_group || weft_matrix_tall(t->caps, way.cut) >= 2 * t->taps * t->p.ci_group)) continue;
+        cover_matrix(t, way.cut);
+        const int parts_count = parts_for(t, t->p.column_tiles * t->p.row_tiles * t->groups, t->pixels, parts);
+        for (int k = 0; k < parts_count && k < (found ? 1 : 3); k++) {
+            way.cut[MATRIX_PARTS] = parts[k];
+            add(list, count, way);
+        }
+        found++;
+    }
+}
+
 int weft_conv_weights_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS])
 {
     static const shape shapes[] = { { 2, 2, 8 }, { 2, 1, 8 }, { 1, 2, 8 }, { 1, 1, 8 }, { 2, 2, 16 } };
     task t;
     int count = 0;
-    describe(&t, n, weft_emit_caps(e));
+    describe(&t, n, e);
     const bool tiles = t.p.co_group > 1 || t.p.ci_group > 1, wide = t.p.co_group > 32;
     const bool low = t.taps * t.p.ci_group <= 32; // an image of three channels for instance
     const int first = low ? (wide ? 2 : 3) : wide && !t.few_registers ? 0 : 1;
@@ -149,11 +189,13 @@ int weft_conv_weights_ways(const weft_node *n, const weft_emit *e, weft_way list
     if (by_subgroup) add_subgroup(&t, list, &count);
     if (!tiles || t.is_software) add_direct(&t, list, &count);
     if (!tiles) return count;
+    if (!t.is_software) add_matrices(&t, list, &count);
     add_tile(&t, shapes[first], 3, list, &count);
     for (int i = 0; i < (int) (sizeof shapes / sizeof *shapes); i++)
         if (i != first) add_tile(&t, shapes[i], 1, list, &count);
     if (!t.is_software) add_direct(&t, list, &count);
     if (!by_subgroup && t.lanes) add_subgroup(&t, list, &count);
+    if (t.is_software) add_matrices(&t, list, &count);
     return count;
 }
 
@@ -213,14 +255,29 @@ static weft_result emit_tile(task *t, const weft_way *way, weft_emit *e, int *ro
     return emit_sums(t, e, &d, 4, t->p.column_tiles * t->p.row_tiles * t->groups, room);
 }
 
+static weft_result emit_matrix(task *t, const weft_way *way, weft_emit *e, int *room)
+{
+    const weft_caps *caps = t->caps;
+    const uint8_t *cut = way->cut;
+    weft_dispatch d = {
+        .kernel = way->kernel, .group = { weft_matrix_threads(caps, cut) }, .subgroup = caps->matrix_subgroup,
+        .spec = { [SPEC_OWN] = cut[0], cut[1], cut[2], cut[3], caps->matrix[0], caps->matrix[1], caps->matrix[2], caps->matrix_subgroup,
+                  weft_matrix_deep(caps) },
+    };
+    cover_matrix(t, cut);
+    cut_parts(t, t->pixels, cut[MATRIX_PARTS], weft_matrix_deep(caps));
+    return emit_sums(t, e, &d, 9, t->p.column_tiles * t->p.row_tiles * t->groups, room);
+}
+
 weft_result weft_conv_weights_emit(const weft_node *n, weft_emit *e)
 {
     const weft_way *way = weft_emit_way(e);
     task t;
     int room;
     WEFT_TRY(weft_loop_check(n));
-    describe(&t, n, weft_emit_caps(e));
+    describe(&t, n, e);
     WEFT_TRY(!strcmp(way->kernel, "conv_weights_tile")       ? emit_tile(&t, way, e, &room)
+             : !strcmp(way->kernel, "conv_weights_matrix")   ? emit_matrix(&t, way, e, &room)
              : !strcmp(way->kernel, "conv_weights_subgroup") ? emit_subgroup(&t, way, e, &room)
                                                              : emit_direct(&t, way, e, &room));
     if (t.p.parts == 1) return WEFT_OK;
