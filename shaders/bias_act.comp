@@ -3,7 +3,6 @@
 //! kernel bias_act    y = gain act(d x + strength noise + b), limited
 //! variants DTYPE=f32,f16
 #include "glsl/tensor.glsl"
-#include "glsl/activation.glsl"
 
 TENSOR_OUT(0, y)
 TENSOR_OUT4(0, y4)
@@ -20,11 +19,9 @@ TENSOR_IN4(5, d4)
 void main() {
     uint i = LINEAR_ID;
     if (i >= p.count) return;
-    vec4 v = under(i);
-    [[dont_unroll]] for (uint l = 0; l < (WIDE ? 4 : 1); l++) { // moves along: activations are too long to be unrolled
-        float f = act(ACT, v.x, p.a, p.b) * p.gain;
-        v = vec4(v.yzw, p.clamp > 0 ? clamp(f, -p.clamp, p.clamp) : f);
-    }
+    vec4 v = under_at(i);
+    [[dont_unroll]] for (uint l = 0; l < (WIDE ? 4 : 1); l++) // moves along: activations are too long to be unrolled
+        v = vec4(v.yzw, over(v.x, p.gain, p.clamp));
     if (WIDE) y4_put(i, v);
     else y_put(i, v.w);
 }

@@ -3,7 +3,6 @@
 //! kernel bias_act_grad    dy times the derivative of bias_act by what is under its activation
 //! variants DTYPE=f32,f16
 #include "glsl/tensor.glsl"
-#include "glsl/activation.glsl"
 
 TENSOR_OUT(0, du)
 TENSOR_OUT4(0, du4)
@@ -22,7 +21,7 @@ TENSOR_IN4(6, d4)
 void main() {
     uint i = LINEAR_ID;
     if (i >= p.count) return;
-    vec4 u = under(i), t = WIDE ? dy4(i) : vec4(dy(i));
+    vec4 u = under_at(i), t = WIDE ? dy4(i) : vec4(dy(i));
     [[dont_unroll]] for (uint l = 0; l < (WIDE ? 4 : 1); l++) { // moves along: activations are too long to be unrolled
         float v = act(ACT, u.x, p.a, p.b);
         bool inside = p.clamp <= 0 || abs(v * p.gain) <= p.clamp;

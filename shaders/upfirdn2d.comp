@@ -3,16 +3,7 @@
 //! kernel upfirdn2d    zeros between pixels, a filter, every n-th pixel; one element or quad of channels per invocation
 //! variants DTYPE=f32,f16
 #include "glsl/tensor.glsl"
-#include "params/upfirdn2d.h"
-
-layout(constant_id = 3) const bool WIDE = false;
-layout(constant_id = 4) const bool FLIP = false; // the filter is taken as it lies
-
-TENSOR_OUT(0, y)
-TENSOR_OUT4(0, y4)
-TENSOR_IN(1, x)
-TENSOR_IN4(1, x4)
-TENSOR_IN(2, f)
+#include "glsl/upfirdn2d.glsl"
 
 // Of the taps over position `at` (in the image with zeros) and the pixels after it: the first that meets a pixel.
 int first_tap(int at, int up) {
@@ -38,6 +29,5 @@ void main() {
             sum += tap * (WIDE ? x4(at) : avec4(x(at)));
         }
     }
-    if (WIDE) y4_put(i, sum * p.gain);
-    else y_put(i, sum.x * p.gain);
+    put(ending_of(n, c), sum, n, ho, wo, c);
 }

@@ -3,26 +3,18 @@
 //! kernel upfirdn2d_block    the same for a block of outputs per invocation, which reads every input once: small filters and factors
 //! variants DTYPE=f32,f16
 #include "glsl/tensor.glsl"
-#include "params/upfirdn2d.h"
+#include "glsl/upfirdn2d.glsl"
 
-layout(constant_id = 3) const bool WIDE = false;
-layout(constant_id = 4) const bool FLIP = false; // the filter is taken as it lies
-layout(constant_id = 5) const int FH = 4;        // the filter's size
-layout(constant_id = 6) const int FW = 4;
-layout(constant_id = 7) const int UP_Y = 1;
-layout(constant_id = 8) const int UP_X = 1;
-layout(constant_id = 9) const int DOWN_Y = 1;
-layout(constant_id = 10) const int DOWN_X = 1;
-layout(constant_id = 11) const int SKIP_Y = 0;   // the first tap of every block's first output that meets a pixel
-layout(constant_id = 12) const int SKIP_X = 0;
-layout(constant_id = 13) const int TALL = 2;     // outputs of a block; TALL DOWN_Y is a multiple of UP_Y
-layout(constant_id = 14) const int ACROSS = 4;
-
-TENSOR_OUT(0, y)
-TENSOR_OUT4(0, y4)
-TENSOR_IN(1, x)
-TENSOR_IN4(1, x4)
-TENSOR_IN(2, f)
+layout(constant_id = 10) const int FH = 4;       // the filter's size
+layout(constant_id = 11) const int FW = 4;
+layout(constant_id = 12) const int UP_Y = 1;
+layout(constant_id = 13) const int UP_X = 1;
+layout(constant_id = 14) const int DOWN_Y = 1;
+layout(constant_id = 15) const int DOWN_X = 1;
+layout(constant_id = 16) const int SKIP_Y = 0;   // the first tap of every block's first output that meets a pixel
+layout(constant_id = 17) const int SKIP_X = 0;
+layout(constant_id = 18) const int TALL = 2;     // outputs of a block; TALL DOWN_Y is a multiple of UP_Y
+layout(constant_id = 19) const int ACROSS = 4;
 
 // Pixels that a block reads on each axis.
 const int ROWS = ((TALL - 1) * DOWN_Y + FH - 1 - SKIP_Y + UP_Y) / UP_Y, COLUMNS = ((ACROSS - 1) * DOWN_X + FW - 1 - SKIP_X + UP_X) / UP_X;
@@ -59,11 +51,10 @@ void main() {
                 }
         }
     }
-    [[unroll]] for (int r = 0; r < TALL; r++)
-        [[unroll]] for (int t = 0; t < ACROSS; t++) {
-            if (ho + r >= int(p.ho) || wo + t >= int(p.wo)) continue;
-            uint at = ((n * p.ho + uint(ho + r)) * p.wo + uint(wo + t)) * p.c + c;
-            if (WIDE) y4_put(at, sum[r * ACROSS + t] * p.gain);
-            else y_put(at, sum[r * ACROSS + t].x * p.gain);
-        }
+    ending e = ending_of(n, c);
+    [[dont_unroll]] for (int r = 0; r < TALL && ho + r < int(p.ho); r++) { // the sums move along: a constant index keeps them in registers
+        [[unroll]] for (int t = 0; t < ACROSS; t++)
+            if (wo + t < int(p.wo)) put(e, sum[t], n, uint(ho + r), uint(wo + t), c);
+        [[unroll]] for (int k = 0; k < (TALL - 1) * ACROSS; k++) sum[k] = sum[k + ACROSS];
+    }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // upfirdn2d with a filter that is the product of a column and a row: one axis after the other, a line at a time.
 #include "cpu/clones.h"
+#include "cpu/epilogue.h"
 #include "cpu/fast.h"
 #include "ops/upfirdn2d.h"
 #include <math.h>
@@ -71,7 +72,7 @@ WEFT_CLONES static void filter_any(float *restrict y, const float *restrict x, c
     }
 }
 
-typedef struct job { const weft_node *node; const upfirdn_state *state; const float *x; float *y; } job;
+typedef struct job { const weft_node *node; const upfirdn_state *state; const float *const *in; const float *x; float *y; } job;
 
 // The columns' part of row `ho`: sums of rows of x, `count` pixels from column `first` on.
 static void add_rows(const job *j, const float *x, int64_t ho, int64_t first, int64_t count, float *line)
@@ -89,9 +90,31 @@ static void add_rows(const job *j, const float *x, int64_t ho, int64_t first, in
     }
 }
 
+// What follows the filter in `count` rows of one plane, from row `row` on.
+static void end_rows(const job *j, int64_t row, int64_t count)
+{
+    const weft_node *n = j->node;
+    const weft_upfirdn_attrs *at = n->attrs;
+    const float *const *in = j->in + 1;
+    const int64_t *ys = n->out_shape[0].dim, plane = row / ys[2], first = row % ys[2] * ys[3];
+    const weft_conv_attrs how = { .act = at->act, .a = at->a, .b = at->b, .gain = at->act_gain, .clamp = at->clamp };
+    float *y = j->y + row * ys[3];
+    weft_cpu_plane p = { .sum = y, .scale = 1, .strength = 1 };
+    bool styled = false;
+    for (int i = WEFT_BIAS_B; i < WEFT_BIAS_INPUTS; i++) styled |= weft_has(n, 1 + i);
+    if (weft_has(n, 1 + WEFT_BIAS_B)) p.bias = in[WEFT_BIAS_B][plane % ys[1]];
+    if (weft_has(n, 1 + WEFT_BIAS_NOISE)) p.noise = in[WEFT_BIAS_NOISE] + (n->in_shape[1 + WEFT_BIAS_NOISE].dim[0] == 1 ? 0 : plane / ys[1]) * ys[2] * ys[3] + first;
+    if (weft_has(n, 1 + WEFT_BIAS_STRENGTH)) p.strength = in[WEFT_BIAS_STRENGTH][0];
+    if (weft_has(n, 1 + WEFT_BIAS_D)) p.scale = in[WEFT_BIAS_D][plane];
+    weft_cpu_epilogue(&how, &p, styled, y, count * ys[3]);
+}
+
 static void rows(void *user, int64_t begin, int64_t end)
 {
+    enum { STRETCH = 4096 }; // pixels: what follows the filter finds them in the nearest cache
     const job *j = user;
+    const bool ends = weft_upfirdn_ends(j->node);
+    int64_t ended = begin;
     const weft_upfirdn_attrs *at = j->node->attrs;
     const int64_t *xs = j->node->in_shape[0].dim, *ys = j->node->out_shape[0].dim, taps = j->node->in_shape[1].dim[1];
     const int64_t up = at->up[1], down = at->down[1], left = at->pads[1], length = (ys[3] - 1) * down + taps;
@@ -112,6 +135,9 @@ static void rows(void *user, int64_t begin, int64_t end)
         for (int64_t i = 0; up > 1 && i < count; i++) line[from + i * up] = packed[i];
         if (taps == 4 && down == 1) filter_four(y, line, j->state->h, ys[3]);
         else filter_any(y, line, j->state->h, taps, down, ys[3]);
+        if (!ends || (row + 1 < end && (row + 1) % ys[2] && (row + 1 - ended) * ys[3] < STRETCH)) continue;
+        end_rows(j, ended, row + 1 - ended);
+        ended = row + 1;
     }
 }
 
@@ -119,7 +145,7 @@ static weft_result run(void *state, weft_context *ctx, const weft_node *n, void 
 {
     const int64_t *y = n->out_shape[0].dim;
     (void) scratch;
-    weft_parallel(ctx->pool, y[0] * y[1] * y[2], 16, rows, &(job) { n, state, in[0], out[0] });
+    weft_parallel(ctx->pool, y[0] * y[1] * y[2], 16, rows, &(job) { n, state, (const float *const *) in, in[0], out[0] });
     return WEFT_OK;
 }
 

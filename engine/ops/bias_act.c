@@ -10,25 +10,29 @@
 
 enum { X = WEFT_BIAS_X, B = WEFT_BIAS_B, NOISE = WEFT_BIAS_NOISE, STRENGTH = WEFT_BIAS_STRENGTH, D = WEFT_BIAS_D };
 
-// `first`: where x is among the inputs.
-static weft_result check(weft_node *n, int first)
+weft_result weft_bias_act_check(weft_node *n, weft_shape x, int later)
 {
-    const weft_shape x = n->in_shape[first + X], *b = &n->in_shape[first + B], *noise = &n->in_shape[first + NOISE], *d = &n->in_shape[first + D];
+    const weft_shape *b = &n->in_shape[later + B], *noise = &n->in_shape[later + NOISE], *d = &n->in_shape[later + D];
     char text[WEFT_SHAPE_TEXT], whole[WEFT_SHAPE_TEXT];
-    if (x.rank < 2) return weft_node_fail(n, "x has no channels (dimension 1)");
-    if (weft_has(n, first + B) && (b->rank != 1 || b->dim[0] != x.dim[1]))
+    if (weft_has(n, later + B) && (b->rank != 1 || b->dim[0] != x.dim[1]))
         return weft_node_fail(n, "b is %s, wants [%lld]", weft_shape_text(*b, text), (long long) x.dim[1]);
-    if (weft_has(n, first + D) && (d->rank != 2 || d->dim[0] != x.dim[0] || d->dim[1] != x.dim[1]))
+    if (weft_has(n, later + D) && (d->rank != 2 || d->dim[0] != x.dim[0] || d->dim[1] != x.dim[1]))
         return weft_node_fail(n, "d is %s, wants [%lld, %lld]", weft_shape_text(*d, text), (long long) x.dim[0], (long long) x.dim[1]);
-    if (weft_has(n, first + STRENGTH) && weft_shape_count(n->in_shape[first + STRENGTH]) != 1) return weft_node_fail(n, "strength must be one number");
-    if (weft_has(n, first + STRENGTH) && !weft_has(n, first + NOISE)) return weft_node_fail(n, "strength without noise");
-    if (weft_has(n, first + NOISE)) {
-        bool fits = noise->rank == x.rank && noise->dim[1] == 1 && (noise->dim[0] == 1 || noise->dim[0] == x.dim[0]);
-        for (int k = 2; fits && k < x.rank; k++) fits = noise->dim[k] == x.dim[k];
-        if (!fits) return weft_node_fail(n, "noise is %s, x %s: wants one channel of x's pixels", weft_shape_text(*noise, text), weft_shape_text(x, whole));
-    }
+    if (weft_has(n, later + STRENGTH) && weft_shape_count(n->in_shape[later + STRENGTH]) != 1) return weft_node_fail(n, "strength must be one number");
+    if (weft_has(n, later + STRENGTH) && !weft_has(n, later + NOISE)) return weft_node_fail(n, "strength without noise");
+    if (!weft_has(n, later + NOISE)) return WEFT_OK;
+    bool fits = noise->rank == x.rank && noise->dim[1] == 1 && (noise->dim[0] == 1 || noise->dim[0] == x.dim[0]);
+    for (int k = 2; fits && k < x.rank; k++) fits = noise->dim[k] == x.dim[k];
+    if (fits) return WEFT_OK;
+    return weft_node_fail(n, "noise is %s, x %s: wants one channel of x's pixels", weft_shape_text(*noise, text), weft_shape_text(x, whole));
+}
+
+static weft_result check(weft_node *n, int later)
+{
+    const weft_shape x = n->in_shape[0];
+    if (x.rank < 2) return weft_node_fail(n, "x has no channels (dimension 1)");
     n->out_shape[0] = x;
-    return WEFT_OK;
+    return weft_bias_act_check(n, x, later);
 }
 
 static weft_result bias_act_infer(weft_node *n) { return check(n, 0); }
@@ -40,51 +44,43 @@ static weft_result bias_act_grad_infer(weft_node *n)
 }
 
 static int64_t planes(const weft_node *n) { return n->out_shape[0].dim[0] * n->out_shape[0].dim[1]; }
+static int64_t area_of(const weft_node *n) { return weft_shape_count(n->out_shape[0]) / planes(n); }
 
-typedef struct plane { // what is the same for all pixels of one
-    const weft_real *x, *noise; // noise: NULL where there is none
-    double scale, strength, bias;
-} plane;
-
-static plane plane_of(const weft_node *n, const weft_cpu_args *arg, int first, int64_t at)
+weft_ending weft_ending_of(const weft_node *n, const weft_cpu_args *arg, int later, int64_t at)
 {
-    const weft_real *const *in = (const weft_real *const *) arg->in + first;
-    const int64_t c = n->out_shape[0].dim[1], area = weft_shape_count(n->out_shape[0]) / planes(n);
-    plane p = { in[X] + at * area, NULL, 1, 1, 0 };
-    if (weft_has(n, first + B)) p.bias = in[B][at % c];
-    if (weft_has(n, first + NOISE)) p.noise = in[NOISE] + (n->in_shape[first + NOISE].dim[0] == 1 ? 0 : at / c) * area;
-    if (weft_has(n, first + STRENGTH)) p.strength = in[STRENGTH][0];
-    if (weft_has(n, first + D)) p.scale = in[D][at];
-    return p;
+    const weft_real *const *in = (const weft_real *const *) arg->in + later;
+    const int64_t c = n->out_shape[0].dim[1];
+    weft_ending e = { NULL, 1, 1, 0 };
+    if (weft_has(n, later + B)) e.bias = in[B][at % c];
+    if (weft_has(n, later + NOISE)) e.noise = in[NOISE] + (n->in_shape[later + NOISE].dim[0] == 1 ? 0 : at / c) * area_of(n);
+    if (weft_has(n, later + STRENGTH)) e.strength = in[STRENGTH][0];
+    if (weft_has(n, later + D)) e.scale = in[D][at];
+    return e;
 }
-
-static double before(const plane *p, int64_t i) { return p->x[i] * p->scale + (p->noise ? p->noise[i] * p->strength : 0) + p->bias; }
 
 static void bias_act_cpu(const weft_node *n, const weft_cpu_args *arg)
 {
-    const weft_bias_act_attrs *at = n->attrs;
-    const int64_t area = weft_shape_count(n->out_shape[0]) / planes(n);
+    const int64_t area = area_of(n);
     for (int64_t k = arg->begin; k < arg->end; k++) {
-        const plane p = plane_of(n, arg, 0, k);
-        for (int64_t i = 0; i < area; i++) {
-            double v = weft_activate(at->act, before(&p, i), at->a, at->b) * at->gain;
-            if (at->clamp > 0) v = v < -at->clamp ? -at->clamp : v > at->clamp ? at->clamp : v;
-            ((weft_real *) arg->out[0])[k * area + i] = (weft_real) v;
-        }
+        const weft_ending e = weft_ending_of(n, arg, 0, k);
+        const weft_real *x = (const weft_real *) arg->in[X] + k * area;
+        weft_real *y = (weft_real *) arg->out[0] + k * area;
+        for (int64_t i = 0; i < area; i++) y[i] = (weft_real) weft_ending_over(n->attrs, weft_ending_under(&e, x[i], i));
     }
 }
 
 static void bias_act_grad_cpu(const weft_node *n, const weft_cpu_args *arg)
 {
     const weft_bias_act_attrs *at = n->attrs;
-    const int64_t area = weft_shape_count(n->out_shape[0]) / planes(n);
+    const int64_t area = area_of(n);
     for (int64_t k = arg->begin; k < arg->end; k++) {
-        const plane p = plane_of(n, arg, 1, k);
+        const weft_ending e = weft_ending_of(n, arg, 1, k);
+        const weft_real *dy = (const weft_real *) arg->in[0] + k * area, *x = (const weft_real *) arg->in[1 + X] + k * area;
+        weft_real *du = (weft_real *) arg->out[0] + k * area;
         for (int64_t i = 0; i < area; i++) {
-            const double u = before(&p, i), v = weft_activate(at->act, u, at->a, at->b);
+            const double u = weft_ending_under(&e, x[i], i), v = weft_activate(at->act, u, at->a, at->b);
             const bool inside = at->clamp <= 0 || fabs(v * at->gain) <= at->clamp;
-            const double dy = ((const weft_real *) arg->in[0])[k * area + i];
-            ((weft_real *) arg->out[0])[k * area + i] = (weft_real) (inside ? dy * at->gain * weft_activate_slope(at->act, u, v, at->a, at->b) : 0);
+            du[i] = (weft_real) (inside ? dy[i] * at->gain * weft_activate_slope(at->act, u, v, at->a, at->b) : 0);
         }
     }
 }
@@ -95,7 +91,7 @@ static weft_result emit(const weft_node *n, weft_emit *e, int first)
 {
     const weft_bias_act_attrs *at = n->attrs;
     const weft_shape x = n->out_shape[0];
-    const u32 area = (u32) (weft_shape_count(x) / planes(n));
+    const u32 area = (u32) area_of(n);
     const bool image = area == 1 || (x.rank == 4 && n->out_layout[0] == WEFT_IMAGE), wide = image && x.dim[1] % 4 == 0;
     WEFT_TRY(weft_loop_check(n));
     struct bias_act_params p = {

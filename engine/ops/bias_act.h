@@ -9,5 +9,25 @@ typedef struct weft_bias_act_attrs {
     float gain, clamp;
 } weft_bias_act_attrs;
 
-// Inputs of bias_act; those of bias_act_grad are dy and then the same.
+// Inputs of bias_act; those of bias_act_grad are dy and then the same, those of upfirdn2d have the filter after x: from b on both
+// are one later.
 enum { WEFT_BIAS_X, WEFT_BIAS_B, WEFT_BIAS_NOISE, WEFT_BIAS_STRENGTH, WEFT_BIAS_D, WEFT_BIAS_INPUTS };
+
+// Whether b, noise, strength and d, which are `later` in the node's inputs than in bias_act's, fit an x of that shape.
+weft_result weft_bias_act_check(weft_node *n, weft_shape x, int later);
+
+// For truths: what is the same for all pixels of plane `at` (of n * c) of output 0.
+typedef struct weft_ending {
+    const weft_real *noise; // of this plane; NULL: none
+    double scale, strength, bias;
+} weft_ending;
+weft_ending weft_ending_of(const weft_node *n, const weft_cpu_args *arg, int later, int64_t at);
+static inline double weft_ending_under(const weft_ending *e, double x, int64_t pixel)
+{
+    return x * e->scale + (e->noise ? e->noise[pixel] * e->strength : 0) + e->bias;
+}
+static inline double weft_ending_over(const weft_bias_act_attrs *at, double u)
+{
+    const double v = weft_activate(at->act, u, at->a, at->b) * at->gain;
+    return at->clamp <= 0 ? v : v < -at->clamp ? -at->clamp : v > at->clamp ? at->clamp : v;
+}

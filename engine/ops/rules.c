@@ -5,6 +5,7 @@
 #include "ops/bias_act.h"
 #include "ops/conv.h"
 #include "ops/norm.h"
+#include "ops/upfirdn2d.h"
 #include <string.h>
 
 enum { X = WEFT_CONV_X, W = WEFT_CONV_W, B = WEFT_CONV_B, R = WEFT_CONV_R };
@@ -155,6 +156,47 @@ static bool conv_bias_act(weft_graph *g, const weft_node *conv, const weft_node 
     return how->gain != 0; // which stands for 1 there
 }
 
+// upfirdn2d -> bias_act: what follows a transposed convolution and its filter in a layer that goes up. (That the convolution and the filter
+// could be one too is no gain: 3 x 3 taps that go up by 2 meet 9 / 4 inputs of a channel per output, composed with a filter of 4 x 4 they
+// are 6 x 6 and meet 36 / 4. Four times the products of all pairs of channels, to save one pass over the image.)
+static bool upfirdn_bias_act(weft_graph *g, const weft_node *filter, const weft_node *act, int slot, weft_fused *out)
+{
+    enum { D = 1 + WEFT_BIAS_D };
+    const weft_bias_act_attrs *how = act->attrs;
+    const bool scaled = weft_has(filter, D); // and nothing else is there: it may stay
+    weft_node bare = *filter;
+    (void) g;
+    if (scaled) bare.in_count = 2;
+    for (int i = 1 + WEFT_BIAS_B; i < D; i++)
+        if (weft_has(filter, i)) return false;
+    if (slot != WEFT_BIAS_X || weft_upfirdn_ends(&bare) || (scaled && weft_has(act, WEFT_BIAS_D)) || how->gain == 0) return false; // 0 stands for 1
+    weft_upfirdn_attrs *at = memcpy(out->attrs, filter->attrs, sizeof *at);
+    out->op = filter->op;
+    out->in_count = WEFT_UPFIRDN_INPUTS;
+    out->in[0] = filter->in[0], out->in[1] = filter->in[1];
+    for (int i = WEFT_BIAS_B; i < WEFT_BIAS_INPUTS; i++) out->in[1 + i] = weft_has(act, i) ? act->in[i] : -1;
+    if (scaled) out->in[D] = filter->in[D];
+    at->act = how->act, at->a = how->a, at->b = how->b, at->act_gain = how->gain == 1 ? 0 : how->gain, at->clamp = how->clamp;
+    return true;
+}
+
+// mul by one number per image and channel -> upfirdn2d: a filter does not mind the order, so it is the scale d.
+static bool scale_upfirdn(weft_graph *g, const weft_node *mul, const weft_node *filter, int slot, weft_fused *out)
+{
+    const int factor = same_planes(mul->in_shape[0], mul->out_shape[0]) ? 0 : 1, d = 1 + WEFT_BIAS_D;
+    const weft_list shape = { 2, { mul->out_shape[0].dim[0], mul->out_shape[0].dim[1] } };
+    if (slot != WEFT_UPFIRDN_X || weft_has(filter, d) || !same_planes(mul->in_shape[factor], mul->out_shape[0]) ||
+        !weft_shape_equal(mul->in_shape[1 - factor], mul->out_shape[0]))
+        return false;
+    out->op = filter->op;
+    out->in_count = WEFT_UPFIRDN_INPUTS;
+    for (int i = 0; i < WEFT_UPFIRDN_INPUTS; i++) out->in[i] = weft_has(filter, i) ? filter->in[i] : -1;
+    out->in[0] = mul->in[1 - factor];
+    out->in[d] = weft_graph_call(g, "reshape", WEFT_V(mul->in[factor]), &shape);
+    memcpy(out->attrs, filter->attrs, sizeof(weft_upfirdn_attrs));
+    return out->in[d] >= 0;
+}
+
 // mul by one number per image and channel -> conv: the style s.
 static bool scale_conv(weft_graph *g, const weft_node *mul, const weft_node *conv, int slot, weft_fused *out)
 {
@@ -185,6 +227,8 @@ const weft_fuse_rule weft_fuse_rules[] = {
     { "mul + bias_act_grad", "mul", "bias_act_grad", scale_bias_act, true },
     { "conv2d + bias_act", "conv2d", "bias_act", conv_bias_act },
     { "conv_transpose2d + bias_act", "conv_transpose2d", "bias_act", conv_bias_act },
+    { "upfirdn2d + bias_act", "upfirdn2d", "bias_act", upfirdn_bias_act },
+    { "mul + upfirdn2d", "mul", "upfirdn2d", scale_upfirdn },
     { "mul + conv2d", "mul", "conv2d", scale_conv },
     { "mul + conv_transpose2d", "mul", "conv_transpose2d", scale_conv },
     { "mul + sum", "mul", "sum", sum_product },

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Upsample, filter, downsample. x: [n, c, hi, wi], f: [fh, fw], y: [n, c, ho, wo].
+// Upsample, filter, downsample. x: [n, c, hi, wi], f: [fh, fw], y: [n, c, ho, wo]; what follows as in bias_act.
 #include "ops/upfirdn2d.h"
 #include "ops/conv_weights.h"
 #include "ops/grad.h"
 #include "ops/loop.h"
 #include "params/upfirdn2d.h"
+#include <string.h>
 
 static weft_result upfirdn_infer(weft_node *n)
 {
@@ -19,7 +20,7 @@ static weft_result upfirdn_infer(weft_node *n)
             return weft_node_fail(n, "the filter of %lld is larger than the padded image of %lld", (long long) f.dim[d], (long long) padded);
         n->out_shape[0].dim[2 + d] = (padded - f.dim[d]) / at->down[d] + 1;
     }
-    return WEFT_OK;
+    return weft_bias_act_check(n, n->out_shape[0], 1);
 }
 
 static int64_t upfirdn_items(const weft_node *n)
@@ -33,9 +34,11 @@ static void upfirdn_cpu(const weft_node *n, const weft_cpu_args *arg)
     const weft_upfirdn_attrs *at = n->attrs;
     const int64_t *xs = n->in_shape[0].dim, *fs = n->in_shape[1].dim, *ys = n->out_shape[0].dim;
     const weft_real *f = arg->in[1];
+    const weft_bias_act_attrs how = weft_upfirdn_ending(at);
     for (int64_t row = arg->begin; row < arg->end; row++) {
         const weft_real *x = (const weft_real *) arg->in[0] + row / ys[2] * xs[2] * xs[3];
         weft_real *y = (weft_real *) arg->out[0] + row * ys[3];
+        const weft_ending e = weft_ending_of(n, arg, 1, row / ys[2]);
         for (int64_t wo = 0; wo < ys[3]; wo++) {
             double sum = 0;
             for (int64_t a = 0; a < fs[0]; a++) {
@@ -48,7 +51,7 @@ static void upfirdn_cpu(const weft_node *n, const weft_cpu_args *arg)
                     sum += (double) tap * x[h / at->up[0] * xs[3] + w / at->up[1]];
                 }
             }
-            y[wo] = (weft_real) (sum * at->gain);
+            y[wo] = (weft_real) weft_ending_over(&how, weft_ending_under(&e, sum * at->gain, row % ys[2] * ys[3] + wo));
         }
     }
 }
@@ -63,6 +66,7 @@ static double upfirdn_flops(const weft_node *n)
 // --- Dispatches. ---
 
 enum { MOST_FACTOR = 4, MOST_FILTER = 16 }; // that a block's kernel is unrolled for
+enum { OWN = 7 };                           // constants of shaders/glsl/upfirdn2d.glsl; the block's own follow
 
 static bool fits(const weft_upfirdn_attrs *at, const int64_t *f, const weft_caps *caps, int tall, int across)
 {
@@ -98,19 +102,24 @@ static weft_result upfirdn_emit(const weft_node *n, weft_emit *e)
     WEFT_TRY(weft_loop_check(n));
     struct upfirdn2d_params p = {
         .count = (u32) (weft_shape_count(n->out_shape[0]) / (wide ? 4 : 1)), .c = (u32) (x[1] / (wide ? 4 : 1)), .hi = (i32) x[2], .wi = (i32) x[3],
-        .ho = (u32) y[2], .wo = (u32) y[3], .gain = at->gain,
+        .ho = (u32) y[2], .wo = (u32) y[3], .gain = at->gain, .a = at->a, .b = at->b, .act_gain = weft_upfirdn_ending(at).gain, .clamp = at->clamp,
     };
     for (int d = 0; d < 2; d++) p.f[d] = (i32) f[d], p.up[d] = at->up[d], p.down[d] = at->down[d], p.pad[d] = at->pads[d];
-    weft_dispatch d = { .kernel = way->kernel, .spec = { wide, at->flip != 0 }, .spec_count = 2, .params = &p, .params_bytes = sizeof p,
-                        .flops = upfirdn_flops(n) };
+    weft_dispatch d = { .kernel = way->kernel, .params = &p, .params_bytes = sizeof p, .flops = upfirdn_flops(n) };
+    const bool noise = weft_has(n, 1 + WEFT_BIAS_NOISE), each = noise && n->in_shape[1 + WEFT_BIAS_NOISE].dim[0] > 1;
+    const uint32_t spec[] = { (uint32_t) at->act, at->flip != 0, weft_has(n, 1 + WEFT_BIAS_B), !noise ? 0 : each ? 2 : 1,
+                              weft_has(n, 1 + WEFT_BIAS_STRENGTH), weft_has(n, 1 + WEFT_BIAS_D), wide };
+    memcpy(d.spec, spec, sizeof spec);
+    d.spec_count = OWN;
     if (way->cut[0]) {
         const int64_t tall = way->cut[0], across = way->cut[1];
         p.count = (u32) (x[0] * ((y[2] + tall - 1) / tall) * ((y[3] + across - 1) / across) * p.c);
         for (int k = 0; k < 2; k++) {
-            d.spec[2 + k] = (uint32_t) f[k], d.spec[4 + k] = (uint32_t) at->up[k], d.spec[6 + k] = (uint32_t) at->down[k];
-            d.spec[8 + k] = modulo(at->pads[k], at->up[k]), d.spec[10 + k] = way->cut[k];
+            uint32_t *own = d.spec + OWN + k;
+            own[0] = (uint32_t) f[k], own[2] = (uint32_t) at->up[k], own[4] = (uint32_t) at->down[k];
+            own[6] = modulo(at->pads[k], at->up[k]), own[8] = way->cut[k];
         }
-        d.spec_count = 12;
+        d.spec_count = OWN + 10;
     }
     d.grid[0] = p.count;
     return weft_emit_dispatch(e, &d);
@@ -149,6 +158,20 @@ static weft_value by_filter(const weft_node *n, weft_graph *g, weft_value dy)
     return at->flip ? df : weft_grad_call(g, "flip", WEFT_V(df), WEFT_WITH({ "axes", NULL, 2, { 0, 1 } }));
 }
 
+// Filter, then all that follows.
+static weft_result upfirdn_unfuse(const weft_node *n, weft_graph *g, weft_value *out)
+{
+    weft_upfirdn_attrs plain = *(const weft_upfirdn_attrs *) n->attrs;
+    const weft_bias_act_attrs how = weft_upfirdn_ending(&plain);
+    if (!weft_upfirdn_ends(n)) return WEFT_OK;
+    plain.act = 0;
+    plain.a = plain.b = plain.act_gain = plain.clamp = 0;
+    weft_value in[WEFT_BIAS_INPUTS] = { weft_graph_call(g, "upfirdn2d", WEFT_V(n->in[0], n->in[1]), &plain) };
+    for (int i = WEFT_BIAS_B; i < WEFT_BIAS_INPUTS; i++) in[i] = weft_has(n, 1 + i) ? n->in[1 + i] : -1;
+    *out = weft_graph_call(g, "bias_act", in, WEFT_BIAS_INPUTS, &how);
+    return weft_graph_status(g);
+}
+
 static weft_result upfirdn_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
 {
     if (want[0]) dx[0] = by_image(n, g, dy[0]);
@@ -163,8 +186,9 @@ const weft_op weft_op_upfirdn2d = {
     .doc = "x with up - 1 zeros after every pixel, `pads` more around it (negative: taken away), convolved with f, every down-th pixel\n"
            "of that times `gain`: y[i, j] = gain * sum over a, b of f[fh - 1 - a, fw - 1 - b] z[i down_y + a - top, j down_x + b - left],\n"
            "z[k up] = x[k] and 0 elsewhere; with flip = 1 f[a, b]. Size (h up + top + bottom - fh) / down + 1. Karras et al. 2020,\n"
-           "Analyzing and Improving the Image Quality of StyleGAN, with the conventions of its PyTorch programs.",
-    .out_names = "y", .in_names = "x f", .flags = WEFT_OP_IMAGE,
+           "Analyzing and Improving the Image Quality of StyleGAN, with the conventions of its PyTorch programs. Where b, noise, strength, d\n"
+           "or an activation are given, that is x of `bias_act`, and y its y.",
+    .out_names = "y", .in_names = "x f b? noise? strength? d?", .flags = WEFT_OP_IMAGE,
     .attr_bytes = sizeof(weft_upfirdn_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_ATTR(weft_upfirdn_attrs, up, INT, .count = 2, .def = 1, .min = 1, .max = 64, .doc = "how many times larger, y and x"),
@@ -172,10 +196,15 @@ const weft_op weft_op_upfirdn2d = {
         WEFT_ATTR(weft_upfirdn_attrs, pads, INT, .count = 4, .min = -16777216, .max = 16777216, .doc = "top, left, bottom, right, in pixels of the enlarged image"),
         WEFT_ATTR(weft_upfirdn_attrs, gain, FLOAT, .def = 1, .doc = "factor"),
         WEFT_ATTR(weft_upfirdn_attrs, flip, INT, .max = 1, .doc = "0: convolution, 1: correlation"),
+        WEFT_ATTR(weft_upfirdn_attrs, act, ENUM, .choices = weft_activation_names, .doc = "activation after the filter"),
+        WEFT_ATTR(weft_upfirdn_attrs, a, FLOAT, .doc = "first parameter of the activation"),
+        WEFT_ATTR(weft_upfirdn_attrs, b, FLOAT, .doc = "second parameter of the activation"),
+        WEFT_ATTR(weft_upfirdn_attrs, act_gain, FLOAT, .doc = "times the activation; 0: 1"),
+        WEFT_ATTR(weft_upfirdn_attrs, clamp, FLOAT, .min = 0, .max = 3e38, .doc = "largest absolute value of that; 0: any"),
         { 0 }
     },
     .infer = upfirdn_infer, .items = upfirdn_items, .cpu = upfirdn_cpu, .ways = upfirdn_ways, .emit = upfirdn_emit,
-    .flops = upfirdn_flops, .grad = upfirdn_grad,
+    .flops = upfirdn_flops, .unfuse = upfirdn_unfuse, .grad = upfirdn_grad,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(1, 1, 5, 7), WEFT_SHAPE(1, 1) } },
         { .in = { WEFT_SHAPE(2, 3, 6, 5), WEFT_SHAPE(4, 4) }, .attrs = AT(.up = { 2, 2 }, .pads = { 2, 2, 1, 1 }, .gain = 4) },
@@ -190,6 +219,14 @@ const weft_op weft_op_upfirdn2d = {
         { .in = { WEFT_SHAPE(1, 16, 20, 19), WEFT_SHAPE(4, 4) }, .attrs = AT(.pads = { 1, 1, 1, 1 }, .gain = 4) },
         { .in = { WEFT_SHAPE(1, 4, 9, 11), WEFT_SHAPE(12, 12) }, .attrs = AT(.up = { 2, 2 }, .pads = { 7, 6, 5, 6 }, .gain = 4) },
         { .in = { WEFT_SHAPE(1, 8, 7, 6), WEFT_SHAPE(4, 3) }, .attrs = AT(.up = { 4, 2 }, .down = { 2, 4 }, .pads = { -3, 5, 4, -1 }, .flip = 1) },
+        // what follows: noise of each image or of all, fours of channels and single ones, blocks that end inside
+        { .in = { WEFT_SHAPE(2, 8, 9, 8), WEFT_SHAPE(4, 4), WEFT_SHAPE(8), WEFT_SHAPE(1, 1, 8, 7), WEFT_SHAPE(1), WEFT_SHAPE(2, 8) },
+          .attrs = AT(.pads = { 1, 1, 1, 1 }, .gain = 4, .act = 2, .a = 0.2f, .act_gain = 1.41421356f, .clamp = 1.5f) },
+        { .in = { WEFT_SHAPE(2, 3, 6, 5), WEFT_SHAPE(4, 4), { 0 }, WEFT_SHAPE(2, 1, 12, 10) }, .in_count = 4, .absent = 1 << 2,
+          .attrs = AT(.up = { 2, 2 }, .pads = { 2, 2, 1, 1 }, .gain = 4, .act = 4) },
+        { .in = { WEFT_SHAPE(3, 5, 9, 7), WEFT_SHAPE(3, 3), [5] = WEFT_SHAPE(3, 5) }, .in_count = 6, .absent = 1 << 2 | 1 << 3 | 1 << 4,
+          .attrs = AT(.down = { 2, 2 }, .pads = { 1, 1, 1, 1 }, .act_gain = 0.5f) },
+        { .in = { WEFT_SHAPE(2, 4, 5, 6), WEFT_SHAPE(1, 3), WEFT_SHAPE(4) }, .attrs = AT(.pads = { 0, 1, 0, 1 }, .act = 3, .a = 1) },
         { 0 }
     },
 };

@@ -5,4 +5,5 @@ WEFT_PARAMS(upfirdn2d) {
     u32 ho, wo;
     i32 f[2], up[2], down[2], pad[2]; // y, x; pad: before
     f32 gain;
+    f32 a, b, act_gain, clamp; // of the activation; clamp 0: none
 } WEFT_PARAMS_END;

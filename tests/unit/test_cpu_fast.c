@@ -67,7 +67,10 @@ static void compare(weft_context *ctx, const weft_op *op, const weft_case *c, ui
     weft_arena_free(&a);
 }
 
-static void compare_filter(weft_context *ctx, const weft_case *c, weft_shape shape, const float *filter)
+static weft_value constant(weft_graph *g, weft_shape shape, weft_random *r) { return weft_graph_numbers(g, shape, numbers(g->arena, shape, r)); }
+
+// `ends`: with all that can follow the filter.
+static void compare_filter(weft_context *ctx, const weft_case *c, weft_shape shape, const float *filter, bool ends)
 {
     weft_arena a = { .ctx = ctx };
     weft_graph g;
@@ -75,7 +78,18 @@ static void compare_filter(weft_context *ctx, const weft_case *c, weft_shape sha
     weft_graph_init(&g, &a);
     g.bound = true;
     const weft_value x = weft_graph_input(&g, "x", WEFT_F32, c->in[0]), f = weft_graph_numbers(&g, shape, filter);
-    weft_graph_output(&g, "y", weft_graph_op(&g, weft_op_find("upfirdn2d"), (const weft_value[]) { x, f }, 2, c->attrs));
+    weft_value in[WEFT_UPFIRDN_INPUTS] = { x, f }, y = weft_graph_op(&g, weft_op_find("upfirdn2d"), in, 2, c->attrs);
+    if (ends) {
+        const weft_shape s = g.values[y].shape;
+        weft_upfirdn_attrs at = *(const weft_upfirdn_attrs *) c->attrs;
+        at.act = 2, at.a = 0.2f, at.act_gain = 1.5f, at.clamp = 1;
+        in[1 + WEFT_BIAS_B] = constant(&g, (weft_shape) WEFT_SHAPE(s.dim[1]), &r);
+        in[1 + WEFT_BIAS_NOISE] = constant(&g, (weft_shape) WEFT_SHAPE(s.dim[0], 1, s.dim[2], s.dim[3]), &r);
+        in[1 + WEFT_BIAS_STRENGTH] = constant(&g, (weft_shape) WEFT_SHAPE(1), &r);
+        in[1 + WEFT_BIAS_D] = constant(&g, (weft_shape) WEFT_SHAPE(s.dim[0], s.dim[1]), &r);
+        y = weft_graph_op(&g, weft_op_find("upfirdn2d"), in, WEFT_UPFIRDN_INPUTS, &at);
+    }
+    weft_graph_output(&g, "y", y);
     evaluate(ctx, &g, (const void *const[]) { numbers(&a, c->in[0], &r) }, "upfirdn2d", -1);
     weft_arena_free(&a);
 }
@@ -147,7 +161,7 @@ static void separable_filters_too(void **state)
                 .pads = { turn / 16 - 1, 2 - turn / 16, 3, turn / 16 % 2 ? -1 : 2 },
             };
             const weft_case c = { .in = { WEFT_SHAPE(2, 3, 9, 7) }, .attrs = &at };
-            compare_filter(ctx, &c, (weft_shape) WEFT_SHAPE(filters[f].h, filters[f].w), filters[f].data);
+            compare_filter(ctx, &c, (weft_shape) WEFT_SHAPE(filters[f].h, filters[f].w), filters[f].data, turn % 3 == 1);
         }
     weft_context_destroy(&ctx);
 }

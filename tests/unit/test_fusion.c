@@ -10,6 +10,7 @@
 #include "ops/bias_act.h"
 #include "ops/conv.h"
 #include "ops/norm.h"
+#include "ops/upfirdn2d.h"
 #include <math.h>
 #include <string.h>
 
@@ -92,6 +93,17 @@ static weft_value styled_reflected(scene *s, weft_value x)
     at.pad_mode = WEFT_PAD_REFLECT;
     return layer(s, x, "conv2d", at);
 }
+static const weft_upfirdn_attrs smooth = { .up = { 1, 1 }, .down = { 1, 1 }, .pads = { 1, 1, 1, 1 }, .gain = 4 };
+static weft_value filtered(scene *s, weft_value x) { return weft_graph_call(&s->g, "upfirdn2d", WEFT_V(x, constant(s, (weft_shape) WEFT_SHAPE(3, 3), -1, 1)), &smooth); }
+static weft_value filter_scale_act(scene *s, weft_value x) // the end of a layer that goes up
+{
+    const weft_bias_act_attrs how = { .act = 2, .a = 0.2f, .gain = 1.5f, .clamp = 0.75f };
+    const weft_value b = constant(s, (weft_shape) WEFT_SHAPE(4), -1, 1), noise = constant(s, (weft_shape) WEFT_SHAPE(2, 1, 5, 6), -1, 1);
+    return weft_graph_call(&s->g, "bias_act", WEFT_V(scaled(s, filtered(s, x)), b, noise, weft_graph_scalar(&s->g, 0.3)), &how);
+}
+static weft_value scale_filter(scene *s, weft_value x) { return filtered(s, scaled(s, x)); } // the way back through it
+static weft_value scale_filter_act(scene *s, weft_value x) { return bias_act(s, filtered(s, scaled(s, x)), &(weft_bias_act_attrs) { .act = 3, .a = 1, .gain = 2 }); }
+static weft_value act_filter_act(scene *s, weft_value x) { return bias_act(s, filter_scale_act(s, x), &(weft_bias_act_attrs) { .act = 1, .gain = 1 }); }
 static weft_value gain_then_act(scene *s, weft_value x) { return act(s, conv_and_gain(s, x)); }
 static weft_value gain_then_plus(scene *s, weft_value x) { return plus(s, conv_and_gain(s, x), x); }
 static weft_value plus_then_gain(scene *s, weft_value x) // a residual before an activation with a gain is no epilogue
@@ -122,6 +134,10 @@ static const struct { const char *name; weft_value (*build)(scene *s, weft_value
     { "conv2d, bias_act with a gain", conv_and_gain, 1 },
     { "mul, conv2d, mul, bias_act", styled, 1 },
     { "mul, conv_transpose2d, mul, bias_act", styled_transpose, 1 },
+    { "upfirdn2d, mul, bias_act", filter_scale_act, 1 },
+    { "mul, upfirdn2d", scale_filter, 1 },
+    { "mul, upfirdn2d, bias_act", scale_filter_act, 1 },
+    { "upfirdn2d, mul, bias_act, bias_act", act_filter_act, 2 },
     { "mul, conv2d with reflected edges, mul, bias_act", styled_reflected, 1 },
     { "conv2d, bias_act with a gain, leaky_relu", gain_then_act, 2 },
     { "conv2d, bias_act with a gain, residual", gain_then_plus, 1 },
