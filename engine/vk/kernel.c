@@ -13,7 +13,7 @@ extern const struct weft_kernel_spirv { // made at build time by tools/build/spv
 
 typedef struct key {
     int32_t kernel; // in the table
-    uint32_t bind_count, spec_count, based, subgroup;
+    uint32_t bind_count, spec_count, subgroup;
     uint32_t group[3], spec[WEFT_MAX_SPEC];
 } key;
 
@@ -129,7 +129,7 @@ static weft_result make_pipeline(const weft_vk_kernels *k, const key *key, VkSha
     const bool ask = key->subgroup && dev->subgroup_control; // else all have that size
     const VkComputePipelineCreateInfo info = {
         VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO, NULL,
-        (key->based ? VK_PIPELINE_CREATE_DISPATCH_BASE_BIT : 0) | (dev->inspected ? VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR : 0),
+        VK_PIPELINE_CREATE_DISPATCH_BASE_BIT | (dev->inspected ? VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR : 0),
         { VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO, ask ? &size : NULL,
           ask ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT : 0, VK_SHADER_STAGE_COMPUTE_BIT, module, "main", &spec },
         layout, VK_NULL_HANDLE, -1,
@@ -202,7 +202,7 @@ static weft_result make_key(const weft_vk_kernels *k, const weft_vk_want *want, 
     memset(out, 0, sizeof *out); // compared as bytes
     WEFT_TRY(find_kernel(d->kernel, want->variant, &out->kernel));
     WEFT_TRY(check_limits(k->dev, d));
-    out->bind_count = (uint32_t) d->bind_count, out->spec_count = (uint32_t) d->spec_count, out->based = want->based, out->subgroup = d->subgroup;
+    out->bind_count = (uint32_t) d->bind_count, out->spec_count = (uint32_t) d->spec_count, out->subgroup = d->subgroup;
     memcpy(out->group, d->group, sizeof out->group);
     memcpy(out->spec, d->spec, sizeof out->spec[0] * (size_t) d->spec_count);
     return WEFT_OK;

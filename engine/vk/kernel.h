@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Kernels as pipelines: made once per device and kernel, constants and workgroup size; shared between sessions.
+// Kernels as pipelines: made once per device and kernel, constants and workgroup size; shared between sessions. All can be dispatched in
+// slices, so that what a session needs does not depend on how fast the device has turned out to be.
 #pragma once
 #include "vk/inside.h"
 
@@ -18,7 +19,6 @@ typedef struct weft_vk_want {
     const weft_node *node; // for error texts
     const weft_dispatch *dispatch;
     const char *variant; // as weft_step has it
-    bool based;          // it will be dispatched in slices, with vkCmdDispatchBase
 } weft_vk_want;
 
 // The pipelines of dispatches, those that are new compiled on all threads at once, large ones first; `made` (or NULL): how many were. Callable

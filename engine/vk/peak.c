@@ -60,7 +60,7 @@ static weft_result pipeline_of(weft_vk_peaks *p, const shape *s, weft_vk_pipelin
         .kernel = s->kernel, .spec = { s->spec[0], s->spec[1], s->spec[2] }, .spec_count = s->spec_count, .group = { group_of(s), 1, 1 },
         .subgroup = s->subgroup, .bind_count = s->binds,
     };
-    return weft_vk_kernels_get(p->dev->kernels, &(weft_vk_want) { &peak_node, &d, s->variant, false }, 1, out, NULL);
+    return weft_vk_kernels_get(p->dev->kernels, &(weft_vk_want) { &peak_node, &d, s->variant }, 1, out, NULL);
 }
 
 // --- Objects. ---------------------------------------------------------------------------------------------------

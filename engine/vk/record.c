@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "vk/record.h"
-#include "base/clock.h"
 #include "vk/hazard.h"
 #include "vk/kernel.h"
 #include "vk/slice.h"
@@ -16,18 +15,14 @@ typedef struct recorder {
     VkCommandBuffer cmd;
 } recorder;
 
-static weft_result make_pipelines(recorder *c, const weft_vk_slices *slices, weft_arena *arena)
+static weft_result make_pipelines(recorder *c, weft_arena *arena)
 {
     const weft_program *p = c->job->program;
     weft_vk_want *wants = weft_arena_new(arena, sizeof *wants * (size_t) (p->step_count + 1));
     c->pipelines = weft_arena_new(arena, sizeof *c->pipelines * (size_t) (p->step_count + 1));
     if (!wants || !c->pipelines) return WEFT_ERR_MEMORY;
-    for (int i = 0; i < p->step_count; i++) wants[i] = (weft_vk_want) { p->steps[i].node, &p->steps[i].dispatch, p->steps[i].variant, false };
-    for (int i = 0; i < slices->piece_count; i++) wants[slices->pieces[i].step].based |= slices->pieces[i].sliced;
-    const double begin = weft_seconds();
-    const weft_result r = weft_vk_kernels_get(c->dev->kernels, wants, p->step_count, c->pipelines, &c->out->pipelines_new);
-    c->out->pipelines_seconds = weft_seconds() - begin;
-    return r;
+    for (int i = 0; i < p->step_count; i++) wants[i] = (weft_vk_want) { p->steps[i].node, &p->steps[i].dispatch, p->steps[i].variant };
+    return weft_vk_kernels_get(c->dev->kernels, wants, p->step_count, c->pipelines, NULL);
 }
 
 static weft_result make_sets(recorder *c, weft_arena *arena)
@@ -227,7 +222,7 @@ weft_result weft_vk_record(weft_vk_queue *q, const weft_vk_job *job, double chun
     weft_vk_slices slices;
     *out = (weft_vk_recording) { 0 };
     WEFT_TRY(weft_vk_slice(job->program, chunk_cost, c.dev->limits.maxComputeWorkGroupCount, arena, &slices));
-    WEFT_TRY(make_pipelines(&c, &slices, arena));
+    WEFT_TRY(make_pipelines(&c, arena));
     WEFT_TRY(make_sets(&c, arena));
     WEFT_TRY(make_commands(&c, q, slices.chunk_count, arena));
     WEFT_TRY(make_stamps(&c, &slices));

@@ -32,8 +32,7 @@ typedef struct weft_vk_job {
 typedef struct weft_vk_recording {
     VkDescriptorPool sets;
     weft_vk_chunk *chunks; // of the program; in the arena, as all of these
-    int chunk_count, barriers, pipelines_new;
-    double pipelines_seconds; // until all pipelines were there
+    int chunk_count, barriers;
     weft_vk_stamps stamps; // begin and end of the program, then of each piece
     const weft_vk_piece *pieces;
     int piece_count;

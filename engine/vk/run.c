@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "vk/run.h"
+#include "base/clock.h"
 #include "graph/lower.h"
 #include "graph/place.h"
+#include "vk/kernel.h"
 #include "vk/matrix.h"
 #include "vk/moves.h"
 #include "vk/record.h"
@@ -234,6 +236,24 @@ static weft_result record(weft_vk_run *run, const weft_vk_copy *in, const weft_v
     return weft_vk_run_reset_states(run);
 }
 
+// All at once, so that the driver compiles on all threads: those of what weights are made into before the first run, too.
+static weft_result make_pipelines(weft_vk_run *run)
+{
+    const weft_program *p = &run->program;
+    const int count = p->step_count + p->once_count;
+    const double begin = weft_seconds();
+    weft_vk_want *wants = weft_arena_new(&run->arena, sizeof *wants * (size_t) (count + 1));
+    weft_vk_pipeline *pipelines = weft_arena_new(&run->arena, sizeof *pipelines * (size_t) (count + 1));
+    if (!wants || !pipelines) return WEFT_ERR_MEMORY;
+    for (int i = 0; i < count; i++) {
+        const weft_step *s = i < p->step_count ? &p->steps[i] : &p->once[i - p->step_count];
+        wants[i] = (weft_vk_want) { s->node, &s->dispatch, s->variant };
+    }
+    WEFT_TRY(weft_vk_kernels_get(run->dev->kernels, wants, count, pipelines, &run->facts.pipelines_new));
+    run->facts.pipelines_ms = 1e3 * (weft_seconds() - begin);
+    return WEFT_OK;
+}
+
 // What weights are made into before the first run.
 static weft_result prepare_weights(weft_vk_run *run)
 {
@@ -330,6 +350,7 @@ static weft_result prepare(weft_vk_run *run, const weft_graph *bound, const weft
     weft_vk_copy *in, *out;
     WEFT_TRY(stage(run, run->graph.inputs, run->graph.input_count, false, &run->staging_in, &run->in_offset, &run->in_bytes, &in));
     WEFT_TRY(stage(run, run->graph.outputs, run->graph.output_count, true, &run->staging_out, &run->out_offset, &run->out_bytes, &out));
+    WEFT_TRY(make_pipelines(run));
     WEFT_TRY(prepare_weights(run));
     return record(run, in, out);
 }
@@ -353,7 +374,6 @@ weft_result weft_vk_run_create_forced(weft_vk_device *dev, const weft_graph *bou
     const weft_result r = prepare(run, bound, params);
     if (r != WEFT_OK) return weft_vk_run_destroy(run), r;
     run->facts.dispatches = run->program.step_count;
-    run->facts.pipelines_new = run->recording.pipelines_new, run->facts.pipelines_ms = 1e3 * run->recording.pipelines_seconds;
     run->facts.gpu_ms = -1;
     run->facts.precision = dev->caps.f16_storage ? params->precision : WEFT_EXACT;
     *out = run;

@@ -91,7 +91,7 @@ static weft_result compile_all(check *c, const collection *all)
     const weft_node node = { .op = weft_op_at(0), .name = "a kernel by itself" };
     weft_vk_want *wants = calloc((size_t) all->count + 1, sizeof *wants);
     weft_vk_pipeline *made = calloc((size_t) all->count + 1, sizeof *made);
-    for (int i = 0; i < all->count && wants; i++) wants[i] = (weft_vk_want) { &node, &all->list[i].dispatch, all->list[i].variant, false };
+    for (int i = 0; i < all->count && wants; i++) wants[i] = (weft_vk_want) { &node, &all->list[i].dispatch, all->list[i].variant };
     const weft_result r = wants && made ? weft_vk_kernels_get(c->dev->kernels, wants, all->count, made, NULL) : WEFT_ERR_MEMORY;
     free(wants), free(made);
     return r;

@@ -133,6 +133,7 @@ static void work_in_many_slices_gives_the_same(void **state)
     assert_int_equal(run_inside(&(weft_session_params) { .max_bytes = SLOW }, &got, &cut), WEFT_OK);
     assert_true(net_equal(&got, &want, 1e-5));
     assert_true(cut.submissions > 2 * cut.dispatches);
+    assert_int_equal(cut.pipelines_new, 0); // what has to be compiled does not depend on how fast the device is
 }
 
 typedef struct watch { int calls, stop_at; double last; bool back; } watch;
