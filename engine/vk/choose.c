@@ -2,6 +2,7 @@
 #include "vk/choose.h"
 #include "graph/op.h"
 #include "vk/matrix.h"
+#include "vk/quirks.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -98,6 +99,7 @@ static weft_result look_at(const weft_vk_instance *i, VkPhysicalDevice physical,
     c->info.vendor_id = first.vendorID, c->info.device_id = first.deviceID;
     c->info.api[0] = VK_API_VERSION_MAJOR(first.apiVersion), c->info.api[1] = VK_API_VERSION_MINOR(first.apiVersion);
     c->info.api[2] = VK_API_VERSION_PATCH(first.apiVersion);
+    c->speed_class = speed_class(first.deviceType);
     snprintf(c->name, sizeof c->name, "%s", first.deviceName);
     if (first.apiVersion < VK_API_VERSION_1_2) { // nothing below may be asked of it
         snprintf(c->rejected, sizeof c->rejected, "its driver has Vulkan %u.%u, weft needs 1.2: a newer driver may help",
@@ -117,6 +119,7 @@ static weft_result look_at(const weft_vk_instance *i, VkPhysicalDevice physical,
     vk->vkGetPhysicalDeviceFeatures2(physical, &features);
     vk->vkGetPhysicalDeviceMemoryProperties2(physical, &memory);
     snprintf(c->driver, sizeof c->driver, "%.250s%s%.250s", driver.driverName, *driver.driverInfo ? " " : "", driver.driverInfo);
+    c->rank = weft_vk_driver_rank(&driver);
     memcpy(c->info.uuid, id.deviceUUID, sizeof c->info.uuid);
     c->info.subgroup_size = subgroup.subgroupSize;
     c->info.f16_storage = half.storageBuffer16BitAccess;
@@ -137,6 +140,27 @@ static weft_result look_at(const weft_vk_instance *i, VkPhysicalDevice physical,
     return WEFT_OK;
 }
 
+static bool before(const weft_vk_candidate *a, const weft_vk_candidate *b)
+{
+    return a->speed_class != b->speed_class ? a->speed_class < b->speed_class : a->rank < b->rank;
+}
+
+// By insertion, because that leaves alone what is alike: among GPUs the loader's order may be what the user has set.
+void weft_vk_order(weft_vk_candidate *list, int count)
+{
+    for (int i = 1; i < count; i++) {
+        const weft_vk_candidate c = list[i];
+        int at = i;
+        for (; at > 0 && before(&c, &list[at - 1]); at--) list[at] = list[at - 1];
+        list[at] = c;
+    }
+    for (int i = 0; i < count; i++) {
+        weft_vk_candidate *c = &list[i];
+        c->info.index = i;
+        c->info.name = c->name, c->info.driver = c->driver, c->info.rejected = c->usable ? NULL : c->rejected;
+    }
+}
+
 weft_result weft_vk_candidates(const weft_vk_instance *i, weft_vk_candidate **out, int *out_count)
 {
     const weft_vk_calls *vk = &i->vk;
@@ -152,22 +176,8 @@ weft_result weft_vk_candidates(const weft_vk_instance *i, weft_vk_candidate **ou
     } while (r == VK_INCOMPLETE);
     weft_vk_candidate *list = r == VK_SUCCESS && devices ? weft_new(vk->ctx, sizeof *list * (count + 1)) : NULL;
     weft_result looked = WEFT_OK;
-    if (list) {
-        int at = 0;
-        for (int rank = 0; rank <= 4 && looked == WEFT_OK; rank++) // stable: the driver's own order within a class
-            for (uint32_t k = 0; k < count; k++) {
-                VkPhysicalDeviceProperties props;
-                vk->vkGetPhysicalDeviceProperties(devices[k], &props);
-                if (speed_class(props.deviceType) != rank) continue;
-                looked = look_at(i, devices[k], &list[at]);
-                if (looked != WEFT_OK) break;
-                list[at].info.index = at;
-                list[at].info.name = list[at].name;
-                list[at].info.driver = list[at].driver;
-                list[at].info.rejected = list[at].usable ? NULL : list[at].rejected;
-                at++;
-            }
-    }
+    for (uint32_t k = 0; list && k < count && looked == WEFT_OK; k++) looked = look_at(i, devices[k], &list[k]);
+    if (list && looked == WEFT_OK) weft_vk_order(list, (int) count);
     weft_delete(vk->ctx, devices);
     // A loader without any driver says VK_ERROR_INITIALIZATION_FAILED here: that is "no devices".
     if (r == VK_ERROR_INITIALIZATION_FAILED) return *out = NULL, *out_count = 0, WEFT_OK;

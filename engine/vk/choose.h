@@ -8,6 +8,8 @@
 typedef struct weft_vk_candidate {
     VkPhysicalDevice physical;
     uint32_t family; // a queue family with compute
+    int speed_class; // of its type; smaller is faster
+    int rank;        // see weft_vk_driver_rank
     bool usable;
     bool memory_budget, int64;
     bool f16_arithmetic;
@@ -18,7 +20,10 @@ typedef struct weft_vk_candidate {
     char name[256], driver[600], rejected[256];
 } weft_vk_candidate;
 
-// All devices, fastest class first; freed by weft_delete.
+// The order in which devices are listed and taken: by class, then by rank, then as they are. Sets what in `info` depends on the place.
+void weft_vk_order(weft_vk_candidate *list, int count);
+
+// All devices in that order; freed by weft_delete.
 weft_result weft_vk_candidates(const weft_vk_instance *i, weft_vk_candidate **out, int *count);
 
 // Where `name` (see weft_device_params) leads. WEFT_ERR_NO_DEVICE: why not, for every device.

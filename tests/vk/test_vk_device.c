@@ -8,6 +8,7 @@
 #include "small_net.h"
 #include "vk/cache.h"
 #include "vk/choose.h"
+#include "vk/quirks.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -139,6 +140,34 @@ static void rejected_candidates_are_passed_over_and_named(void **state)
     assert_non_null(strstr(weft_error_text(), "Vulkan 1.0"));
     assert_int_equal(weft_vk_choose(list, 1, "vulkan", &c), WEFT_ERR_NO_DEVICE);
     assert_int_equal(weft_vk_choose(list, 0, "vulkan", &c), WEFT_ERR_NO_DEVICE);
+}
+
+// As a loader may list them; two GPUs of a class stay as they are.
+static void faster_devices_come_first(void **state)
+{
+    (void) state;
+    const VkPhysicalDeviceDriverProperties swiftshader = { .driverID = VK_DRIVER_ID_GOOGLE_SWIFTSHADER },
+        old = { .driverID = VK_DRIVER_ID_MESA_LLVMPIPE, .driverInfo = "Mesa 22.3.6 (LLVM 15.0.6)" },
+        new = { .driverID = VK_DRIVER_ID_MESA_LLVMPIPE, .driverInfo = "Mesa 25.0.7 (LLVM 19.1.7)" },
+        radv = { .driverID = VK_DRIVER_ID_MESA_RADV, .driverInfo = "Mesa 25.0.7" }, other = { .driverID = VK_DRIVER_ID_NVIDIA_PROPRIETARY };
+    const struct { const char *name; int speed_class; const VkPhysicalDeviceDriverProperties *driver; } listed[] = {
+        { "swiftshader", 4, &swiftshader }, { "old", 4, &old }, { "laptop", 1, &radv }, { "first card", 0, &radv }, { "new", 4, &new }, { "second card", 0, &other },
+    };
+    static const char *const want[] = { "first card", "second card", "laptop", "new", "old", "swiftshader" };
+    weft_vk_candidate list[6];
+    memset(list, 0, sizeof list);
+    for (int i = 0; i < 6; i++) {
+        list[i].speed_class = listed[i].speed_class, list[i].rank = weft_vk_driver_rank(listed[i].driver), list[i].usable = i != 1;
+        snprintf(list[i].name, sizeof list[i].name, "%s", listed[i].name);
+        snprintf(list[i].rejected, sizeof list[i].rejected, "why %s", listed[i].name);
+    }
+    weft_vk_order(list, 6);
+    for (int i = 0; i < 6; i++) {
+        assert_string_equal(list[i].info.name, want[i]);
+        assert_int_equal(list[i].info.index, i);
+        assert_true(!list[i].usable == !!list[i].info.rejected);
+    }
+    assert_string_equal(list[4].info.rejected, "why old");
 }
 
 // One run on a device with this cache file; gives the log lines it cost.
@@ -292,6 +321,7 @@ int main(void)
         cmocka_unit_test(a_name_nobody_has_is_refused_with_every_reason),
         cmocka_unit_test(auto_prefers_the_processor_to_a_software_driver),
         cmocka_unit_test(rejected_candidates_are_passed_over_and_named),
+        cmocka_unit_test(faster_devices_come_first),
         cmocka_unit_test(the_pipeline_cache_survives_what_is_done_to_it),
         cmocka_unit_test(two_devices_share_a_cache_file),
         cmocka_unit_test(two_contexts_on_two_threads_do_not_know_each_other),
