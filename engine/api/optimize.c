@@ -17,7 +17,11 @@ typedef struct maker {
     weft_value *states;        // of the variables
     weft_value *values;        // of the gradient's outputs
     weft_value done, row, log; // steps done, as a state; that as an index; the log, as a state
+    weft_value scale, good, taken; // with loss scaling, as states: of the loss, steps since it was changed, steps that were taken
 } maker;
+
+enum { PATIENCE = 200 }; // good steps until the loss is scaled by more
+static const double LEAST_SCALE = 0x1p-24, LARGEST_SCALE = 0x1p24;
 
 static const char *loss_name(const weft_step_params *p) { return p->loss ? p->loss : "loss"; }
 
@@ -45,6 +49,8 @@ static weft_result check_params(const weft_model *m, const weft_step_params *p)
     if (p->optimizer != WEFT_ADAM && p->optimizer != WEFT_SGD) return weft_fail(WEFT_ERR_ARGUMENT, "weft_model_step: there is no optimizer %d", (int) p->optimizer);
     if (p->log_count < 0 || p->log_count > 63) return weft_fail(WEFT_ERR_ARGUMENT, "weft_model_step: %d outputs to log, at most 63 are allowed", p->log_count);
     if (!(p->clip_norm >= 0) || !isfinite(p->clip_norm)) return weft_fail(WEFT_ERR_ARGUMENT, "weft_model_step: clip_norm is below 0 or no number");
+    if (!(p->loss_scale >= 0) || p->loss_scale > LARGEST_SCALE)
+        return weft_fail(WEFT_ERR_ARGUMENT, "weft_model_step: loss_scale is %g, not 0 to 2^24", p->loss_scale);
     for (int i = 0; i < p->variable_count; i++) {
         if (!p->variables[i].name) return weft_fail(WEFT_ERR_ARGUMENT, "weft_model_step: variable %d has no name", i);
         if (!(p->variables[i].rate_scale >= 0)) return weft_fail(WEFT_ERR_ARGUMENT, "variable '%s': rate_scale is below 0 or no number", p->variables[i].name);
@@ -58,8 +64,11 @@ static weft_result differentiate(maker *k)
     const char **wrt = weft_arena_new(&k->scratch, sizeof *wrt * (size_t) p->variable_count);
     if (!wrt) return WEFT_ERR_MEMORY;
     for (int i = 0; i < p->variable_count; i++) wrt[i] = p->variables[i].name;
-    WEFT_TRY(weft_model_grad(k->from, &(weft_model_grad_params) { .entry = p->entry, .shapes = p->shapes, .shape_count = p->shape_count,
-                                                                  .loss = loss_name(p), .wrt = wrt, .wrt_count = p->variable_count }, &k->gradient));
+    const char *const loss = loss_name(p);
+    weft_model_grad_params how = { .entry = p->entry, .shapes = p->shapes, .shape_count = p->shape_count, .wrt = wrt, .wrt_count = p->variable_count };
+    if (p->loss_scale > 0) how.cotangents = &loss, how.cotangent_count = 1;
+    else how.loss = loss;
+    WEFT_TRY(weft_model_grad(k->from, &how, &k->gradient));
     k->in_count = weft_model_inputs(k->gradient, 0, &k->in);
     k->out_count = weft_model_outputs(k->gradient, 0, &k->out);
     return WEFT_OK;
@@ -138,6 +147,7 @@ static weft_value make_variable(maker *k, const weft_step_variable *v, weft_shap
 static weft_value feed(maker *k, const weft_port *port)
 {
     const weft_step_params *p = k->p;
+    if (p->loss_scale > 0 && port == &k->in[k->in_count - 1]) return shaped(k, k->scale, port->shape.rank); // the cotangent is the last input
     for (int i = 0; i < p->variable_count; i++)
         if (!strcmp(p->variables[i].name, port->name)) return k->states[i];
     for (int i = 0; i < p->table_count; i++)
@@ -166,18 +176,39 @@ static void call(maker *k)
 
 static weft_value *gradients(maker *k) { return k->values + k->out_count - k->p->variable_count; } // the last outputs, in the order of `wrt`
 
-// What every gradient is multiplied with; -1: nothing.
-static weft_value clip(maker *k)
+static weft_value three(maker *k, const char *op, weft_value x, weft_value y, weft_value z) { return weft_build_op(k->b, op, (weft_value[]) { x, y, z }, 3, NULL, 0); }
+
+// The scale after this step, and what counts towards it.
+static void adjust_scale(maker *k, weft_value fine)
 {
-    weft_value sum = -1;
-    if (k->p->clip_norm == 0) return -1;
+    const weft_value good = two(k, "mul", fine, two(k, "add", k->good, number(k, 1))), long_enough = two(k, "greater_equal", good, number(k, PATIENCE));
+    const weft_value more = two(k, "min", two(k, "mul", k->scale, number(k, 2)), number(k, LARGEST_SCALE));
+    const weft_value less = two(k, "max", two(k, "mul", k->scale, number(k, 0.5)), number(k, LEAST_SCALE));
+    weft_build_next(k->b, k->scale, three(k, "where", fine, three(k, "where", long_enough, more, k->scale), less));
+    weft_build_next(k->b, k->good, three(k, "where", long_enough, number(k, 0), good));
+    weft_build_next(k->b, k->taken, two(k, "add", k->taken, fine));
+}
+
+// What every gradient is multiplied with, 0 where one is infinite or NaN; -1: nothing.
+static weft_value gradient_scale(maker *k)
+{
+    const double most = k->p->clip_norm;
+    weft_value sum = -1, by = -1;
+    if (most == 0 && k->scale < 0) return -1;
     weft_build_name(k->b, "clip");
     for (int i = 0; i < k->p->variable_count; i++) {
         const weft_value square = one(k, "sum_square", gradients(k)[i]);
         sum = sum < 0 ? square : two(k, "add", sum, square);
     }
-    const weft_value norm = two(k, "add", one(k, "sqrt", sum), number(k, 1e-6)); // so that 0 divides
-    return two(k, "min", two(k, "div", number(k, k->p->clip_norm), norm), number(k, 1));
+    if (most > 0) {
+        weft_value norm = one(k, "sqrt", sum);
+        if (k->scale >= 0) norm = two(k, "div", norm, k->scale);
+        by = two(k, "min", two(k, "div", number(k, most), two(k, "add", norm, number(k, 1e-6))), number(k, 1)); // so that 0 divides
+    }
+    if (k->scale < 0) return by;
+    const weft_value fine = two(k, "less", shaped(k, sum, 1), number(k, 3e38)); // NaN is not
+    adjust_scale(k, fine);
+    return three(k, "where", fine, two(k, "div", by < 0 ? number(k, 1) : by, k->scale), number(k, 0));
 }
 
 static double or_default(double given, double def) { return given == 0 ? def : given < 0 ? 0 : given; }
@@ -194,18 +225,18 @@ static void update(maker *k, int i, weft_shape shape, weft_value rate, weft_valu
     const weft_step_params *p = k->p;
     const weft_step_variable *v = &p->variables[i];
     const weft_value m = add_state(k, v->name, ".m", shape, NULL);
-    weft_value g = gradients(k)[i], out;
+    const weft_value g = gradients(k)[i];
+    weft_value out;
     weft_build_name(k->b, weft_arena_print(&k->scratch, "update.%s", v->name));
-    if (scale >= 0) g = two(k, "mul", g, scale);
     if (v->rate_scale != 0 && v->rate_scale != 1) rate = two(k, "mul", rate, number(k, v->rate_scale));
     if (p->optimizer == WEFT_ADAM) {
         const weft_value second = add_state(k, v->name, ".v", shape, NULL);
-        out = weft_build(k->b, "adam", WEFT_IN(k->states[i], g, m, second, rate, count), WEFT_NUM("beta1", or_default(p->beta1, 0.9)),
+        out = weft_build(k->b, "adam", WEFT_IN(k->states[i], g, m, second, rate, count, scale), WEFT_NUM("beta1", or_default(p->beta1, 0.9)),
                          WEFT_NUM("beta2", or_default(p->beta2, 0.999)), WEFT_NUM("eps", or_default(p->eps, 1e-8)),
                          WEFT_NUM("weight_decay", p->weight_decay), WEFT_NUM("decoupled", p->decoupled != 0));
         weft_build_next(k->b, second, out < 0 ? -1 : out + 2);
     } else {
-        out = weft_build(k->b, "sgd", WEFT_IN(k->states[i], g, m, rate), WEFT_NUM("momentum", p->momentum), WEFT_NUM("weight_decay", p->weight_decay),
+        out = weft_build(k->b, "sgd", WEFT_IN(k->states[i], g, m, rate, scale), WEFT_NUM("momentum", p->momentum), WEFT_NUM("weight_decay", p->weight_decay),
                          WEFT_NUM("nesterov", p->nesterov != 0));
     }
     weft_build_next(k->b, m, out < 0 ? -1 : out + 1);
@@ -213,6 +244,14 @@ static void update(maker *k, int i, weft_shape shape, weft_value rate, weft_valu
 }
 
 static weft_value output(const maker *k, const char *name) { return k->values[find_port(k->out, k->out_count, name)]; }
+
+// As the caller has it: gradients are those of the loss as it is.
+static weft_value asked_output(maker *k, const char *name)
+{
+    const int port = find_port(k->out, k->out_count, name);
+    const bool scaled = k->scale >= 0 && port >= k->out_count - k->p->variable_count;
+    return scaled ? two(k, "div", k->values[port], k->scale) : k->values[port];
+}
 
 // The log with one more row: the others stay as they are, and past its end all do.
 static void write_log(maker *k)
@@ -248,19 +287,26 @@ static void build(maker *k)
     for (int i = 0; i < k->from->meta_count; i++) weft_build_meta(k->b, k->from->metas[i].key, k->from->metas[i].value);
     for (int i = 0; i < p->variable_count; i++) k->states[i] = make_variable(k, &p->variables[i], &shapes[i]);
     k->done = weft_build_state(k->b, "step", WEFT_F32, (weft_shape) { 1, { 1 } }, NULL);
+    k->scale = k->good = k->taken = -1;
+    if (p->loss_scale > 0) {
+        const float first = (float) p->loss_scale;
+        k->scale = weft_build_state(k->b, "loss_scale", WEFT_F32, (weft_shape) { 1, { 1 } }, &first);
+        k->good = weft_build_state(k->b, "loss_scale.good", WEFT_F32, (weft_shape) { 1, { 1 } }, NULL);
+        k->taken = weft_build_state(k->b, "step.taken", WEFT_F32, (weft_shape) { 1, { 1 } }, NULL);
+    }
     k->log = weft_build_state(k->b, "log", WEFT_F32, (weft_shape) { 2, { p->steps, p->log_count + 1 } }, NULL);
     weft_build_name(k->b, "step");
     k->row = shaped(k, weft_build(k->b, "cast", WEFT_IN(k->done), WEFT_TEXT("to", "i32")), 0);
     const weft_value count = two(k, "add", k->done, number(k, 1));
     const weft_value rate = from_table(k, "step.rates", WEFT_F32, (weft_shape) { 0 }, rates ? p->steps : 1, rates ? rates : &constant);
     call(k);
-    const weft_value scale = clip(k);
-    for (int i = 0; i < p->variable_count; i++) update(k, i, shapes[i], rate, scale, count);
+    const weft_value scale = gradient_scale(k), taken = k->taken < 0 ? count : two(k, "add", k->taken, number(k, 1));
+    for (int i = 0; i < p->variable_count; i++) update(k, i, shapes[i], rate, scale, taken);
     weft_build_next(k->b, k->done, count);
     write_log(k);
     weft_build_output(k->b, loss_name(p), output(k, loss_name(p)));
     for (int i = 0; i < p->output_count; i++)
-        if (strcmp(p->outputs[i], loss_name(p))) weft_build_output(k->b, p->outputs[i], output(k, p->outputs[i]));
+        if (strcmp(p->outputs[i], loss_name(p))) weft_build_output(k->b, p->outputs[i], asked_output(k, p->outputs[i]));
 }
 
 // --- The model. ----------------------------------------------------------------------------------------------

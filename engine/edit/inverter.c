@@ -8,6 +8,7 @@
 #include <weft/optimize.h>
 
 enum { DEFAULT_STEPS = 1000, DEFAULT_SAMPLES = 10000, DEFAULT_CHECK = 25, DEFAULT_CHECKPOINT = 100, DEFAULT_FRAMES = 16 };
+static const double FIRST_LOSS_SCALE = 65536;
 
 int weft_inverter_columns(const weft_inverter *p) { return 1 + p->o.loss_count; }
 
@@ -58,6 +59,12 @@ static weft_result make_session(weft_inverter *p, weft_stage *s)
     return weft_session_create(p->dev, s->model, &(weft_session_params) { .precision = p->params.precision, .max_bytes = p->params.max_bytes }, &s->session);
 }
 
+// Gradients of a mean over a picture are too small for f16 as they are.
+static double loss_scale(const weft_inverter *p)
+{
+    return p->params.precision != WEFT_EXACT && weft_device_get_info(p->dev)->f16_storage ? FIRST_LOSS_SCALE : 0;
+}
+
 static weft_result make_search(weft_inverter *p, const weft_model *objective)
 {
     const weft_invert_params *is = &p->params;
@@ -79,7 +86,7 @@ static weft_result make_search(weft_inverter *p, const weft_model *objective)
     weft_stage *s = &p->stages[0];
     s->steps = is->steps, s->variables = names, s->variable_count = count;
     const weft_step_params params = {
-        .variables = variables, .variable_count = count, .steps = is->steps, .rates = rates, .clip_norm = is->clip_norm,
+        .variables = variables, .variable_count = count, .steps = is->steps, .rates = rates, .clip_norm = is->clip_norm, .loss_scale = loss_scale(p),
         .tables = tables, .table_count = o->latent_noise ? o->latent_count : 0, .log = o->names, .log_count = o->loss_count,
     };
     WEFT_TRY(weft_model_step(objective, &params, &s->model));
@@ -101,7 +108,7 @@ weft_result weft_inverter_tuning(weft_inverter *p)
     s->steps = p->params.tune;
     const weft_step_params params = {
         .variables = variables, .variable_count = s->variable_count, .steps = s->steps, .rate = p->params.tune_rate, .clip_norm = p->params.clip_norm,
-        .log = p->o.names, .log_count = p->o.loss_count,
+        .loss_scale = loss_scale(p), .log = p->o.names, .log_count = p->o.loss_count,
     };
     WEFT_TRY(weft_objective_model(&still, p->targets, &objective));
     weft_result r = weft_model_step(objective, &params, &s->model);

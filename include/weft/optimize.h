@@ -18,6 +18,11 @@ extern "C" {
 //     update:                    p = p - rate[step] * direction(g)     rows `adam` and `sgd` say it in full
 //     normalising, where asked:  p = (p - mean(p)) / sqrt(mean((p - mean(p))^2))
 //
+// Loss scaling, for sessions that store activations in f16, whose least normal number is 6e-5, when the mean of a picture's squared errors
+// gives gradients of 1e-5 and less: everything on the way back is multiplied with a scale, and gradients are divided by it in f32 where
+// they arrive. If one comes as infinity or NaN, that step changes no variable and halves the scale; 200 good steps in a row double it, up to
+// 2^24. Powers of two leave f32 as it is. (Micikevicius et al., 2018, Mixed Precision Training, section 3.2.)
+//
 // Adam: Kingma and Ba, 2015, Adam: A Method for Stochastic Optimization. Decoupled decay: Loshchilov and Hutter, 2019. Momentum:
 // Sutskever et al., 2013, On the importance of initialization and momentum in deep learning, in PyTorch's form. Normalised noise:
 // Karras et al., 2020, Analyzing and Improving the Image Quality of StyleGAN, appendix D.
@@ -57,6 +62,7 @@ typedef struct weft_step_params {
     double weight_decay;
     int decoupled;            // Adam: decay apart from the gradient (AdamW)
     double clip_norm;         // 0: gradients are not clipped
+    double loss_scale;        // above 0: what loss scaling begins with; 0: none
     int64_t steps;            // length of `rates` and of the log; more steps may be done
     const float *rates;       // [steps], the learning rate as data: see weft_schedule_*. Past the last, the last one stays
     double rate;              // of all steps, where `rates` is NULL
@@ -72,6 +78,8 @@ typedef struct weft_step_params {
 //   inputs   those of the entry that are neither variables nor in a table
 //   outputs  the loss, then those of `outputs`: as they are before the update
 //   states   "<variable>"; "<variable>.m", and with Adam "<variable>.v"; "step" [1], f32: how many are done;
+//            with loss scaling "loss_scale" [1], "loss_scale.good" [1], how many steps in a row were good, and "step.taken" [1], how many
+//            were not left out, which is what Adam counts;
 //            "log" [steps, 1 + log_count]: row i holds the loss and the others as they were before update i (from 0);
 //            and the states of the entry, if it has any
 // Errors: WEFT_ERR_ARGUMENT, WEFT_ERR_UNSUPPORTED (the text names the node that has no gradient), WEFT_ERR_MEMORY.

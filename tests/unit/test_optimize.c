@@ -121,9 +121,11 @@ static weft_step_params params_of(const trajectory *t)
     return p;
 }
 
-static void follow(const weft_model *net, const trajectory *t, int device)
+static void follow(const weft_model *net, const trajectory *t, int device, double loss_scale)
 {
-    weft_model *step = make_step(net, params_of(t));
+    weft_step_params p = params_of(t);
+    p.loss_scale = loss_scale;
+    weft_model *step = make_step(net, p);
     weft_session *s = session(devices[device], step);
     const char *name = device_names[device];
     float x[6], w[15], log[STEPS][2], loss;
@@ -148,7 +150,7 @@ static void trajectories_are_those_of_pytorch(void **state)
     (void) state;
     weft_model *net = make_net();
     for (size_t i = 0; i < sizeof trajectories / sizeof *trajectories; i++)
-        for (int d = 0; d < device_count; d++) follow(net, &trajectories[i], d);
+        for (int d = 0; d < device_count; d++) follow(net, &trajectories[i], d, 0), follow(net, &trajectories[i], d, 4096);
     weft_model_destroy(&net);
 }
 
@@ -268,6 +270,104 @@ static void a_fast_session_counts_looks_up_and_updates_in_f32(void **state)
     weft_model_destroy(&step);
     weft_model_destroy(&net);
     free(rates), free(rows);
+}
+
+// --- Loss scaling. -------------------------------------------------------------------------------------------
+
+// loss = 1e14 sum(x), whose gradient's square leaves f32 once the loss is scaled by 2^17.
+static weft_model *make_steep(void)
+{
+    weft_builder *b;
+    weft_model *m = NULL;
+    if (weft_builder_create(ctx, &b)) fail_msg("%s", weft_error_text());
+    const weft_value x = weft_build_input(b, "x", WEFT_F32, (weft_shape) WEFT_SHAPE(2, 3));
+    weft_build_output(b, "loss", weft_build(b, "mul", WEFT_IN(weft_build(b, "sum", WEFT_IN(x), { 0 }), weft_build_scalar(b, 1e14)), { 0 }));
+    if (weft_builder_finish(&b, &m) != WEFT_OK) fail_msg("%s", weft_error_text());
+    return m;
+}
+
+static float one_state(weft_session *s, const char *name)
+{
+    float v;
+    get(s, name, &v, sizeof v);
+    return v;
+}
+
+static void gradients_that_overflow_change_nothing_and_halve_the_scale(void **state)
+{
+    (void) state;
+    for (int adam = 0; adam < 2; adam++) {
+        weft_model *steep = make_steep();
+        weft_step_params p = { .variables = &only_x, .variable_count = 1, .steps = 4, .rate = adam ? 0.5 : 1e-14, .optimizer = adam ? WEFT_ADAM : WEFT_SGD,
+                               .loss_scale = 0x1p19, .outputs = (const char *const[]) { "d.x" }, .output_count = 1 };
+        weft_model *step = make_step(steep, p);
+        weft_model_destroy(&steep);
+        for (int d = 0; d < device_count; d++) {
+            weft_session *s = session(devices[d], step);
+            float x[6], slope[6], moved = adam ? 0.5f : 1;
+            repeat(s, 3); // 2^19, 2^18, 2^17
+            get(s, "x", x, sizeof x);
+            assert_memory_equal(x, x_data, sizeof x);
+            assert_true(one_state(s, "loss_scale") == 0x1p16 && one_state(s, "step") == 3 && one_state(s, "step.taken") == 0);
+            get(s, "x.m", slope, sizeof slope);
+            for (int i = 0; i < 6; i++) assert_true(slope[i] == 0);
+            run(s, NULL, 0, &(weft_io) { "d.x", slope, sizeof slope }, 1);
+            get(s, "x", x, sizeof x);
+            for (int i = 0; i < 6; i++) assert_true(fabsf(x_data[i] - x[i] - moved) < 1e-5f && fabsf(slope[i] - 1e14f) < 1e8f); // Adam's first step
+            assert_true(one_state(s, "loss_scale") == 0x1p16 && one_state(s, "step.taken") == 1 && one_state(s, "loss_scale.good") == 1);
+            const float nearly = 199;
+            assert_int_equal(weft_session_set_state(s, "loss_scale.good", &nearly, sizeof nearly), WEFT_OK);
+            repeat(s, 1);
+            assert_true(one_state(s, "loss_scale") == 0x1p17 && one_state(s, "loss_scale.good") == 0 && one_state(s, "step.taken") == 2);
+            weft_session_destroy(&s);
+        }
+        weft_model_destroy(&step);
+    }
+}
+
+// loss = mean of conv2d(x, w)^2, small: in f16 its gradients are a few of the least steps that there are.
+static weft_model *make_faint(void)
+{
+    weft_builder *b;
+    weft_model *m = NULL;
+    float w[2 * 2 * 9];
+    for (int i = 0; i < 36; i++) w[i] = 0.01f * (float) sin(i + 1);
+    if (weft_builder_create(ctx, &b)) fail_msg("%s", weft_error_text());
+    const weft_value x = weft_build_input(b, "x", WEFT_F32, (weft_shape) WEFT_SHAPE(1, 2, 64, 64));
+    const weft_value kernel = weft_build_weight(b, "w", WEFT_F32, (weft_shape) WEFT_SHAPE(2, 2, 3, 3), w);
+    const weft_value y = weft_build(b, "conv2d", WEFT_IN(weft_build(b, "conv2d", WEFT_IN(x, kernel), WEFT_NUM("pads", 1, 1, 1, 1)), kernel), WEFT_NUM("pads", 1, 1, 1, 1));
+    weft_build_output(b, "loss", weft_build(b, "mean", WEFT_IN(weft_build(b, "mul", WEFT_IN(y, y), { 0 })), { 0 }));
+    if (weft_builder_finish(&b, &m) != WEFT_OK) fail_msg("%s", weft_error_text());
+    return m;
+}
+
+static void in_half_precision_scaling_keeps_faint_gradients(void **state)
+{
+    enum { COUNT = 2 * 64 * 64 };
+    (void) state;
+    if (device_count < 3 || !weft_device_get_info(devices[2])->f16_storage) skip();
+    weft_model *faint = make_faint();
+    float *x = malloc(COUNT * sizeof *x), *slope[3];
+    for (int i = 0; i < COUNT; i++) x[i] = (float) sin(0.37 * i);
+    for (int k = 0; k < 3; k++) { // f32; fast; fast and scaled
+        const weft_step_variable variable = { "x", x };
+        weft_step_params p = { .variables = &variable, .variable_count = 1, .steps = 1, .rate = 1, .optimizer = WEFT_SGD, .loss_scale = k == 2 ? 0x1p24 : 0 };
+        weft_model *step = make_step(faint, p);
+        weft_session *s = NULL;
+        slope[k] = malloc(COUNT * sizeof **slope);
+        if (weft_session_create(devices[2], step, &(weft_session_params) { .precision = k ? WEFT_FAST : WEFT_EXACT }, &s) != WEFT_OK) fail_msg("%s", weft_error_text());
+        run(s, NULL, 0, NULL, 0);
+        get(s, "x.m", slope[k], COUNT * sizeof **slope); // after one step, the gradient
+        weft_session_destroy(&s);
+        weft_model_destroy(&step);
+    }
+    const double without = distance(slope[1], slope[0], COUNT), with = distance(slope[2], slope[0], COUNT);
+    printf("gradient in f16: %.2g of its norm away, scaled %.2g\n", without, with);
+    assert_true(without > 0.1); // or it would prove nothing
+    assert_true(with < 1e-2);
+    for (int k = 0; k < 3; k++) free(slope[k]);
+    free(x);
+    weft_model_destroy(&faint);
 }
 
 // --- Resuming, and being the same again. ---------------------------------------------------------------------
@@ -468,6 +568,8 @@ static void what_makes_no_sense_is_refused(void **state)
     refuse(m, WITH(.loss = "nobody"), WEFT_ERR_ARGUMENT, "loss 'nobody'");
     refuse(m, WITH(.loss = "y"), WEFT_ERR_ARGUMENT, "more than one element");
     refuse(m, WITH(.steps = 0), WEFT_ERR_ARGUMENT, "0 steps");
+    refuse(m, WITH(.loss_scale = -1), WEFT_ERR_ARGUMENT, "loss_scale is -1");
+    refuse(m, WITH(.loss_scale = 0x1p25), WEFT_ERR_ARGUMENT, "loss_scale");
     refuse(m, WITH(.clip_norm = -1), WEFT_ERR_ARGUMENT, "clip_norm");
     refuse(m, WITH(.tables = &none, .table_count = 1), WEFT_ERR_ARGUMENT, "table 'nobody'");
     refuse(m, WITH(.tables = &of_x, .table_count = 1), WEFT_ERR_ARGUMENT, "is a variable and has a table");
@@ -510,6 +612,8 @@ int main(void)
         cmocka_unit_test(weights_that_only_dropped_outputs_use_are_dropped),
         cmocka_unit_test(the_last_row_of_a_table_stays_and_the_log_ends),
         cmocka_unit_test(a_fast_session_counts_looks_up_and_updates_in_f32),
+        cmocka_unit_test(gradients_that_overflow_change_nothing_and_halve_the_scale),
+        cmocka_unit_test(in_half_precision_scaling_keeps_faint_gradients),
         cmocka_unit_test(a_resumed_run_is_bitwise_the_uninterrupted_one),
         cmocka_unit_test(devices_agree_on_an_inversion_at_step_100),
         cmocka_unit_test(a_generator_is_tuned_through_its_weights),

@@ -74,7 +74,7 @@ static weft_result build_loss(bench *b, const row *r, const weft_model *generato
     return weft_builder_finish(&w, out);
 }
 
-static weft_result build_step(const weft_model *loss, weft_model **out)
+static weft_result build_step(const bench *b, const weft_model *loss, weft_model **out)
 {
     const weft_port *ports;
     size_t count = 1;
@@ -86,6 +86,7 @@ static weft_result build_step(const weft_model *loss, weft_model **out)
     const weft_result r = weft_model_step(loss, &(weft_step_params) {
         .variables = &(weft_step_variable) { .name = "ws", .init = start }, .variable_count = 1, .rate = 0.01, .steps = 1,
         .outputs = (const char *const[]) { "d.ws" }, .output_count = 1,
+        .loss_scale = b->o->device.precision != WEFT_EXACT ? 65536 : 0, // as weft_invert does
     }, out);
     free(start);
     return r;
@@ -108,7 +109,7 @@ static weft_result build(bench *b, const row *r, weft_model **out, char error[IM
     if (result == WEFT_OK && r->loss == LPIPS) result = random_lpips(b->c->ctx, r->size, &features, error);
     const bool imported = result == WEFT_OK;
     if (result == WEFT_OK) result = build_loss(b, r, generator, features, &loss);
-    if (result == WEFT_OK) result = build_step(loss, out);
+    if (result == WEFT_OK) result = build_step(b, loss, out);
     if (result != WEFT_OK && imported) snprintf(error, IMPORT_ERROR, "%s", weft_error_text());
     weft_model_destroy(&loss);
     weft_model_destroy(&features);
