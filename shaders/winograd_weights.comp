@@ -7,7 +7,7 @@
 #include "glsl/winograd.glsl"
 
 TENSOR_OUT(0, y)
-TENSOR_IN(1, w)
+WEIGHT_IN(1, w, HALF_W)
 
 void main() {
     uint i = LINEAR_ID, columns = p.w_ci, count = columns * p.ci; // in w and y alike: [ci, columns]

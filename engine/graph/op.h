@@ -144,6 +144,7 @@ int weft_emit_scratch(weft_emit *e, int64_t elements, weft_dtype dtype); // devi
 int weft_emit_kept(weft_emit *e, int64_t elements, weft_dtype dtype); // scratch that keeps what is in it from run to run
 const weft_caps *weft_emit_caps(const weft_emit *e);
 bool weft_emit_half(const weft_emit *e);           // the node's first float input is stored in f16
+bool weft_emit_packed(const weft_emit *e, int input); // this input, of the row's half_inputs, is stored in f16 and all else in f32
 const weft_way *weft_emit_way(const weft_emit *e); // the one to take, of those that the row lists; NULL: it lists none
 
 // --- The row. ----------------------------------------------------------------------------------------------
@@ -172,6 +173,7 @@ struct weft_op {
     const weft_attr *attrs; // ends with {0}
     uint32_t flags;
     uint32_t kernel_inputs, kernel_t_inputs; // bit i: input i lies in WEFT_KERNEL / WEFT_KERNEL_T (rank 4)
+    uint32_t half_inputs; // bit i: where input i is a weight stored in f16, the kernels of f32 take it as it is: weft_emit_packed
     uint32_t row_outputs; // bit k: output k lies in WEFT_ROW whatever the flags say
     int (*outputs)(const void *attrs);                       // NULL: as many as out_names has
     weft_result (*infer)(weft_node *n);                      // in_shape, attrs -> out_shape, out_dtype (preset F32)

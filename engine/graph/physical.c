@@ -19,6 +19,7 @@ typedef struct physical {
     const weft_op *convert;
     weft_half half;
     bool *exact; // per old node: f32 even so
+    bool *packed; // per old value: a weight of f16 that all its users take as it is
     int *last;   // as weft_lower_readers has it
 } physical;
 
@@ -94,6 +95,22 @@ static weft_result find_exact(physical *p)
 
 static bool in_half(const physical *p, const weft_node *n, int8_t dtype) { return p->half && dtype == WEFT_F32 && !p->exact[n - p->from->nodes]; }
 
+// Weights that a file holds in f16 are widened unless all who read them can do without.
+static weft_result find_packed(physical *p)
+{
+    const weft_graph *g = p->from;
+    p->packed = weft_arena_new(p->to->arena, (size_t) g->value_count + 1);
+    if (!p->packed) return WEFT_ERR_MEMORY;
+    for (int v = 0; v < g->value_count; v++) p->packed[v] = g->values[v].weight && g->values[v].weight->dtype == WEFT_F16;
+    for (const weft_node *n = g->nodes; n < g->nodes + g->node_count; n++)
+        for (int i = 0; i < n->in_count; i++)
+            if (n->in[i] >= 0 && !in_half(p, n, WEFT_F32) && !(i < 32 && n->op->half_inputs >> i & 1)) p->packed[n->in[i]] = false;
+    for (int i = 0; i < g->output_count; i++) p->packed[g->outputs[i].value] = false;
+    for (int i = 0; i < g->state_count; i++)
+        if (g->states[i].next >= 0) p->packed[g->states[i].next] = false;
+    return WEFT_OK;
+}
+
 static bool same_bytes(weft_shape s, weft_layout a, weft_layout b) // whether the two layouts put every element in one place
 {
     int64_t p[WEFT_MAX_RANK], q[WEFT_MAX_RANK];
@@ -120,7 +137,7 @@ static form wanted(const physical *p, const weft_node *n, int input)
 {
     const weft_value_def *v = &p->from->values[n->in[input]];
     form f = { WEFT_ROW, (weft_dtype) v->dtype };
-    if (in_half(p, n, v->dtype)) f.storage = WEFT_F16;
+    if (in_half(p, n, v->dtype) || p->packed[n->in[input]]) f.storage = WEFT_F16;
     if (v->shape.rank != 4) return f;
     if (input < 32 && n->op->kernel_inputs >> input & 1) f.layout = WEFT_KERNEL;
     else if (input < 32 && n->op->kernel_t_inputs >> input & 1) f.layout = WEFT_KERNEL_T;
@@ -214,6 +231,7 @@ weft_result weft_pass_physical(const weft_graph *from, weft_half half, weft_grap
     if (!p.convert) return weft_fail(WEFT_ERR_UNSUPPORTED, "there is no operator that converts layouts");
 
     WEFT_TRY(find_exact(&p));
+    WEFT_TRY(find_packed(&p));
     WEFT_TRY(weft_graph_copy_inputs(from, to, p.map)); // ports and states lie as the host has them: row order, f32
     weft_lower_readers(from, false, p.last);
     for (int i = 0; i < from->node_count; i++) {

@@ -9,7 +9,7 @@ struct weft_emit {
     weft_program *program;
     const weft_node *node;
     weft_dtype storage; // of the node's f32 outputs
-    bool half;          // of its first float input
+    bool half;          // of its first float input that is none of the row's half_inputs
     const char *variant;
     const weft_chooser *chooser;
     const weft_way *way; // NULL: the row has one alone
@@ -19,6 +19,12 @@ struct weft_emit {
 
 const weft_caps *weft_emit_caps(const weft_emit *e) { return e->caps; }
 bool weft_emit_half(const weft_emit *e) { return e->half; }
+
+bool weft_emit_packed(const weft_emit *e, int input)
+{
+    return weft_has(e->node, input) && !e->half && e->graph->values[e->node->in[input]].storage == WEFT_F16;
+}
+
 const weft_way *weft_emit_way(const weft_emit *e) { return e->way; }
 
 static size_t element_bytes(int storage) { return storage == WEFT_F16 ? 2 : 4; }
@@ -102,19 +108,20 @@ weft_result weft_emit_dispatch(weft_emit *e, const weft_dispatch *d)
     return WEFT_OK;
 }
 
-// Storage of the first of these values that is not an integer; `otherwise` if there is none.
-static weft_dtype float_storage(const weft_graph *g, const weft_value *values, int count, weft_dtype otherwise)
+// Storage of the first of these values that is not an integer, bits of `without` left out; `otherwise` if there is none.
+static weft_dtype float_storage(const weft_graph *g, const weft_value *values, int count, uint32_t without, weft_dtype otherwise)
 {
     for (int i = 0; i < count; i++)
-        if (values[i] >= 0 && g->values[values[i]].storage != WEFT_I32) return (weft_dtype) g->values[values[i]].storage;
+        if (!(i < 32 && without >> i & 1) && values[i] >= 0 && g->values[values[i]].storage != WEFT_I32) return (weft_dtype) g->values[values[i]].storage;
     return otherwise;
 }
 
 static void choose_variant(weft_emit *e, const weft_node *n)
 {
     static const char *const names[2][2] = { { "f32", "f32_f16" }, { "f16_f32", "f16" } };
-    const weft_dtype in = float_storage(e->graph, n->in, n->in_count, float_storage(e->graph, n->out, n->out_count, WEFT_F32));
-    e->storage = float_storage(e->graph, n->out, n->out_count, in);
+    const weft_dtype out = float_storage(e->graph, n->out, n->out_count, 0, WEFT_F32);
+    const weft_dtype in = float_storage(e->graph, n->in, n->in_count, n->op->half_inputs, out);
+    e->storage = float_storage(e->graph, n->out, n->out_count, 0, in);
     e->half = in == WEFT_F16;
     e->variant = names[in == WEFT_F16][e->storage == WEFT_F16];
 }

@@ -59,7 +59,7 @@ const weft_op weft_op_conv2d = {
     .doc = "s[n,co] = b[co] + sum over ci of x[n,ci] correlated with w[co,ci]; y = act(s), and with r the sum of both. "
            "With gate = 1 (Yu et al. 2019, Free-Form Image Inpainting with Gated Convolution) w has 2 co output channels and "
            "y = act(s[:co]) sigmoid(s[co:])." WEFT_CONV_EPILOGUE_DOC,
-    .out_names = "y", .in_names = WEFT_CONV_IN_NAMES, .flags = WEFT_OP_IMAGE, .kernel_inputs = 1 << 1,
+    .out_names = "y", .in_names = WEFT_CONV_IN_NAMES, .flags = WEFT_OP_IMAGE, .kernel_inputs = 1 << 1, .half_inputs = 1 << 1,
     .attr_bytes = sizeof(weft_conv_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_CONV_ATTRS,

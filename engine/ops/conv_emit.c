@@ -43,13 +43,14 @@ static uint32_t float_bits(float f)
     return bits;
 }
 
-static uint32_t extras(const weft_node *n) // EXTRA_* of shaders/glsl/conv_constants.glsl
+static uint32_t extras(const weft_node *n, const weft_emit *e) // EXTRA_* of shaders/glsl/conv_constants.glsl
 {
     const bool noise = weft_has(n, WEFT_CONV_NOISE), one = noise && n->in_shape[WEFT_CONV_NOISE].dim[0] == 1;
-    return weft_has(n, WEFT_CONV_D) * 1u + (one ? 2u : noise ? 4u : 0u) + weft_has(n, WEFT_CONV_STRENGTH) * 8u + weft_has(n, WEFT_CONV_S) * 16u;
+    return weft_has(n, WEFT_CONV_D) * 1u + (one ? 2u : noise ? 4u : 0u) + weft_has(n, WEFT_CONV_STRENGTH) * 8u + weft_has(n, WEFT_CONV_S) * 16u +
+           weft_emit_packed(e, 1) * 32u;
 }
 
-static void describe(conv *c, const weft_node *n)
+static void describe(conv *c, const weft_node *n, const weft_emit *e)
 {
     const weft_conv_attrs *at = n->attrs;
     const int64_t *x = n->in_shape[0].dim, *y = n->out_shape[0].dim, *w = n->in_shape[1].dim;
@@ -68,7 +69,7 @@ static void describe(conv *c, const weft_node *n)
     c->wide_out = c->p.co_group % 4 == 0 && c->p.co % 4 == 0;
     c->d = (weft_dispatch) {
         .spec = { c->transposed, (uint32_t) at->pad_mode, weft_has(n, 2), (uint32_t) at->act, (uint32_t) at->gate,
-                  !weft_has(n, 3) ? 0 : at->residual == WEFT_RESIDUAL_AFTER ? 1 : 2, extras(n), float_bits(at->gain == 0 ? 1 : at->gain),
+                  !weft_has(n, 3) ? 0 : at->residual == WEFT_RESIDUAL_AFTER ? 1 : 2, extras(n, e), float_bits(at->gain == 0 ? 1 : at->gain),
                   float_bits(at->clamp) },
         .params_bytes = sizeof c->p, .flops = n->op->flops(n),
     };
@@ -240,7 +241,7 @@ static void fill_binds(const conv *c, weft_dispatch *d) // everything but the fi
 weft_result weft_conv_emit_finish(const weft_node *n, weft_emit *e, int scratch, uint32_t parts)
 {
     conv c;
-    describe(&c, n);
+    describe(&c, n, e);
     c.d.kernel = "conv_finish", c.d.params = &c.p, c.d.flops = 0;
     c.d.spec[WEFT_CONV_SPEC] = parts, c.d.spec[WEFT_CONV_SPEC + 1] = c.wide_out, c.d.spec_count = WEFT_CONV_SPEC + 2;
     c.d.grid[0] = (uint32_t) (weft_shape_count(n->out_shape[0]) / (c.wide_out ? 4 : 1));
@@ -407,7 +408,7 @@ int weft_conv_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MA
     const weft_way direct = { "conv_direct", { 0 } };
     conv c;
     int count = 0;
-    describe(&c, n);
+    describe(&c, n, e);
     // Subgroups of 4 (SwiftShader) share too little: the direct kernel is 3 to 5 times faster there.
     const bool by_subgroup = caps->is_software && c.d.flops >= LONG_WORK && can_subgroup(&c, caps) && caps->subgroup_size >= 8;
     const bool by_tile = !caps->is_software && c.p.co_group > 4 && can_cover(&c), by_split = by_tile && wants_split(&c);
@@ -439,7 +440,7 @@ weft_result weft_conv_emit(const weft_node *n, weft_emit *e)
     const weft_way *way = weft_emit_way(e);
     conv c;
     WEFT_TRY(weft_loop_check(n));
-    describe(&c, n);
+    describe(&c, n, e);
     c.d.params = &c.p;
     if (is(way, "winograd")) return weft_winograd_emit(n, e, &c.d, &c.p, way->cut[0]);
     if (is(way, "conv_subgroup") || is(way, "conv_subgroup_long")) return emit_subgroup(&c, e, way);

@@ -55,7 +55,7 @@ const weft_op weft_op_conv_transpose2d = {
     .name = "conv_transpose2d",
     .doc = "The adjoint of conv2d with the same stride, dilation, pads and groups, plus b; output_pad rows and columns more at the end. "
            "Epilogue as in conv2d, and s.",
-    .out_names = "y", .in_names = WEFT_CONV_IN_NAMES, .flags = WEFT_OP_IMAGE, .kernel_t_inputs = 1 << 1,
+    .out_names = "y", .in_names = WEFT_CONV_IN_NAMES, .flags = WEFT_OP_IMAGE, .kernel_t_inputs = 1 << 1, .half_inputs = 1 << 1,
     .attr_bytes = sizeof(weft_conv_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_CONV_ATTRS,

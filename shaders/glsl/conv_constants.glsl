@@ -11,6 +11,8 @@ layout(constant_id = 9) const uint EXTRAS = 0;     // bits:
 #define EXTRA_NOISE 4u      // or each has its own
 #define EXTRA_STRENGTH 8u   // times a number
 #define EXTRA_S 16u         // x is multiplied by s[n, ci]
+#define EXTRA_HALF_W 32u    // w is stored in f16, though all else is f32
+#define HALF_W ((EXTRAS & EXTRA_HALF_W) != 0)
 layout(constant_id = 10) const float GAIN = 1;
 layout(constant_id = 11) const float CLAMP = 0;    // 0: none
 #define OWN 12              // a kernel's own constants begin here

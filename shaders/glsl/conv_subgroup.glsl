@@ -5,24 +5,28 @@
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 layout(set = 0, binding = 1, std430) readonly restrict buffer x_long_t { uint64_t x_long[]; };
 layout(set = 0, binding = 2, std430) readonly restrict buffer w_long_t { uint64_t w_long[]; };
-#if defined(DTYPE_F16)
-#define W_LANES 4 // weights that a lane loads at once
-#define w_lane vec4
-vec4 word(uint64_t v) {
+vec4 halves(uint64_t v) {
     uvec2 u = unpackUint2x32(v);
     return vec4(unpackHalf2x16(u.x), unpackHalf2x16(u.y));
 }
-avec4 x_read(uint i) { return word(x_long[i / 4]); }
+#define w_lane vec4
+#if defined(DTYPE_F16)
+const uint W_LANES = 4; // weights that a lane loads at once
+avec4 x_read(uint i) { return halves(x_long[i / 4]); }
+vec4 w_word(uint64_t v) { return halves(v); }
 #else
-#define W_LANES 2
-#define w_lane vec2
+const uint W_LANES = HALF_W ? 4 : 2;
 vec2 word(uint64_t v) { return uintBitsToFloat(unpackUint2x32(v)); }
 avec4 x_read(uint i) { return avec4(word(x_long[i / 2]), word(x_long[i / 2 + 1])); }
+vec4 w_word(uint64_t v) {
+    if (HALF_W) return halves(v);
+    return vec4(word(v), 0, 0);
+}
 #endif
-w_lane w_read(uint i) { return word(w_long[i / W_LANES]); }
+w_lane w_read(uint i) { return w_word(w_long[i / W_LANES]); }
 #define W_PICK(v, l) v[l]
 #else
-#define W_LANES 1
+const uint W_LANES = 1;
 #define w_lane afloat
 #define W_PICK(v, l) v
 w_lane w_read(uint i) { return w(i); }

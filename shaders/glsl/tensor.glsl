@@ -34,6 +34,28 @@
 #define TENSOR_IN_F32(binding_, name) TENSOR_IN_AS(binding_, name, float, float)
 #define TENSOR_OUT_F32(binding_, name) TENSOR_OUT_AS(binding_, name, float, float)
 
+// A large weight, which may lie in halves where all else is stored in f32: `halves`, made of specialization constants, says so. Halves are read
+// as packed words, which wants no 16-bit storage of the device.
+#if defined(DTYPE_F16)
+#define WEIGHT_IN(binding_, name, halves) TENSOR_IN(binding_, name)
+#define WEIGHT_IN4(binding_, name, halves) TENSOR_IN4(binding_, name)
+#else
+#define WEIGHT_IN(binding_, name, halves) \
+    layout(set = 0, binding = binding_, std430) readonly alone buffer name##_t { float name##_data[]; }; \
+    layout(set = 0, binding = binding_, std430) readonly alone buffer name##_halves_t { uint name##_halves[]; }; \
+    float name(uint i) { \
+        if (halves) return unpackHalf2x16(name##_halves[i / 2] >> i % 2 * 16).x; \
+        return name##_data[i]; \
+    }
+#define WEIGHT_IN4(binding_, name, halves) \
+    layout(set = 0, binding = binding_, std430) readonly alone buffer name##_t { vec4 name##_data[]; }; \
+    layout(set = 0, binding = binding_, std430) readonly alone buffer name##_halves_t { uvec2 name##_halves[]; }; \
+    vec4 name(uint i) { \
+        if (halves) return vec4(unpackHalf2x16(name##_halves[i].x), unpackHalf2x16(name##_halves[i].y)); \
+        return name##_data[i]; \
+    }
+#endif
+
 // Workgroup size is always spec constants 0..2; a kernel's own constants start at 3.
 layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Every row, every case: a one-node model on the reference, on the cpu device and on a Vulkan device (exact, fast and with
-// no optional feature): with inputs as ports, with inputs 1.. as weights, and, for rows that follow strides, with rank-4
+// no optional feature): with inputs as ports, with inputs 1.. as weights, with those in f16 that may stay so, and, for rows that follow strides, with rank-4
 // inputs that a convolution left with its channels innermost. Norms within the row's tolerance.
 #include "base/half.h"
 #include "base/random.h"
@@ -12,8 +12,8 @@
 #include <weft/session.h>
 
 enum { MAX_OUT = 16 };
-enum { PORTS, WEIGHTS, IMAGES, FORMS };
-static const char *const form_names[FORMS] = { "ports", "weights", "images" };
+enum { PORTS, WEIGHTS, HALVES, IMAGES, FORMS };
+static const char *const form_names[FORMS] = { "ports", "weights", "halves", "images" };
 
 typedef struct target { // a device and how sessions are made on it
     const char *name;
@@ -83,6 +83,7 @@ static bool has_form(const weft_op *op, const weft_case *c, int form)
 {
     bool any = false;
     for (int i = 0; i < input_count(c); i++) any |= is_image(c, i);
+    if (form == HALVES) return op->half_inputs;
     return form == PORTS || (form == WEIGHTS && input_count(c) > 1) || (form == IMAGES && any && op->flags & WEFT_OP_STRIDED);
 }
 
@@ -98,6 +99,25 @@ static weft_value as_image(weft_graph *g, weft_value x, int64_t channels)
     if (!ones || weft_attr_set(conv, attrs, "groups", NULL, &groups, 1) != WEFT_OK) return -1;
     const weft_value w = weft_graph_numbers(g, (weft_shape) { 4, { channels, 1, 1, 1 } }, ones);
     return weft_graph_op(g, conv, (weft_value[]) { x, w }, 2, attrs);
+}
+
+// Whether no input would be left as a port.
+static bool all_halves(const weft_op *op, const weft_case *c)
+{
+    for (int i = 0; i < input_count(c); i++)
+        if (!(op->half_inputs >> i & 1)) return false;
+    return true;
+}
+
+static weft_value half_weight(weft_graph *g, const char *name, weft_shape shape, const float *numbers)
+{
+    const int64_t count = weft_shape_count(shape);
+    weft_weight *w = weft_arena_new(g->arena, sizeof *w);
+    uint16_t *halves = weft_arena_new(g->arena, (size_t) count * 2);
+    for (int64_t i = 0; halves && i < count; i++) halves[i] = weft_float_to_half(numbers[i]);
+    if (!w || !halves) return -1;
+    *w = (weft_weight) { name, WEFT_F16, shape, halves, (size_t) count * 2 };
+    return weft_graph_constant(g, w);
 }
 
 static weft_result make_subject(const test *t, const weft_op *op, const weft_case *c, int form, subject *s)
@@ -121,7 +141,9 @@ static weft_result make_subject(const test *t, const weft_op *op, const weft_cas
         s->in[i] = make_input(c, i, &rng, c->in[i]);
         if (!s->in[i]) return WEFT_ERR_MEMORY;
         const size_t bytes = (size_t) weft_shape_count(c->in[i]) * 4;
-        if (form == WEIGHTS && i) {
+        if (form == HALVES && dtype == WEFT_F32 && op->half_inputs >> i & 1 && !(all_halves(op, c) && i == 0)) {
+            if ((in[i] = half_weight(&e->graph, names[i], c->in[i], s->in[i])) < 0) return WEFT_ERR_MEMORY;
+        } else if (form == WEIGHTS && i) {
             weft_weight *w = weft_arena_new(a, sizeof *w);
             if (!w) return WEFT_ERR_MEMORY;
             *w = (weft_weight) { names[i], dtype, c->in[i], s->in[i], bytes };
@@ -227,7 +249,7 @@ static void run_case(test *t, const weft_op *op, const weft_case *c, int index, 
     }
     const bool has_kernel = op->emit || op->expand || op->flags & WEFT_OP_ALIAS;
     for (int i = 0; r == WEFT_OK && i < (has_kernel ? t->target_count : 1); i++) {
-        if (form && t->targets[i].small) continue; // where weights lie does not depend on features
+        if (form && form != HALVES && t->targets[i].small) continue; // where weights lie does not depend on features
         const int before = t->messages;
         const weft_result q = run_on(t->targets[i].dev, t->targets[i].precision, form, &s, got);
         t->runs++;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Every way of every row that has several, forced in turn, on every Vulkan device: all its cases against the truth.
+// Every way of every row that has several, forced in turn, on every Vulkan device: all its cases against the truth, and with weights in
+// f16, which those may not change that hold the same numbers in f32.
 // test_ways [ROW [CASE [WAY]]]: those alone.
 #include "base/half.h"
 #include "base/random.h"
@@ -70,6 +71,7 @@ static void check(test *t, weft_result r, const char *what)
 }
 
 typedef struct subject {
+    struct subject *halves; // the same with weights in f16; NULL: none of them may be
     weft_arena arena;
     weft_graph graph;
     const void *in[INPUTS];
@@ -86,7 +88,19 @@ static float *numbers(weft_arena *a, weft_shape shape, weft_random *rng)
     return f;
 }
 
-static weft_result make(test *t, const weft_op *op, const weft_case *c, subject *s)
+static weft_result add_weight(weft_graph *g, const char *name, weft_shape shape, const float *numbers, bool half, weft_value *out)
+{
+    const int64_t count = weft_shape_count(shape);
+    weft_weight *w = weft_arena_new(g->arena, sizeof *w);
+    uint16_t *halves = half ? weft_arena_new(g->arena, (size_t) count * 2) : NULL;
+    if (!w || (half && !halves)) return WEFT_ERR_MEMORY;
+    for (int64_t i = 0; half && i < count; i++) halves[i] = weft_float_to_half(numbers[i]);
+    *w = (weft_weight) { name, half ? WEFT_F16 : WEFT_F32, shape, half ? (const void *) halves : numbers, (size_t) count * (half ? 2 : 4) };
+    *out = weft_graph_constant(g, w);
+    return weft_graph_status(g);
+}
+
+static weft_result make(test *t, const weft_op *op, const weft_case *c, bool half, subject *s)
 {
     weft_random rng = { 7 };
     weft_value in[INPUTS];
@@ -105,10 +119,7 @@ static weft_result make(test *t, const weft_op *op, const weft_case *c, subject 
             in[count] = weft_graph_input(&s->graph, count ? "r" : "x", WEFT_F32, c->in[count]);
             continue;
         }
-        weft_weight *w = weft_arena_new(&s->arena, sizeof *w);
-        if (!w) return WEFT_ERR_MEMORY;
-        *w = (weft_weight) { count == 1 ? "w" : "b", WEFT_F32, c->in[count], data, (size_t) weft_shape_count(c->in[count]) * 4 };
-        in[count] = weft_graph_constant(&s->graph, w);
+        WEFT_TRY(add_weight(&s->graph, count == 1 ? "w" : "b", c->in[count], data, half && op->half_inputs >> count & 1, &in[count]));
     }
     const weft_value y = weft_graph_op(&s->graph, op, in, count, c->attrs);
     WEFT_TRY(weft_graph_status(&s->graph));
@@ -116,6 +127,7 @@ static weft_result make(test *t, const weft_op *op, const weft_case *c, subject 
     s->count = weft_shape_count(s->graph.values[y].shape);
     s->want = weft_arena_new(&s->arena, (size_t) s->count * 4);
     s->got = weft_arena_new(&s->arena, (size_t) s->count * 4);
+    if (!s->want || !s->got) return WEFT_ERR_MEMORY;
     return weft_graph_status(&s->graph);
 }
 
@@ -195,6 +207,14 @@ static void run_way(test *t, const weft_op *op, int index, subject *s, bool fast
     note_kernel(t, way->kernel);
     const weft_result r = on_device(t, s, fast);
     const double d = r == WEFT_OK ? difference(s) : 0;
+    if (r == WEFT_OK && !fast && s->halves) {
+        const weft_result same = on_device(t, s->halves, false);
+        if (same != WEFT_OK || memcmp(s->got, s->halves->got, (size_t) s->count * 4)) {
+            t->bad++;
+            printf("FAIL %s case %d, %s, weights in f16: %s, differs by %.2e\n     repeat: test_ways %s %d '%s'\n", op->name, index, text,
+                   same == WEFT_OK ? "not what the same weights in f32 give" : weft_error_text(), difference(s->halves), op->name, index, text);
+        }
+    }
     t->dev->caps.force = NULL;
     if (r == WEFT_OK && d <= (fast ? 2e-3 : op->tolerance > 1e-5 ? op->tolerance : 1e-5)) return;
     t->bad++;
@@ -224,6 +244,7 @@ static void run_gpu_ways(test *t, const weft_op *op, int index, subject *s, bool
 static void run_case(test *t, const weft_op *op, int index, subject *s)
 {
     check(t, truth(t, s), "truth");
+    if (s->halves) memcpy(s->halves->want, s->want, (size_t) s->count * 4);
     for (int fast = 0; fast <= (t->dev->caps.f16_storage != 0); fast++) {
         ways w = { op };
         check(t, find_ways(t, s, fast, &w), op->name);
@@ -238,11 +259,12 @@ static void run_list(test *t, const weft_op *op, const weft_case *list, int inde
 {
     for (const weft_case *c = list; c->in[0].rank; c++, index++) {
         if (t->only_case >= 0 && t->only_case != index) continue;
-        subject s;
-        const weft_result made = make(t, op, c, &s);
+        subject s, halves = { 0 };
+        weft_result made = make(t, op, c, false, &s);
+        if (made == WEFT_OK && op->half_inputs) made = make(t, op, c, true, s.halves = &halves);
         check(t, made, op->name);
         if (made == WEFT_OK) run_case(t, op, index, &s);
-        weft_arena_free(&s.arena);
+        weft_arena_free(&s.arena), weft_arena_free(&halves.arena);
     }
 }
 

@@ -44,14 +44,17 @@ static int tear_down(void **state)
     return 0;
 }
 
-// Two convolutions and something that is folded; other numbers for another seed, kernels of other types where `half`.
+// Two convolutions and something that is folded; other numbers for another seed, kernels of f16 where `half`.
 static weft_model *net(int seed, bool half)
 {
     weft_builder *b;
     weft_model *m;
     static float w[KERNEL], bias[CHANNELS];
     static uint16_t h[KERNEL];
-    for (int i = 0; i < KERNEL; i++) w[i] = (float) ((i * 7919 + seed * 13) % 1009) / 5045.0f - 0.1f, h[i] = weft_float_to_half(w[i]);
+    for (int i = 0; i < KERNEL; i++) { // numbers that f16 holds, and their halves
+        w[i] = (float) ((i * 7919 + seed * 13) % 1009 - 504) / 4096;
+        h[i] = weft_float_to_half(w[i]);
+    }
     for (int i = 0; i < CHANNELS; i++) bias[i] = (float) (i - seed) * 0.01f;
     assert_int_equal(weft_builder_create(ctx, &b), WEFT_OK);
     weft_value x = weft_build_input(b, "x", WEFT_F32, (weft_shape) WEFT_SHAPE(1, CHANNELS, SIDE, SIDE));
@@ -145,22 +148,24 @@ static void the_same_numbers_are_shared_whichever_model_they_come_from(void **st
     weft_model_destroy(&m), weft_model_destroy(&same), weft_model_destroy(&differs);
 }
 
-static void weights_of_a_file_in_f16_stay_so_in_a_fast_session(void **state)
+static void weights_of_a_file_in_f16_stay_so_and_exact_and_fast_sessions_share_them(void **state)
 {
-    float exact[COUNT], fast[COUNT];
+    float wide[COUNT], exact[COUNT], fast[COUNT];
     double apart = 0, size = 0;
     (void) state;
     if (!device) skip();
-    if (!weft_device_get_info(device)->f16_storage) skip();
-    weft_model *m = net(5, true);
-    weft_session *a = session(m, WEFT_EXACT), *b = session(m, WEFT_FAST);
-    assert_int_equal(facts_of(b).weight_shared_bytes, 0); // of another form
-    assert_true(facts_of(b).weight_bytes <= facts_of(a).weight_bytes / 2 + 2048);
-    run(a, exact), run(b, fast);
+    weft_model *m = net(5, true), *same = net(5, false); // the kernel, and half of it, which f16 holds too
+    weft_session *a = session(m, WEFT_EXACT), *b = session(m, WEFT_FAST), *c = session(same, WEFT_EXACT);
+    assert_true(facts_of(c).weight_bytes >= 2 * KERNEL * sizeof(float));
+    assert_true(facts_of(a).weight_bytes <= facts_of(c).weight_bytes / 2 + 1024);
+    assert_true(facts_of(b).weight_shared_bytes >= 2 * KERNEL * sizeof(uint16_t));
+    assert_int_equal(facts_of(c).weight_shared_bytes > 1024, false); // at most the bias
+    run(a, exact), run(b, fast), run(c, wide);
+    assert_memory_equal(exact, wide, sizeof exact);
     for (int i = 0; i < COUNT; i++) apart += (double) (exact[i] - fast[i]) * (exact[i] - fast[i]), size += (double) exact[i] * exact[i];
     assert_true(apart <= 1e-5 * size);
-    weft_session_destroy(&a), weft_session_destroy(&b);
-    weft_model_destroy(&m);
+    weft_session_destroy(&a), weft_session_destroy(&b), weft_session_destroy(&c);
+    weft_model_destroy(&m), weft_model_destroy(&same);
 }
 
 typedef struct worker { const weft_model *m; weft_result result; float y[COUNT]; size_t weight_bytes, shared_bytes; } worker;
@@ -213,7 +218,7 @@ int main(void)
         cmocka_unit_test(two_sessions_of_a_model_use_its_weights_once),
         cmocka_unit_test(weights_go_with_the_last_session),
         cmocka_unit_test(the_same_numbers_are_shared_whichever_model_they_come_from),
-        cmocka_unit_test(weights_of_a_file_in_f16_stay_so_in_a_fast_session),
+        cmocka_unit_test(weights_of_a_file_in_f16_stay_so_and_exact_and_fast_sessions_share_them),
         cmocka_unit_test(threads_may_come_and_go),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
