@@ -2,6 +2,7 @@
 // Pass: copies the forward graph and walks it in reverse. Every row says in terms of other rows what its inputs receive
 // (Griewank and Walther, Evaluating Derivatives, 2008, chapter 3); what a value receives from several users is added.
 #include "graph/grad.h"
+#include "graph/rules.h"
 
 typedef struct walk {
     weft_graph *to;
@@ -139,11 +140,13 @@ static weft_result differentiate(const weft_graph *from, const weft_grad_request
 
 weft_result weft_pass_grad(const weft_graph *from, const weft_grad_request *request, weft_graph *to)
 {
-    weft_graph expanded, plain; // rows without a gradient of their own replaced by rows that have one
+    weft_graph expanded, unfused, plain; // rows without a gradient of their own replaced by rows that have one
     weft_graph_init(&expanded, to->arena);
+    weft_graph_init(&unfused, to->arena);
     weft_graph_init(&plain, to->arena);
     WEFT_TRY(weft_pass_expand(from, has_grad_or_no_expansion, &expanded));
-    WEFT_TRY(weft_pass_unfuse(&expanded, &plain));
+    WEFT_TRY(weft_pass_unfuse(&expanded, &unfused));
+    WEFT_TRY(weft_pass_fuse(&unfused, weft_grad_fuse_rules, &plain));
     weft_value *wrt = weft_arena_new(to->arena, sizeof *wrt * (size_t) (request->wrt_count + 1));
     if (!wrt) return WEFT_ERR_MEMORY;
     for (int i = 0; i < request->wrt_count; i++) {

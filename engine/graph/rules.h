@@ -4,3 +4,6 @@
 #include "graph/graph.h"
 
 extern const weft_fuse_rule weft_fuse_rules[]; // ends with {0}
+
+// Those of use before a gradient is taken: what one row's gradient says better than that of two.
+extern const weft_fuse_rule weft_grad_fuse_rules[];

@@ -29,6 +29,38 @@ double weft_activate_slope(int act, double x, double y, double a, double b)
     return 1;
 }
 
+int weft_activation_back(int act, double a)
+{
+    const char *name = weft_activation_row(act);
+    int line = 1;
+    if (!act) return 0;
+    if (!(a >= 0)) return -1;
+#define BACK(label, ...) if (!strcmp(name, #label)) return line; line++;
+#include "params/unary_back.def"
+#undef BACK
+    return -1;
+}
+
+double weft_activation_slope_from(int line, double y, double a)
+{
+    int at = 1;
+    (void) a;
+#define BACK(label, slope, x_slope) if (line == at++) return slope;
+#include "params/unary_back.def"
+#undef BACK
+    return 1;
+}
+
+double weft_activation_x_slope_from(int line, double y, double a)
+{
+    int at = 1;
+    (void) a;
+#define BACK(label, slope, x_slope) if (line == at++) return x_slope;
+#include "params/unary_back.def"
+#undef BACK
+    return y;
+}
+
 bool weft_activation_of(const weft_node *n, weft_activation *out)
 {
     int line = 1;

@@ -5,8 +5,11 @@
 #include "ops/divide.h"
 #include "ops/grad.h"
 #include "ops/loop.h"
+#include "params/add_parts.h"
 #include "params/bias_act.h"
+#include "params/bias_act_back.h"
 #include <math.h>
+#include <string.h>
 
 enum { X = WEFT_BIAS_X, B = WEFT_BIAS_B, NOISE = WEFT_BIAS_NOISE, STRENGTH = WEFT_BIAS_STRENGTH, D = WEFT_BIAS_D };
 
@@ -113,6 +116,148 @@ static weft_result emit(const weft_node *n, weft_emit *e, int first)
 static weft_result bias_act_emit(const weft_node *n, weft_emit *e) { return emit(n, e, 0); }
 static weft_result bias_act_grad_emit(const weft_node *n, weft_emit *e) { return emit(n, e, 1); }
 
+// --- The gradient from y instead of x. ---
+
+static int sums_of(const weft_bias_act_back_attrs *at) { return (at->sums & 1) + (at->sums >> 1 & 1) + (at->sums >> 2 & 1); }
+static int back_outputs(const void *attrs) { return sums_of(attrs) ? 2 : 1; }
+
+static weft_result bias_act_back_infer(weft_node *n)
+{
+    const weft_bias_act_back_attrs *at = n->attrs;
+    const weft_shape x = n->in_shape[0];
+    if (x.rank != 4 || !weft_shape_equal(x, n->in_shape[1])) return weft_node_fail(n, "dy and y must have one shape of 4 dimensions");
+    if (weft_activation_back(at->of.act, at->of.a) < 0) return weft_node_fail(n, "this activation cannot be gone back from its value: use bias_act_grad");
+    if (at->of.gain == 0) return weft_node_fail(n, "with a gain of 0 y says nothing: use bias_act_grad");
+    if (at->sums & WEFT_SUM_DU_NOISE && !weft_has(n, 1 + NOISE)) return weft_node_fail(n, "a sum with noise wants noise");
+    n->out_shape[0] = x;
+    if (sums_of(at)) n->out_shape[1] = (weft_shape) WEFT_SHAPE(sums_of(at), x.dim[0], x.dim[1]);
+    return weft_bias_act_check(n, x, 1);
+}
+
+static void bias_act_back_cpu(const weft_node *n, const weft_cpu_args *arg)
+{
+    const weft_bias_act_back_attrs *at = n->attrs;
+    const int64_t area = area_of(n);
+    const int act = weft_activation_back(at->of.act, at->of.a);
+    for (int64_t k = arg->begin; k < arg->end; k++) {
+        const weft_ending e = weft_ending_of(n, arg, 1, k);
+        const weft_real *dy = (const weft_real *) arg->in[0] + k * area, *y = (const weft_real *) arg->in[1] + k * area;
+        weft_real *du = (weft_real *) arg->out[0] + k * area, *sums = sums_of(at) ? arg->out[1] : NULL;
+        double of_du = 0, of_x = 0, of_noise = 0;
+        for (int64_t i = 0; i < area; i++) {
+            const double v = y[i] / at->of.gain, noise = e.noise ? e.noise[i] : 0;
+            const bool inside = at->of.clamp <= 0 || fabs(y[i]) < at->of.clamp;
+            const double over = inside ? dy[i] * at->of.gain : 0, g = over * weft_activation_slope_from(act, v, at->of.a);
+            du[i] = (weft_real) g;
+            of_du += g, of_noise += g * noise;
+            of_x += over * weft_activation_x_slope_from(act, v, at->of.a) - g * (noise * e.strength + e.bias);
+        }
+        if (at->sums & WEFT_SUM_DU) sums[k] = (weft_real) of_du, sums += planes(n);
+        if (at->sums & WEFT_SUM_DU_X) sums[k] = (weft_real) (e.scale == 0 ? 0 : of_x / e.scale), sums += planes(n);
+        if (at->sums & WEFT_SUM_DU_NOISE) sums[k] = (weft_real) of_noise;
+    }
+}
+
+static weft_result bias_act_back_emit(const weft_node *n, weft_emit *e)
+{
+    const weft_bias_act_back_attrs *at = n->attrs;
+    const weft_shape x = n->out_shape[0];
+    const bool wide = x.dim[1] % 4 == 0, noise = weft_has(n, 1 + NOISE), per_image = noise && n->in_shape[1 + NOISE].dim[0] > 1;
+    struct bias_act_back_params p = { .n = (u32) x.dim[0], .c = (u32) x.dim[1] / (wide ? 4 : 1), .area = (u32) area_of(n), .a = at->of.a,
+                                      .gain = at->of.gain, .per_gain = 1 / at->of.gain, .clamp = at->of.clamp };
+    WEFT_TRY(weft_loop_check(n));
+    if (weft_emit_half(e)) p.clamp *= 1 - 0x1p-10f; // as it was stored, whichever way that was rounded
+    uint32_t lanes = 1, steps = 1;
+    while (lanes < 64 && lanes < p.c) lanes *= 2;
+    if (lanes > p.c && lanes > 4) lanes /= 2;
+    const uint32_t most = 64, enough = weft_emit_caps(e)->is_software ? 1 << 14 : 1 << 16, rows = 64 / lanes; // invocations that keep a device busy
+    while (sums_of(at) && steps < most && rows * steps < p.area && (uint64_t) p.n * p.c * p.area / steps > enough) steps *= 2;
+    while (sums_of(at) && steps < 16 && rows * steps < p.area) steps *= 2; // what is left for the second pass to add up is not more than the first had
+    p.columns = (p.c + lanes - 1) / lanes;
+    p.chunks = (p.area + rows * steps - 1) / (rows * steps);
+    const bool whole = !sums_of(at) || p.chunks == 1;
+    const int64_t sums = sums_of(at) * planes(n);
+    const int room = weft_emit_scratch(e, whole ? 1 : sums * p.chunks, WEFT_I32); // four bytes whatever the storage
+    if (room < 0) return WEFT_ERR_MEMORY;
+    WEFT_TRY(weft_emit_dispatch(e, &(weft_dispatch) {
+        .kernel = "bias_act_back",
+        .spec = { (uint32_t) weft_activation_back(at->of.act, at->of.a), (uint32_t) at->sums, weft_has(n, 1 + B), !noise ? 0 : per_image ? 2 : 1,
+                  weft_has(n, 1 + STRENGTH), weft_has(n, 1 + D), wide, lanes, steps, whole },
+        .spec_count = 10, .params = &p, .params_bytes = sizeof p, .grid = { 64 * p.n * p.columns * p.chunks },
+        .bind = { WEFT_BIND_OUT(0), WEFT_BIND_OUT(sums && whole), WEFT_BIND_IN(0), WEFT_BIND_IN(1), WEFT_BIND_IN(2), WEFT_BIND_IN(3), WEFT_BIND_IN(4),
+                  WEFT_BIND_IN(5), WEFT_BIND_SCRATCH(room, !whole) },
+        .bind_count = 9, .flops = 2 * flops(n),
+    }));
+    if (whole) return WEFT_OK;
+    const struct add_parts_params q = { (u32) sums, p.chunks };
+    return weft_emit_dispatch(e, &(weft_dispatch) {
+        .kernel = "add_parts", .params = &q, .params_bytes = sizeof q, .grid = { 64 * q.count },
+        .bind = { WEFT_BIND_OUT(1), WEFT_BIND_SCRATCH(room, 0) }, .bind_count = 2,
+    });
+}
+
+// --- The gradient rule. ---
+
+static weft_result by_noise(const weft_node *n, weft_graph *g, weft_value du, const bool *want, weft_value *dx)
+{
+    const bool noise = weft_has(n, NOISE) && want[NOISE], strength = weft_has(n, STRENGTH) && want[STRENGTH];
+    if (!noise && !strength) return weft_graph_status(g);
+    const weft_value sum = weft_grad_unstretch(g, du, n->in_shape[NOISE]); // over channels, and images where they share the noise
+    if (noise) dx[NOISE] = weft_has(n, STRENGTH) ? weft_grad_reshape(g, weft_grad_mul(g, sum, n->in[STRENGTH]), n->in_shape[NOISE]) : sum;
+    if (strength)
+        dx[STRENGTH] = weft_grad_reshape(g, weft_grad_reduce(g, "sum", weft_grad_mul(g, sum, n->in[NOISE]), (1u << n->in_shape[X].rank) - 1), n->in_shape[STRENGTH]);
+    return weft_graph_status(g);
+}
+
+// d is what a demodulation made it: never 0.
+static bool is_never_zero(const weft_graph *g, weft_value v)
+{
+    while (g->values[v].node >= 0 && g->nodes[g->values[v].node].op->flags & WEFT_OP_ALIAS) v = g->nodes[g->values[v].node].in[0];
+    return g->values[v].node >= 0 && !strcmp(g->nodes[g->values[v].node].op->name, "rsqrt");
+}
+
+// Whether all can be told from y, so that x need not be kept: then what made x can go on and make y.
+static bool is_told_by_y(const weft_node *n, const weft_graph *g, const bool *want)
+{
+    const weft_bias_act_attrs *at = n->attrs;
+    return n->in_shape[X].rank == 4 && at->gain != 0 && weft_activation_back(at->act, at->a) >= 0 &&
+           !(weft_has(n, D) && want[D] && !is_never_zero(g, n->in[D]));
+}
+
+// One of the sums of bias_act_back, in the shape `to`: [c], [n, c] or [1].
+static weft_value pick(weft_graph *g, weft_value sums, int32_t bits, int32_t bit, weft_shape to)
+{
+    if (bits & (bits - 1)) { // more than this
+        int before = 0;
+        for (int32_t b = 1; b < bit; b *= 2) before += (bits & b) != 0;
+        sums = weft_grad_slice(g, sums, 0, before, before + 1);
+    }
+    const weft_shape s = g->values[sums].shape;
+    if (to.rank == 1 && to.dim[0] != s.dim[2]) sums = weft_grad_reduce(g, "sum", sums, 7);
+    else if (to.rank == 1 && s.dim[1] > 1) sums = weft_grad_reduce(g, "sum", sums, 2);
+    return weft_grad_reshape(g, sums, to);
+}
+
+static weft_result by_y(const weft_node *n, weft_graph *g, weft_value dy, const bool *want, weft_value *dx)
+{
+    const weft_shape x = n->in_shape[X];
+    const bool noise = weft_has(n, NOISE) && want[NOISE], strength = weft_has(n, STRENGTH) && want[STRENGTH];
+    weft_bias_act_back_attrs back = { .of = *(const weft_bias_act_attrs *) n->attrs };
+    if (weft_has(n, B) && want[B]) back.sums |= WEFT_SUM_DU;
+    if (weft_has(n, D) && want[D]) back.sums |= WEFT_SUM_DU_X;
+    if (strength && !noise) back.sums |= WEFT_SUM_DU_NOISE;
+    weft_value in[1 + WEFT_BIAS_INPUTS] = { dy, n->out[0], -1, -1, -1, -1 };
+    for (int i = B; i < WEFT_BIAS_INPUTS; i++)
+        if (weft_has(n, i)) in[1 + i] = n->in[i];
+    const weft_value du = weft_graph_call(g, "bias_act_back", in, 1 + WEFT_BIAS_INPUTS, &back), sums = du + 1;
+    if (du < 0) return weft_graph_status(g);
+    if (want[X]) dx[X] = weft_has(n, D) ? weft_grad_mul(g, du, weft_grad_reshape(g, n->in[D], (weft_shape) WEFT_SHAPE(x.dim[0], x.dim[1], 1, 1))) : du;
+    if (back.sums & WEFT_SUM_DU) dx[B] = pick(g, sums, back.sums, WEFT_SUM_DU, n->in_shape[B]);
+    if (back.sums & WEFT_SUM_DU_X) dx[D] = pick(g, sums, back.sums, WEFT_SUM_DU_X, n->in_shape[D]);
+    if (back.sums & WEFT_SUM_DU_NOISE) dx[STRENGTH] = weft_grad_reshape(g, pick(g, sums, back.sums, WEFT_SUM_DU_NOISE, (weft_shape) WEFT_SHAPE(1)), n->in_shape[STRENGTH]);
+    return noise ? by_noise(n, g, du, want, dx) : weft_graph_status(g);
+}
+
 // With u = d x + strength noise + b, everything follows from dy / du.
 static weft_result bias_act_grad_rule(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx)
 {
@@ -123,31 +268,23 @@ static weft_result bias_act_grad_rule(const weft_node *n, weft_graph *g, const w
     for (int i = 0; i < WEFT_BIAS_INPUTS; i++)
         if (weft_has(n, i)) in[1 + i] = n->in[i];
     const weft_bias_act_attrs *at = n->attrs;
-    const bool same = !at->act && at->gain == 1 && at->clamp <= 0;
+    const bool same = !at->act && at->gain == 1 && at->clamp <= 0, scaled = weft_has(n, D) && want[D];
+    if ((!same || scaled) && is_told_by_y(n, g, want)) return by_y(n, g, dy[0], want, dx);
     const weft_value du = same ? dy[0] : weft_graph_call(g, "bias_act_grad", in, 1 + WEFT_BIAS_INPUTS, n->attrs);
     if (du < 0) return weft_graph_status(g);
     if (want[X]) dx[X] = weft_has(n, D) ? weft_grad_mul(g, du, weft_grad_reshape(g, n->in[D], each)) : du;
     if (weft_has(n, B) && want[B]) dx[B] = weft_grad_reshape(g, weft_grad_unstretch(g, du, channel), n->in_shape[B]);
-    if (weft_has(n, D) && want[D])
-        dx[D] = weft_grad_reshape(g, weft_grad_unstretch(g, weft_grad_mul(g, du, n->in[X]), each), n->in_shape[D]);
-    const bool noise = weft_has(n, NOISE) && want[NOISE], strength = weft_has(n, STRENGTH) && want[STRENGTH];
-    if (!noise && !strength) return WEFT_OK;
-    const weft_value sum = weft_grad_unstretch(g, du, n->in_shape[NOISE]); // over channels, and images where they share the noise
-    if (noise) dx[NOISE] = weft_has(n, STRENGTH) ? weft_grad_reshape(g, weft_grad_mul(g, sum, n->in[STRENGTH]), n->in_shape[NOISE]) : sum;
-    if (strength)
-        dx[STRENGTH] = weft_grad_reshape(g, weft_grad_reduce(g, "sum", weft_grad_mul(g, sum, n->in[NOISE]), (1u << x.rank) - 1), n->in_shape[STRENGTH]);
-    return WEFT_OK;
+    if (scaled) dx[D] = weft_grad_reshape(g, weft_grad_unstretch(g, weft_grad_mul(g, du, n->in[X]), each), n->in_shape[D]);
+    return by_noise(n, g, du, want, dx);
 }
 
-#define TABLE                                                                                                                        \
-    (const weft_attr[]) {                                                                                                            \
+#define ENTRIES                                                                                                                      \
         WEFT_ATTR(weft_bias_act_attrs, act, ENUM, .choices = weft_activation_names, .doc = "activation"),                            \
         WEFT_ATTR(weft_bias_act_attrs, a, FLOAT, .doc = "first parameter of the activation: leaky_relu's slope has no default here"), \
         WEFT_ATTR(weft_bias_act_attrs, b, FLOAT, .doc = "second parameter of the activation"),                                       \
         WEFT_ATTR(weft_bias_act_attrs, gain, FLOAT, .def = 1, .doc = "factor after the activation"),                                 \
-        WEFT_ATTR(weft_bias_act_attrs, clamp, FLOAT, .min = 0, .max = 3e38, .doc = "largest absolute value; 0: any"),                 \
-        { 0 }                                                                                                                        \
-    }
+        WEFT_ATTR(weft_bias_act_attrs, clamp, FLOAT, .min = 0, .max = 3e38, .doc = "largest absolute value; 0: any")
+#define TABLE (const weft_attr[]) { ENTRIES, { 0 } }
 #define AT(...) &(const weft_bias_act_attrs) { .gain = 1, __VA_ARGS__ }
 
 static const weft_op bias_act = {
@@ -193,4 +330,29 @@ static const weft_op bias_act_grad = {
     },
 };
 
-const weft_op *const weft_family_bias_act[] = { &bias_act, &bias_act_grad, NULL };
+#define BACK(sums_, ...) &(const weft_bias_act_back_attrs) { { .gain = 1, __VA_ARGS__ }, sums_ }
+static const weft_op bias_act_back = {
+    .name = "bias_act_back",
+    .doc = "du as `bias_act_grad` gives it, but from y, for activations that grow: none, relu, leaky_relu, elu, tanh and sigmoid, with a not\n"
+           "below 0 and a gain. `sums` adds bits: 1 for the sums over pixels of du, 2 of du x, where x is what y says that it was (d must not be 0),\n"
+           "4 of du noise: [bits, n, c], in this order.",
+    .out_names = "du sums", .in_names = "dy y b? noise? strength? d?", .flags = WEFT_OP_IMAGE,
+    .attr_bytes = sizeof(weft_bias_act_back_attrs),
+    .attrs = (const weft_attr[]) { ENTRIES, WEFT_ATTR(weft_bias_act_back_attrs, sums, INT, .max = 7, .doc = "which sums"), { 0 } },
+    .outputs = back_outputs, .infer = bias_act_back_infer, .items = planes, .cpu = bias_act_back_cpu, .emit = bias_act_back_emit, .flops = flops,
+    .cases = (const weft_case[]) {
+        { .in = { WEFT_SHAPE(2, 5, 3, 7), WEFT_SHAPE(2, 5, 3, 7), WEFT_SHAPE(5), WEFT_SHAPE(1, 1, 3, 7), WEFT_SHAPE(1), WEFT_SHAPE(2, 5) },
+          .attrs = BACK(7, .act = 2, .a = 0.2f, .gain = 1.41421356f, .clamp = 0.9f), .low = 0.2, .high = 1.2 },
+        { .in = { WEFT_SHAPE(2, 8, 7, 9), WEFT_SHAPE(2, 8, 7, 9), WEFT_SHAPE(8), WEFT_SHAPE(2, 1, 7, 9), WEFT_SHAPE(1) }, .attrs = BACK(6, .act = 2, .a = 0.2f) },
+        { .in = { WEFT_SHAPE(2, 3, 4, 5), WEFT_SHAPE(2, 3, 4, 5) }, .attrs = BACK(0, .act = 1, .clamp = 0.5f) },
+        { .in = { WEFT_SHAPE(1, 12, 67, 71), WEFT_SHAPE(1, 12, 67, 71), [5] = WEFT_SHAPE(1, 12) }, .in_count = 6, .absent = 1 << 2 | 1 << 3 | 1 << 4,
+          .attrs = BACK(3, .act = 4, .gain = 2), .low = 0.2, .high = 1.2 },
+        { .in = { WEFT_SHAPE(1, 260, 5, 3), WEFT_SHAPE(1, 260, 5, 3) }, .attrs = BACK(2, .act = 3, .a = 1, .gain = 0.5f), .low = -0.45, .high = 1 },
+        { .in = { WEFT_SHAPE(3, 66, 4, 4), WEFT_SHAPE(3, 66, 4, 4), WEFT_SHAPE(66) }, .attrs = BACK(1, .act = 5), .low = 0.1, .high = 0.9 },
+        { .in = { WEFT_SHAPE(1, 3, 40, 41), WEFT_SHAPE(1, 3, 40, 41), [3] = WEFT_SHAPE(1, 1, 40, 41) }, .in_count = 4, .absent = 1 << 2,
+          .attrs = BACK(4, .gain = -1) },
+        { 0 }
+    },
+};
+
+const weft_op *const weft_family_bias_act[] = { &bias_act, &bias_act_grad, &bias_act_back, NULL };

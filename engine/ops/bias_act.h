@@ -16,6 +16,14 @@ enum { WEFT_BIAS_X, WEFT_BIAS_B, WEFT_BIAS_NOISE, WEFT_BIAS_STRENGTH, WEFT_BIAS_
 // Whether b, noise, strength and d, which are `later` in the node's inputs than in bias_act's, fit an x of that shape.
 weft_result weft_bias_act_check(weft_node *n, weft_shape x, int later);
 
+// Row bias_act_back: inputs dy, y, and bias_act's from b on; outputs du, and with any of these bits in `sums` the sums over pixels of what
+// they say, [bits, n, c], in this order.
+enum { WEFT_SUM_DU = 1, WEFT_SUM_DU_X = 2, WEFT_SUM_DU_NOISE = 4 };
+typedef struct weft_bias_act_back_attrs {
+    weft_bias_act_attrs of;
+    int32_t sums;
+} weft_bias_act_back_attrs;
+
 // For truths: what is the same for all pixels of plane `at` (of n * c) of output 0.
 typedef struct weft_ending {
     const weft_real *noise; // of this plane; NULL: none

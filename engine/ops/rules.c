@@ -244,3 +244,8 @@ const weft_fuse_rule weft_fuse_rules[] = {
     { "conv_transpose2d + activation", "conv_transpose2d", "*", conv_activation },
     { 0 }
 };
+
+const weft_fuse_rule weft_grad_fuse_rules[] = {
+    { "mul + bias_act", "mul", "bias_act", scale_bias_act, true }, // from y alone: what makes x need not keep it
+    { 0 }
+};

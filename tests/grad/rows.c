@@ -3,7 +3,8 @@
 // WEFT_REAL = double.   rows [ROW]
 #include "base/random.h"
 #include "base/threads.h"
-#include "graph/grad.h"
+#include "ops/bias_act.h"
+#include "ops/grad.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,14 +94,58 @@ static void *numbers(trial *t, weft_shape s, const weft_case *c, int input)
     return d;
 }
 
-// 1: fine, 0: wrong, -1: the row has no gradient. Only that output has a cotangent, only by that input is differentiated; -1: all.
-static int try_case(trial *t, const weft_op *op, const weft_case *c, int only_output, int only_input)
+typedef struct unknowns { // inputs of the forward graph to differentiate by, and which ports of it they are
+    weft_value value[WEFT_CASE_INPUTS];
+    int port[WEFT_CASE_INPUTS], count;
+} unknowns;
+
+// Of t->forward, whose inputs are t->in; `cotangents` by output. 1: fine, 0: wrong, -1: some row has no gradient.
+static int compare(trial *t, const char *name, int number, const unknowns *wrt, const bool *cotangents)
 {
-    weft_value in[WEFT_CASE_INPUTS], wrt[WEFT_CASE_INPUTS];
-    int count = c->in_count, ports = 0, wrt_count = 0, wrt_port[WEFT_CASE_INPUTS];
+    const int ports = t->forward.input_count;
+    if (weft_graph_status(&t->forward)) return printf("FAIL %s: %s\n", name, weft_error_text()), 0;
+    const weft_result r = weft_pass_grad(&t->forward, &(weft_grad_request) { cotangents, -1, wrt->value, wrt->count }, &t->backward);
+    if (r == WEFT_ERR_UNSUPPORTED) return -1;
+    if (r != WEFT_OK) return printf("FAIL %s: %s\n", name, weft_error_text()), 0;
+
+    const void *inputs[WEFT_CASE_INPUTS + 16];
+    for (int i = 0; i < ports; i++) inputs[i] = t->in[i];
+    for (int k = 0, next = ports; k < t->forward.output_count; k++) {
+        t->cotangent[k] = cotangents[k] ? numbers(t, t->forward.values[t->forward.outputs[k].value].shape, &(weft_case) { 0 }, 0) : NULL;
+        if (cotangents[k]) inputs[next++] = t->cotangent[k];
+    }
+    const void **data = evaluate(t, &t->backward, inputs);
+    for (int w = 0; w < wrt->count; w++) {
+        const double *dx = data[t->backward.outputs[t->forward.output_count + w].value];
+        double *x = (double *) (uintptr_t) t->in[wrt->port[w]];
+        const int64_t size = weft_shape_count(t->forward.values[wrt->value[w]].shape);
+        for (int s = 0; s < SAMPLES && s < size; s++) {
+            const int64_t i = size <= SAMPLES ? s : (int64_t) weft_random_uniform(&t->random, 0, (double) size);
+            double want = difference(t, x + i, STEP);
+            if (!close_to(dx[i], want)) want = smooth_difference(t, x + i, STEP);
+            if (!close_to(dx[i], want)) want = smooth_difference(t, x + i, 20 * STEP);
+            if (!close_to(dx[i], want))
+                return printf("FAIL %s case %d: d loss / d input %d, element %lld is %.9g, differences say %.9g\n", name, number, w, (long long) i, dx[i],
+                              want), 0;
+        }
+    }
+    return 1;
+}
+
+static void begin_forward(trial *t)
+{
     weft_graph_init(&t->forward, &t->arena);
     weft_graph_init(&t->backward, &t->arena);
     t->forward.bound = true;
+}
+
+// As compare. Only that output has a cotangent, only by that input is differentiated; -1: all.
+static int try_case(trial *t, const weft_op *op, const weft_case *c, int only_output, int only_input)
+{
+    weft_value in[WEFT_CASE_INPUTS];
+    unknowns wrt = { .count = 0 };
+    int count = c->in_count, ports = 0;
+    begin_forward(t);
     if (!count) while (count < WEFT_CASE_INPUTS && c->in[count].rank) count++;
     for (int i = 0; i < count; i++) {
         char name[16];
@@ -110,7 +155,7 @@ static int try_case(trial *t, const weft_op *op, const weft_case *c, int only_ou
         const bool integer = c->integers >> i & 1;
         in[i] = weft_graph_input(&t->forward, name, integer ? WEFT_I32 : WEFT_F32, c->in[i]);
         const bool smooth = !integer && !((c->masks | c->rough) >> i & 1);
-        if (smooth && (only_input < 0 || only_input == i)) wrt[wrt_count] = in[i], wrt_port[wrt_count++] = ports;
+        if (smooth && (only_input < 0 || only_input == i)) wrt.value[wrt.count] = in[i], wrt.port[wrt.count++] = ports;
         t->in[ports++] = numbers(t, c->in[i], c, i);
     }
     const weft_value y = weft_graph_op(&t->forward, op, in, count, c->attrs);
@@ -121,33 +166,53 @@ static int try_case(trial *t, const weft_op *op, const weft_case *c, int only_ou
         weft_graph_output(&t->forward, name, y + k);
         cotangents[k] = t->forward.values[y + k].dtype == WEFT_F32 && (only_output < 0 || only_output == k);
     }
-    if (weft_graph_status(&t->forward)) return printf("FAIL %s: %s\n", op->name, weft_error_text()), 0;
-    const weft_result r = weft_pass_grad(&t->forward, &(weft_grad_request) { cotangents, -1, wrt, wrt_count }, &t->backward);
-    if (r == WEFT_ERR_UNSUPPORTED) return -1;
-    if (r != WEFT_OK) return printf("FAIL %s: %s\n", op->name, weft_error_text()), 0;
+    return compare(t, op->name, (int) (c - op->cases), &wrt, cotangents);
+}
 
-    const void *inputs[WEFT_CASE_INPUTS + 16];
-    for (int i = 0; i < ports; i++) inputs[i] = t->in[i];
-    for (int k = 0, next = ports; k < t->forward.output_count; k++) {
-        t->cotangent[k] = cotangents[k] ? numbers(t, t->forward.values[y + k].shape, &(weft_case) { 0 }, 0) : NULL;
-        if (cotangents[k]) inputs[next++] = t->cotangent[k];
+// The end of a layer of a style-based generator, d being one over a length: its gradient is told by y alone. The bit of an input: by it
+// is differentiated.
+static int try_layer(trial *t, int number, const weft_bias_act_attrs *at, unsigned by)
+{
+    enum { N = 2, C = 3, H = 4, W = 5, INPUTS = 5 };
+    const weft_shape shapes[INPUTS] = { WEFT_SHAPE(N, C, H, W), WEFT_SHAPE(N, C), WEFT_SHAPE(C), WEFT_SHAPE(1 + number % 2, 1, H, W), WEFT_SHAPE(1) };
+    const weft_shape planes = WEFT_SHAPE(N, C, 1, 1);
+    static const char *const names[INPUTS] = { "x", "q", "b", "noise", "strength" };
+    weft_value v[INPUTS];
+    unknowns wrt = { .count = 0 };
+    begin_forward(t);
+    weft_graph *g = &t->forward;
+    for (int i = 0; i < INPUTS; i++) {
+        v[i] = weft_graph_input(g, names[i], WEFT_F32, shapes[i]);
+        t->in[i] = numbers(t, shapes[i], &(weft_case) { 0 }, i);
+        if (by >> i & 1) wrt.value[wrt.count] = v[i], wrt.port[wrt.count++] = i;
     }
-    const void **data = evaluate(t, &t->backward, inputs);
-    for (int w = 0; w < wrt_count; w++) {
-        const double *dx = data[t->backward.outputs[t->forward.output_count + w].value];
-        double *x = (double *) (uintptr_t) t->in[wrt_port[w]];
-        const int64_t size = weft_shape_count(t->forward.values[wrt[w]].shape);
-        for (int s = 0; s < SAMPLES && s < size; s++) {
-            const int64_t i = size <= SAMPLES ? s : (int64_t) weft_random_uniform(&t->random, 0, (double) size);
-            double want = difference(t, x + i, STEP);
-            if (!close_to(dx[i], want)) want = smooth_difference(t, x + i, STEP);
-            if (!close_to(dx[i], want)) want = smooth_difference(t, x + i, 20 * STEP);
-            if (!close_to(dx[i], want))
-                return printf("FAIL %s case %d: d loss / d input %d, element %lld is %.9g, differences say %.9g\n", op->name, (int) (c - op->cases), w,
-                              (long long) i, dx[i], want), 0;
+    const weft_value d = weft_grad_unary(g, "rsqrt", weft_grad_shift(g, weft_grad_unary(g, "square", v[1]), 0.5));
+    const weft_value x = weft_grad_mul(g, v[0], weft_grad_reshape(g, d, planes));
+    weft_graph_output(g, "y", weft_graph_call(g, "bias_act", WEFT_V(x, v[2], v[3], v[4]), at));
+    const int r = compare(t, "layer", number, &wrt, (const bool[]) { true });
+    bool by_y = false; // or the old way was right, which is not what is tested here
+    for (int i = 0; i < t->backward.node_count; i++) by_y |= !strcmp(t->backward.nodes[i].op->name, "bias_act_back");
+    if (r == 1 && !by_y) printf("FAIL layer case %d: the gradient is not taken from y\n", number);
+    return r == 1 && by_y;
+}
+
+static int try_layers(void)
+{
+    static const weft_bias_act_attrs ats[] = { // none, relu, leaky_relu, elu, tanh, sigmoid
+        { 0, 0, 0, 1.5f, 0 }, { 1, 0, 0, 1, 0.8f }, { 2, 0.2f, 0, 1.41421356f, 0.9f }, { 2, 0.1f, 0, -2, 0 }, { 3, 1, 0, 0.5f, 0 }, { 4, 0, 0, 2, 0 },
+        { 5, 0, 0, 1, 0.7f },
+    };
+    int bad = 0;
+    for (size_t i = 0; i < sizeof ats / sizeof *ats; i++)
+        for (unsigned by = 1; by < 32; by++) {
+            trial t = { .random = { 5 } };
+            if (weft_context_create(&(weft_context_params) { .threads = 1 }, &t.ctx)) return 1;
+            t.arena.ctx = t.ctx;
+            bad += try_layer(&t, (int) i, &ats[i], by) != 1;
+            weft_arena_free(&t.arena);
+            weft_context_destroy(&t.ctx);
         }
-    }
-    return 1;
+    return bad;
 }
 
 static uint64_t seed_of(const char *name) // the same whatever other rows there are
@@ -174,7 +239,7 @@ static bool is_end(const weft_op *op)
     const char *name = op->name;
     const size_t n = strlen(name);
     if (op->grad || op->unfuse) return false;
-    return (n > 5 && !strcmp(name + n - 5, "_grad")) || !strcmp(name, "adam") || !strcmp(name, "sgd");
+    return (n > 5 && (!strcmp(name + n - 5, "_grad") || !strcmp(name + n - 5, "_back"))) || !strcmp(name, "adam") || !strcmp(name, "sgd");
 }
 
 int main(int argc, char **argv)
@@ -198,6 +263,7 @@ int main(int argc, char **argv)
             printf("%s has no gradient\n", op->name);
         }
     }
+    if (argc == 1 || !strcmp(argv[1], "layer")) bad += try_layers(), checked++;
     printf("%d cases checked, %d bad; %d rows without a gradient\n", checked, bad, without);
     return bad || without || (!checked && argc == 1);
 }
