@@ -3,7 +3,9 @@
 // Gimelshein 2018), so that the scores of all pairs are never stored.
 #include "ops/sdpa.h"
 #include "ops/loop.h"
+#include "ops/sdpa_matrix.h"
 #include <math.h>
+#include <string.h>
 
 enum { Q = WEFT_SDPA_Q, K = WEFT_SDPA_K, V = WEFT_SDPA_V, MASK = WEFT_SDPA_MASK };
 
@@ -155,17 +157,22 @@ int weft_sdpa_ways(const weft_node *n, int first, const weft_emit *e, weft_way l
     return 2;
 }
 
+static weft_result fill(const weft_node *n, int first, bool keys, struct sdpa_params *p) // all but the tiles
+{
+    const weft_sdpa_sizes z = weft_sdpa_sizes_of(n, first);
+    *p = (struct sdpa_params) {
+        .batch = (u32) z.batch, .own = (u32) (keys ? z.s : z.l), .other = (u32) (keys ? z.l : z.s), .d = (u32) z.d, .e = (u32) z.e, .scale = (f32) z.scale,
+    };
+    return fill_mask(n, first, keys, p);
+}
+
 weft_result weft_sdpa_dispatch(const weft_node *n, int first, const weft_emit *e, bool keys, int64_t columns, weft_dispatch *d, struct sdpa_params *p)
 {
     const weft_sdpa_sizes z = weft_sdpa_sizes_of(n, first);
     const uint8_t *cut = weft_emit_way(e)->cut;
     const uint32_t group = cut[0], own = cut[1], other = cut[2], lanes = lanes_for(columns, group / own > 4 ? group / own : 4, group < 64 ? group : 64);
-    *p = (struct sdpa_params) {
-        .batch = (u32) z.batch, .own = (u32) (keys ? z.s : z.l), .other = (u32) (keys ? z.l : z.s), .d = (u32) z.d, .e = (u32) z.e,
-        .scale = (f32) z.scale, .column_tiles = columns ? (u32) ((columns + lanes * 4 - 1) / (lanes * 4)) : 1,
-    };
-    p->tiles = (p->own + own - 1) / own;
-    WEFT_TRY(fill_mask(n, first, keys, p));
+    WEFT_TRY(fill(n, first, keys, p));
+    p->tiles = (p->own + own - 1) / own, p->column_tiles = columns ? (u32) ((columns + lanes * 4 - 1) / (lanes * 4)) : 1;
     const uint32_t spec[] = { group, own, other, lanes, z.d % 4 == 0, z.e % 4 == 0, (uint32_t) ((const weft_sdpa_attrs *) n->attrs)->causal,
                               weft_has(n, first + MASK), keys };
     for (size_t i = 0; i < sizeof spec / sizeof *spec; i++) d->spec[d->spec_count++] = spec[i];
@@ -180,13 +187,28 @@ static double sdpa_flops(const weft_node *n)
     return 2.0 * (double) (z.batch * z.l) * (double) z.s * (double) (z.d + z.e);
 }
 
-static int sdpa_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS]) { return weft_sdpa_ways(n, 0, e, list); }
+// Matrix units first, unless most of their rows would be empty; on a processor they are slow.
+static int sdpa_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS])
+{
+    const weft_caps *caps = weft_emit_caps(e);
+    const bool first = !caps->is_software && weft_sdpa_sizes_of(n, 0).l * 2 > caps->matrix[0];
+    int count = 0;
+    if (first) weft_sdpa_matrix_ways(n, e, list, &count);
+    count += weft_sdpa_ways(n, 0, e, list + count);
+    if (!first) weft_sdpa_matrix_ways(n, e, list, &count);
+    return count;
+}
 
 static weft_result sdpa_emit(const weft_node *n, weft_emit *e)
 {
     struct sdpa_params p;
-    weft_dispatch d = { .kernel = "sdpa", .flops = sdpa_flops(n) };
+    weft_dispatch d = { .kernel = weft_emit_way(e)->kernel, .flops = sdpa_flops(n) };
     WEFT_TRY(weft_loop_check(n));
+    if (!strcmp(d.kernel, "sdpa_matrix")) {
+        WEFT_TRY(fill(n, 0, false, &p));
+        weft_sdpa_matrix_dispatch(n, e, &d, &p);
+        return weft_emit_dispatch(e, &d);
+    }
     WEFT_TRY(weft_sdpa_dispatch(n, 0, e, false, weft_sdpa_sizes_of(n, 0).e, &d, &p));
     d.spec_count--; // no keys of its own
     return weft_emit_dispatch(e, &d);

@@ -10,22 +10,13 @@ layout(constant_id = 9) const bool CAUSAL = false;
 layout(constant_id = 10) const bool MASK = false;
 const uint SCORED = OWN * OTHER / GROUP, MIXED = OWN * LANES / GROUP;
 const uint STEP = OTHER + 1, ROOM = 1056; // of weights, [OWN][STEP]: rows begin in different banks
-const float LEAST = -3.402823466e38;
+#include "glsl/sdpa_mask.glsl"
 
 // Where an invocation's rows begin; written so that a driver sees where all take the same ones.
 uint first_scored() { return GROUP == OTHER ? 0 : gl_LocalInvocationIndex / OTHER * SCORED; }
 uint first_mixed() { return GROUP == LANES ? 0 : gl_LocalInvocationIndex / LANES * MIXED; }
 uint other_lane() { return GROUP == OTHER ? gl_LocalInvocationIndex : gl_LocalInvocationIndex % OTHER; }
 uint column_lane() { return GROUP == LANES ? gl_LocalInvocationIndex : gl_LocalInvocationIndex % LANES; }
-
-uint mask_first(uint z) { // of the mask, for one of the batch
-    uint at = 0;
-    if (MASK) [[unroll]] for (int d = SDPA_BATCH - 1; d >= 0; d--) {
-        at += z % p.dim[d] * p.mask_step[d];
-        z /= p.dim[d];
-    }
-    return at;
-}
 
 // product[i] = row min(first + i, last) of `own` times row `at` of `other`, of `width` numbers each.
 #define SDPA_PRODUCTS(product, own, own4, first, last, other, other4, at, width, WIDE)                                  \

@@ -44,7 +44,18 @@ static const weft_case large_products[] = {
     { 0 }
 };
 
-static const struct { const char *op; const weft_case *cases; } more[] = { { "conv2d", large }, { "conv_transpose2d", large_transposed }, { "matmul", large_products } };
+static const struct { float scale; int32_t causal; } steep = { 2, 0 }, causal = { 0, 1 };
+static const weft_case large_attention[] = { // heads of CLIP's, of SAGAN's; keys and queries that fill no tile
+    { .in = { WEFT_SHAPE(1, 3, 50, 64), WEFT_SHAPE(1, 3, 50, 64), WEFT_SHAPE(1, 3, 50, 64) } },
+    { .in = { WEFT_SHAPE(2, 77, 64), WEFT_SHAPE(2, 77, 64), WEFT_SHAPE(2, 77, 64) }, .attrs = &causal },
+    { .in = { WEFT_SHAPE(1, 67, 64), WEFT_SHAPE(1, 131, 64), WEFT_SHAPE(1, 131, 40) }, .attrs = &steep },
+    { .in = { WEFT_SHAPE(1, 41, 7), WEFT_SHAPE(1, 53, 7), WEFT_SHAPE(1, 53, 71), WEFT_SHAPE(41, 53) } },
+    { .in = { WEFT_SHAPE(2, 1, 128), WEFT_SHAPE(2, 50, 128), WEFT_SHAPE(2, 50, 128) } },
+    { 0 }
+};
+
+static const struct { const char *op; const weft_case *cases; } more[] = { { "conv2d", large }, { "conv_transpose2d", large_transposed }, { "matmul", large_products },
+                                                                              { "sdpa", large_attention } };
 enum { MORE = sizeof more / sizeof *more };
 
 typedef struct test {

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#include "ops/sdpa_matrix.h"
+#include "ops/matrix.h"
+
+enum { SUBGROUPS, OTHER, COLUMNS }; // of a cut
+enum { MOST_DEEP = 128, ENOUGH = 64 };
+
+static uint32_t ceil_div(uint32_t a, uint32_t b) { return (a + b - 1) / b; }
+static uint32_t deep_of(const weft_caps *caps, const weft_sdpa_sizes *z) { return ceil_div((uint32_t) z->d, caps->matrix[2]) * caps->matrix[2]; }
+
+static uint32_t shared_bytes(const weft_caps *caps, const weft_sdpa_sizes *z, const uint8_t *cut) // see shaders/sdpa_matrix.comp
+{
+    const uint32_t own = cut[SUBGROUPS] * caps->matrix[0], other = cut[OTHER], wide = cut[COLUMNS] * caps->matrix[1], deep = deep_of(caps, z);
+    const uint32_t q = own * (deep / 4 + 2), kv = other * (deep / 4 + 2 + wide / 4 + 2);
+    const uint32_t rows = deep / caps->matrix[2] > 4 ? q + kv : q > kv ? q : kv;
+    return 8 * (rows + own * (other / 4 + 2)) + 16 * own * (other / 4 + 1) + 4 * (cut[SUBGROUPS] * caps->matrix_subgroup + own);
+}
+
+static bool fits(const weft_caps *caps, const weft_sdpa_sizes *z, const uint8_t *cut)
+{
+    const uint32_t m = caps->matrix[0], n = caps->matrix[1], k = caps->matrix[2], lanes = caps->matrix_subgroup, side = lanes > m ? lanes / m : 1;
+    const uint32_t loads = cut[OTHER] * (deep_of(caps, z) + cut[COLUMNS] * n) / 4 / (cut[SUBGROUPS] * lanes); // that an invocation keeps in registers
+    if (loads > (lanes < 32 ? 8u : 32u) && !caps->is_software) return false; // more spill on Intel
+    if (cut[OTHER] % n || cut[OTHER] % k || cut[OTHER] % (4 * side) || (m % lanes && lanes % m)) return false;
+    return cut[SUBGROUPS] * lanes <= caps->max_group && shared_bytes(caps, z, cut) <= caps->shared_bytes;
+}
+
+// As many columns as there are, within registers. Few queries in all: few subgroups, so that there are workgroups for a whole device.
+void weft_sdpa_matrix_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS], int *count)
+{
+    static const uint8_t subgroups[] = { 4, 2, 1 };
+    const weft_caps *caps = weft_emit_caps(e);
+    const weft_sdpa_sizes z = weft_sdpa_sizes_of(n, 0);
+    if (!weft_emit_half(e) || !weft_matrix_serves(caps) || z.d > MOST_DEEP) return;
+    const uint32_t all = ceil_div((uint32_t) z.e, caps->matrix[1]), most = caps->matrix_subgroup < 32 ? 2 : 8;
+    const uint32_t tiles = ceil_div(all, most), columns = ceil_div(all, tiles);
+    const uint8_t other = caps->matrix_subgroup < 32 ? 16 : 32;
+    for (int enough = 1; enough >= 0; enough--)
+        for (int i = 0; i < 3; i++) {
+            const weft_way way = { "sdpa_matrix", { subgroups[enough ? i : 2 - i], other, (uint8_t) columns } };
+            const uint32_t own = way.cut[SUBGROUPS] * caps->matrix[0];
+            const double groups = (double) z.batch * tiles * ceil_div((uint32_t) z.l, own);
+            if ((groups >= ENOUGH) == enough && fits(caps, &z, way.cut) && *count < WEFT_MAX_WAYS) list[(*count)++] = way;
+        }
+}
+
+void weft_sdpa_matrix_dispatch(const weft_node *n, const weft_emit *e, weft_dispatch *d, struct sdpa_params *p)
+{
+    const weft_caps *caps = weft_emit_caps(e);
+    const uint8_t *cut = weft_emit_way(e)->cut;
+    const weft_sdpa_sizes z = weft_sdpa_sizes_of(n, 0);
+    const uint32_t spec[] = { z.d % 4 == 0, z.e % 4 == 0, (uint32_t) ((const weft_sdpa_attrs *) n->attrs)->causal, weft_has(n, WEFT_SDPA_MASK),
+                              cut[SUBGROUPS], cut[OTHER], cut[COLUMNS], deep_of(caps, &z), caps->matrix[0], caps->matrix[1], caps->matrix[2],
+                              caps->matrix_subgroup };
+    p->tiles = ceil_div(p->own, cut[SUBGROUPS] * caps->matrix[0]), p->column_tiles = ceil_div(p->e, cut[COLUMNS] * caps->matrix[1]);
+    for (size_t i = 0; i < sizeof spec / sizeof *spec; i++) d->spec[d->spec_count++] = spec[i];
+    d->params = p, d->params_bytes = sizeof *p, d->subgroup = caps->matrix_subgroup;
+    d->group[0] = cut[SUBGROUPS] * caps->matrix_subgroup, d->grid[0] = d->group[0] * p->tiles * p->column_tiles * p->batch;
+}
