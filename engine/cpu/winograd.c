@@ -36,15 +36,15 @@ WEFT_CLONES static void weights_block(float in[restrict 9][LANES], float out[res
 void weft_cpu_winograd_weights(const weft_winograd_sizes *z, const float *w, bool turned, float *u, int64_t begin, int64_t end)
 {
     float in[9][LANES] = { { 0 } }, out[PLANES][LANES];
-    for (int64_t o = begin; o < end; o++)
-        for (int64_t c = 0; c < z->ci; c += LANES) {
-            const int64_t count = z->ci - c < LANES ? z->ci - c : LANES;
+    for (int64_t c = begin; c < end; c++)
+        for (int64_t o = 0; o < z->co; o += LANES) {
+            const int64_t count = z->co - o < LANES ? z->co - o : LANES;
             for (int64_t i = 0; i < count; i++) {
-                const float *from = w + (turned ? (c + i) * z->co + o : o * z->ci + c + i) * 9;
+                const float *from = w + (turned ? c * z->co + o + i : (o + i) * z->ci + c) * 9;
                 for (int k = 0; k < 9; k++) in[k][i] = from[turned ? 8 - k : k];
             }
             weights_block(in, out);
-            for (int p = 0; p < PLANES; p++) memcpy(u + (p * z->co + o) * z->ci + c, out[p], (size_t) count * sizeof *u);
+            for (int p = 0; p < PLANES; p++) memcpy(u + (p * z->ci + c) * z->co + o, out[p], (size_t) count * sizeof *u);
         }
 }
 
@@ -54,6 +54,14 @@ WEFT_CLONES static void times(float *restrict to, const float *restrict from, fl
 {
     for (int64_t i = 0; i < count; i++) to[i] = from[i] * by;
 }
+
+// What the next channel will touch: it lies too far away for the processor to guess.
+#if defined(__GNUC__)
+#define AHEAD(address, writes) __builtin_prefetch(address, writes)
+#else
+#define AHEAD(address, writes) ((void) (address))
+#endif
+enum { CACHE_LINE = 64 / sizeof(float) };
 
 // `count` numbers of a padded row, from column x of the image on. What lies beyond the padding is 0: it has no part in what is kept.
 static void fetch(const weft_winograd_sizes *z, const float *plane, float by, int64_t y, int64_t x, int64_t count, float *to)
@@ -65,6 +73,7 @@ static void fetch(const weft_winograd_sizes *z, const float *plane, float by, in
         return;
     }
     plane += from * z->w;
+    for (int64_t i = begin; i < end; i += CACHE_LINE) AHEAD(plane + z->h * z->w + x + i, 0);
     for (int64_t i = 0; i < count; i++) {
         if (i == begin && end > begin) {
             times(to + i, plane + x + i, by, end - begin);
@@ -148,11 +157,13 @@ WEFT_CLONES static void columns_out_to(const float *in, float *to, int64_t strid
 }
 
 // Sums of one channel for tiles [done, done + rows x columns) of a strip into an image of width `stride`, of which `height` rows are left.
-static void sums(const weft_winograd_strip *s, int64_t channel, int64_t done, int64_t rows, int64_t columns, float *to, int64_t stride, int64_t height,
-                 int64_t width)
+static void sums(const weft_winograd_strip *s, int64_t channel, int64_t done, int64_t rows, int64_t columns, float *to, const float *next, int64_t stride,
+                 int64_t height, int64_t width)
 {
     float half[SIDE * LINE], rest[3 * WIDE];
     rows_out(s->m + channel * s->lead + done, s->m_plane, half, rows * columns);
+    for (int64_t k = 0; k < height; k++)
+        for (int64_t i = 0; i < width; i += CACHE_LINE) AHEAD(next + k * stride + i, 1);
     for (int64_t r = 0; r < rows; r++)
         columns_out_to(half + r * M * columns, to + r * M * stride, stride, height - r * M, rest, width);
 }
@@ -196,8 +207,9 @@ void weft_cpu_winograd_out(const weft_winograd_sizes *z, const weft_winograd_str
         const int64_t height = z->ho - M * r.row < M * rows ? z->ho - M * r.row : M * rows;
         const int64_t width = z->wo - M * r.column < M * r.count ? z->wo - M * r.column : M * r.count, first = M * (r.row * z->wo + r.column);
         f.image = r.image;
-        sums(s, channel, done, rows, r.count, y + (r.image * n->out_shape[0].dim[1] + channel) * f.area + first, z->wo, height, width);
-        if (at->gate) sums(s, z->co / 2 + channel, done, rows, r.count, gates, width, height, width);
+        float *to = y + (r.image * n->out_shape[0].dim[1] + channel) * f.area + first;
+        sums(s, channel, done, rows, r.count, to, to + f.area, z->wo, height, width);
+        if (at->gate) sums(s, z->co / 2 + channel, done, rows, r.count, gates, gates, width, height, width);
         if (whole) finish(&f, first, at->gate ? gates : NULL, height * width);
         for (int64_t k = 0; k < height && !whole; k++) finish(&f, first + k * z->wo, at->gate ? gates + k * width : NULL, width);
         done += rows * r.count;

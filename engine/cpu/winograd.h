@@ -20,8 +20,8 @@ typedef struct weft_winograd_strip {
     float *v, *m;
 } weft_winograd_strip;
 
-// The transforms of kernels, [co][ci] in each plane. `turned`: they lie as [ci][co] and are meant turned by half a turn, as transposed
-// convolutions have them. For output channels [begin, end).
+// The transforms of kernels, [ci][co] in each plane. `turned`: they lie as [ci][co] and are meant turned by half a turn, as transposed
+// convolutions have them. For input channels [begin, end).
 void weft_cpu_winograd_weights(const weft_winograd_sizes *z, const float *w, bool turned, float *u, int64_t begin, int64_t end);
 
 // v of one input channel; x times `scale` [images, ci], which may be NULL.
