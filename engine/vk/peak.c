@@ -250,12 +250,12 @@ static weft_result launch(weft_vk_peaks *p, double *seconds)
     return WEFT_OK;
 }
 
-static weft_result submission(weft_vk_peaks *p, double *seconds)
+static weft_result submission(weft_vk_peaks *p, bool handed_over, double *seconds)
 {
     WEFT_TRY(record(p, &(job) { &plain_copy, GROUP, 1, { .turns = 1 } }));
     const double start = weft_seconds();
     WEFT_TRY(weft_vk_queue_once(&p->queue, p->cmd));
-    *seconds = weft_seconds() - start;
+    *seconds = handed_over ? p->queue.submit_seconds : weft_seconds() - start;
     return WEFT_OK;
 }
 
@@ -268,7 +268,8 @@ weft_result weft_vk_peaks_sample(weft_vk_peaks *p, weft_peak what, double *value
     case WEFT_PEAK_READ: return memory(p, false, value);
     case WEFT_PEAK_COPY: return memory(p, true, value);
     case WEFT_PEAK_LAUNCH: return launch(p, value);
-    case WEFT_PEAK_SUBMIT: return submission(p, value);
+    case WEFT_PEAK_SUBMIT: return submission(p, false, value);
+    case WEFT_PEAK_HAND_OVER: return submission(p, true, value);
     default: return weft_fail(WEFT_ERR_UNSUPPORTED, "%s: there is no measure of that", p->dev->name);
     }
 }

@@ -449,7 +449,7 @@ static weft_result go(weft_vk_run *run, bool in, void *const *out, int64_t times
     if (!count) return run->facts.runs += times, WEFT_OK;
     run->line.count = count, run->line.times = times;
     const weft_result result = weft_vk_queue_run(&run->queue, &run->line, run->progress, run->progress_user);
-    run->facts.submissions = run->queue.submissions;
+    run->facts.submissions = run->queue.submissions, run->facts.submit_ms = 1e3 * run->queue.submit_seconds;
     run->facts.runs += run->queue.times_done;
     return result == WEFT_OK ? tell_times(run) : result;
 }

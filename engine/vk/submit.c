@@ -38,12 +38,14 @@ weft_result weft_vk_queue_commands(weft_vk_queue *q, int count, VkCommandBuffer 
 static weft_result submit(weft_vk_queue *q, const weft_vk_line *line, int64_t first, int count, VkFence fence)
 {
     weft_vk_device *dev = q->dev;
+    const double begin = weft_seconds();
     for (int i = 0; i < count; i++) line->list[i] = line->chunks[(first + i) % line->count].cmd;
     const VkSubmitInfo info = { VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = (uint32_t) count, .pCommandBuffers = line->list };
     VkResult r;
     pthread_mutex_lock(&dev->queue_lock);
     VK_SET(r, &dev->vk, vkQueueSubmit, dev->queue, 1, &info, fence);
     pthread_mutex_unlock(&dev->queue_lock);
+    q->submit_seconds += weft_seconds() - begin;
     return r == VK_SUCCESS ? WEFT_OK : weft_vk_fail(r, "vkQueueSubmit");
 }
 
@@ -129,7 +131,7 @@ static weft_result run(weft_vk_queue *q, const weft_vk_line *line, int (*progres
 
 weft_result weft_vk_queue_run(weft_vk_queue *q, const weft_vk_line *line, int (*progress)(void *, double), void *user)
 {
-    q->submissions = 0;
+    q->submissions = 0, q->submit_seconds = 0;
     q->times_done = 0;
     const weft_result r = run(q, line, progress, user);
     if (r == WEFT_OK) return r;

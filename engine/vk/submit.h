@@ -23,6 +23,7 @@ typedef struct weft_vk_queue { // what one thread needs to submit and wait
     VkCommandPool pool;
     VkFence fence[2];
     int submissions;    // of the last weft_vk_queue_run
+    double submit_seconds; // by it: until the driver had them
     int64_t times_done; // by it: times that were run to their end
 } weft_vk_queue;
 

@@ -27,6 +27,7 @@ typedef enum weft_peak {
     WEFT_PEAK_COPY,   // bytes a second, those read and those written
     WEFT_PEAK_LAUNCH, // seconds of a kernel that does nothing, behind one that it waits for; `cpu`: of a loop on all threads that does nothing
     WEFT_PEAK_SUBMIT, // seconds of a submission of such a kernel and the wait for it
+    WEFT_PEAK_HAND_OVER, // of these, until the driver has it and the calling thread can go on
     WEFT_PEAKS,
 } weft_peak;
 

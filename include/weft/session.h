@@ -136,6 +136,7 @@ typedef struct weft_session_facts {
     double create_ms;    // that weft_session_create took, by the clock
     double pipelines_ms; // of these: until all kernels were ready; drivers may do more at the first run
     int pipelines_new;   // kernels that were not there yet: compiled, or taken from the pipeline cache
+    double submit_ms;    // that the calling thread took to hand the last weft_session_run or weft_session_repeat to the driver; 0 on the CPU
 } weft_session_facts;
 WEFT_API void weft_session_measure(const weft_session *s, weft_session_facts *out);
 

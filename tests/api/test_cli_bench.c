@@ -114,13 +114,26 @@ static void nets_on_the_processor(void **state)
     assert_true(number(share, string(share, "bound")) >= number(share, "compute") && number(share, string(share, "bound")) >= number(share, "bandwidth"));
     assert_string_equal(string(get(first, "gate"), "against"), "reference");
     assert_true(cJSON_IsNull(get(first, "gpu")));
+    assert_true(cJSON_IsNull(get(get(first, "session"), "submit_ms")) && number(get(first, "session"), "workspace_least_bytes") > 0);
+    assert_true(number(get(get(first, "starts"), "cold"), "create_ms") > 0 && cJSON_IsNull(get(get(first, "starts"), "warm"))); // nothing is kept
     cJSON_Delete(top);
     const char *table = read_text(in_folder("cpu.md"));
     assert_non_null(strstr(table, "| nets/small.weft:synthesis |"));
+    assert_non_null(strstr(table, "| nets/small.weft:synthesis | cold |"));
     char *csv = read_text(in_folder("cpu.csv"));
     int lines = 0;
     for (char *c = csv; *c; c++) lines += *c == '\n';
     assert_int_equal(lines, 5);
+}
+
+static void check_start(const cJSON *s, double whole, double median)
+{
+    const bool later = cJSON_IsNumber(get(s, "run_ms")); // not where a run takes seconds
+    const double all = number(s, "create_ms") + number(s, "first_ms"), cost = all - (later ? number(s, "run_ms") : median);
+    assert_true(fabs(all - whole) <= 1e-9 * whole);
+    assert_true(fabs(number(s, "cost_ms") - (cost > 0 ? cost : 0)) <= 1e-9 * all);
+    assert_true(number(s, "open_ms") > 0 && number(s, "first_ms") > 0 && number(s, "pipelines_new") > 0);
+    assert_true(number(s, "create_ms") >= number(s, "pipelines_ms") && number(s, "pipelines_ms") > 0);
 }
 
 static void nets_on_vulkan(void **state)
@@ -134,7 +147,16 @@ static void nets_on_vulkan(void **state)
     const cJSON *r = cJSON_GetArrayItem(rows_of(top), 0);
     assert_string_equal(string(get(r, "gate"), "against"), "cpu");
     assert_false(cJSON_IsNull(get(get(top, "peak"), "submit_seconds")));
-    assert_true(number(r, "cold_ms") > 0 && number(r, "warm_ms") > 0 && number(r, "dispatches") > 0);
+    assert_true(number(r, "dispatches") > 0);
+    const cJSON *session = get(r, "session"), *starts = get(r, "starts");
+    assert_true(number(session, "create_ms") >= number(session, "pipelines_ms") && number(session, "pipelines_new") > 0);
+    assert_true(number(session, "submissions") >= 1 && number(session, "submit_ms") > 0 && number(session, "submit_ms") < number(get(r, "time"), "median"));
+    const double least = number(session, "workspace_least_bytes");
+    assert_true(number(session, "workspace_bytes") >= least && number(session, "workspace_bytes") < 1.15 * least);
+    check_start(get(starts, "cold"), number(r, "cold_ms"), number(get(r, "time"), "median"));
+    check_start(get(starts, "warm"), number(r, "warm_ms"), number(get(r, "time"), "median"));
+    assert_true(number(get(starts, "cold"), "pipelines_new") == number(get(starts, "warm"), "pipelines_new")); // made, or taken from the cache
+    check_stat(get(get(top, "peak"), "hand_over_seconds"), 12);
     const cJSON *e;
     cJSON_ArrayForEach(e, get(r, "operators")) assert_true(*string(e, "kernel") && *string(e, "way"));
     cJSON_Delete(top);
@@ -230,6 +252,48 @@ static void a_row_that_fails_does_not_stop_the_others(void **state)
     cJSON_Delete(top);
 }
 
+// An input of 2^40 numbers is more than any device takes.
+static void what_a_device_cannot_run_is_no_failure(void **state)
+{
+    (void) state;
+    if (!has_vulkan()) skip();
+    weft_builder *b;
+    weft_model *m;
+    assert_int_equal(weft_builder_create(ctx, &b), WEFT_OK);
+    const weft_value x = weft_build_input(b, "x", WEFT_F32, (weft_shape) WEFT_SHAPE(1 << 10, 1 << 15, 1 << 15));
+    weft_build_output(b, "y", weft_build_op(b, "relu", WEFT_IN(x), NULL, 0));
+    assert_int_equal(weft_builder_finish(&b, &m), WEFT_OK);
+    assert_int_equal(weft_model_save(m, in_folder("huge.weft")), WEFT_OK);
+    weft_model_destroy(&m);
+    assert_code(0, "bench nets --model huge.weft --filter huge --no-peak --device vulkan --json huge.json --markdown huge.md --csv huge.csv");
+    assert_says("not run because");
+    cJSON *top = read_json("huge.json");
+    const cJSON *r = cJSON_GetArrayItem(rows_of(top), 0);
+    assert_true(cJSON_IsTrue(get(r, "not_run")) && *string(r, "error") && cJSON_IsNull(get(r, "time")) && cJSON_IsNull(get(r, "session")));
+    cJSON_Delete(top);
+    assert_non_null(strstr(read_text(in_folder("huge.md")), "not run because"));
+    assert_non_null(strstr(read_text(in_folder("huge.csv")), ",yes,"));
+}
+
+static void slow_rows_end_with_fewer_samples(void **state)
+{
+    (void) state;
+    const struct { const char *options; int samples; } turns[] = {
+        { "--seconds 0 --samples 50 --most-seconds 0", 5 }, { "--quick --most-seconds 0", 3 }, { "--seconds 0 --samples 2 --most-seconds 0", 2 },
+    };
+    for (int i = 0; i < 3; i++) {
+        char command[256];
+        snprintf(command, sizeof command, "bench nets --model small.weft --filter synthesis_none --no-cold --no-peak --no-gate --device cpu --json few.json %s", turns[i].options);
+        assert_code(0, command);
+        assert_says("(1 of 1)");
+        cJSON *top = read_json("few.json");
+        assert_int_equal(cJSON_GetArraySize(get(get(cJSON_GetArrayItem(rows_of(top), 0), "time"), "samples")), turns[i].samples);
+        assert_true(number(get(top, "settings"), "most_seconds") == 0);
+        cJSON_Delete(top);
+    }
+    assert_code(2, "bench nets --most-seconds -1");
+}
+
 static void exit_codes(void **state)
 {
     (void) state;
@@ -292,6 +356,8 @@ int main(void)
         cmocka_unit_test(networks_of_published_shapes),
         cmocka_unit_test(a_wrong_answer_voids_the_figures),
         cmocka_unit_test(a_row_that_fails_does_not_stop_the_others),
+        cmocka_unit_test(what_a_device_cannot_run_is_no_failure),
+        cmocka_unit_test(slow_rows_end_with_fewer_samples),
         cmocka_unit_test(exit_codes),
         cmocka_unit_test(a_stop_keeps_what_was_measured),
         cmocka_unit_test(nothing_half_written_is_left),

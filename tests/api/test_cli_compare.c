@@ -405,7 +405,8 @@ static void what_a_device_cannot_tell_may_be_missing(void **state)
     const char *const paths[] = { "host", "peak", "peak.f16_flops", "device.clocks_mhz", "device.driver", "device.subgroup_size", "date", "results.0.gpu", "results.0.share",
                                   "results.0.gate", "results.0.operators", "results.0.cold_ms", "results.0.warm_ms", "results.0.peak_bytes", "results.0.bytes",
                                   "results.0.time.mad", "results.0.operators.0.way", "results.0.operators.0.ms", "results.0.precision",
-                                  "results.0.dispatches", "stopped", "settings.no_optional", "peak.submit_seconds" };
+                                  "results.0.dispatches", "stopped", "settings.no_optional", "peak.submit_seconds", "peak.hand_over_seconds", "results.0.starts", "results.0.session",
+                                  "results.0.not_run" };
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
         for (int null = 0; null < 2; null++) {
             change("b.json", paths[i], null ? "null" : "");
@@ -698,6 +699,24 @@ static void the_page_is_well_formed_and_whole(void **state)
     page("base.json base.json base.json new.json new.json cpu.json cpu.json base.json base.json base.json base.json base.json base.json base.json base.json base.json");
 }
 
+static void starts_and_plans_are_on_the_page(void **state)
+{
+    (void) state;
+    cJSON *top = load("base");
+    put_value(top, "results.8.starts", "{\"cold\":{\"cost_ms\":777.5},\"warm\":{\"cost_ms\":66.25,\"create_ms\":55.5,\"pipelines_ms\":44.75}}");
+    put_value(top, "results.8.session", "{\"workspace_bytes\":1250,\"workspace_least_bytes\":1000,\"submit_ms\":0.01}");
+    put_value(top, "results.9.time", "null");
+    put_value(top, "results.9.error", "\"too large\"");
+    put_value(top, "results.9.not_run", "true");
+    store(top, "b.json");
+    const char *p = page("base.json b.json");
+    assert_non_null(strstr(p, "<td>777.5</td><td>66.25</td><td>55.50</td><td>44.75</td>"));
+    assert_non_null(strstr(p, "<td>1.25x</td>"));
+    assert_non_null(strstr(p, "<td>420.1</td><td>19.96</td><td>-</td><td>-</td>")); // of an older file, 425.2 and 25.05 less a run
+    assert_code(0, "compare base.json b.json");
+    assert_says("deepfill v2 256: B: not run because too large");
+}
+
 static void the_same_reports_give_the_same_page(void **state)
 {
     (void) state;
@@ -860,6 +879,7 @@ int main(void)
         cmocka_unit_test(times_by_the_devices_clock_can_be_asked_for),
         cmocka_unit_test(fail_over_tells_by_exit_code),
         cmocka_unit_test(the_page_is_well_formed_and_whole),
+        cmocka_unit_test(starts_and_plans_are_on_the_page),
         cmocka_unit_test(the_same_reports_give_the_same_page),
         cmocka_unit_test(the_page_escapes_names),
         cmocka_unit_test(extreme_numbers_are_drawn),

@@ -173,7 +173,7 @@ static void check_peaks(weft_device *d, bool half, bool submits)
     assert_int_equal(weft_peaks_create(d, &p), WEFT_OK);
     for (int k = 0; k < WEFT_PEAKS; k++) {
         double value = -1;
-        const bool there = k == WEFT_PEAK_F16 ? half : k == WEFT_PEAK_SUBMIT ? submits : k != WEFT_PEAK_MATRIX;
+        const bool there = k == WEFT_PEAK_F16 ? half : k == WEFT_PEAK_SUBMIT || k == WEFT_PEAK_HAND_OVER ? submits : k != WEFT_PEAK_MATRIX;
         if (k == WEFT_PEAK_MATRIX && weft_device_get_info(d)->matrix_units) continue;
         for (int i = 0; i < 2; i++) assert_int_equal(weft_peaks_sample(p, (weft_peak) k, &value), there ? WEFT_OK : WEFT_ERR_UNSUPPORTED);
         assert_true(there ? value > 0 && value < 1e18 : value == -1);

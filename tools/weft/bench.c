@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // weft bench
 #include "bench.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +15,8 @@ static const option bench_option_table[] = {
     OPTION("dim", 'D', LIST, "NAME=SIZE", dims, "a named dimension of those models instead of its preset; may be given again"),
     OPTION("seconds", 's', TEXT, "S", seconds_text, "measure each row for at least so long; default 1"),
     OPTION("samples", 'n', INT, "N", samples, "and at least so many times; default 10", 1, 1000000),
+    OPTION("most-seconds", 0, TEXT, "S", most_text, "but with 5 samples no longer than that; default 30"),
+    OPTION("quick", 0, FLAG, NULL, quick, "a first look: as --seconds 0.1 --samples 5 --most-seconds 3, then with 3 samples, and one warm start"),
     OPTION("no-peak", 0, FLAG, NULL, no_peak, "do not measure what the device can do at best; then there are no shares of it"),
     OPTION("no-cold", 0, FLAG, NULL, no_cold, "do not measure cold and warm starts"),
     OPTION("no-gate", 0, FLAG, NULL, no_gate, "do not compare the results with those of the cpu device"),
@@ -61,47 +62,71 @@ static int check_options(const call *c, bench_options *o)
         const char *meant = known ? NULL : nearest(c->args[i], names);
         if (!known) return usage(c, meant ? "there is no suite '%s'; did you mean '%s'?" : "there is no suite '%s'", c->args[i], meant);
     }
-    o->seconds = 1;
-    if (!o->samples) o->samples = 10;
-    const int code = read_number(c, "seconds", o->seconds_text, &o->seconds);
+    o->seconds = o->quick ? 0.1 : 1;
+    o->most_seconds = o->quick ? 3 : 30;
+    if (!o->samples) o->samples = o->quick ? 5 : 10;
+    int code = read_number(c, "seconds", o->seconds_text, &o->seconds);
+    if (!code) code = read_number(c, "most-seconds", o->most_text, &o->most_seconds);
     return code ? code : read_number(c, "gate-limit", o->limit_text, &o->gate_limit);
 }
 
-// A cold start is one in which the driver has nothing of its own to fall back on, either. Mesa is given a folder for each start;
-// NVIDIA's looks at its variable once, before the first device.
-static void forbid_driver_cache(void) { setenv("__GL_SHADER_DISK_CACHE", "0", 0); }
-
-static int run_suites(bench *b)
+static void walk_suites(bench *b)
 {
     for (int i = 0; i < SUITES; i++)
         if (wants_suite(b, i) && !suites[i].run(b)) break;
+}
+
+static int run_suites(bench *b)
+{
+    b->counting = !b->o->list;
+    if (b->counting) walk_suites(b);
+    b->counting = false;
+    b->begin = b->kept = seconds_since(0);
+    walk_suites(b);
     if (b->o->list) return CODE_OK;
-    if (b->stopped || interrupted()) note(b->c, "stopped; what was measured until then is kept");
+    b->stopped |= interrupted();
+    if (b->stopped) note(b->c, "stopped; what was measured until then is kept");
     const int code = report_write(b);
     if (code) return code;
     for (int i = 0; i < b->count; i++)
-        if (*b->rows[i]->error || !row_passed(b->rows[i])) return CODE_FAILED;
-    return b->stopped || interrupted() ? CODE_FAILED : CODE_OK;
+        if ((*b->rows[i]->error && !b->rows[i]->not_run) || !row_passed(b->rows[i])) return CODE_FAILED;
+    return b->stopped ? CODE_FAILED : CODE_OK;
+}
+
+// In a process of its own, started by another that measures: see bench_start.c.
+static int run_start(bench *b)
+{
+    b->c->quiet = 1;
+    b->o->device.no_cache = b->o->device.tune = 0; // the caches are in a folder of this start's own
+    const double begin = seconds_since(0);
+    const int code = open_device(b->c, &b->o->device, &b->device);
+    b->here.open_ms = 1e3 * seconds_since(begin);
+    if (code) return code;
+    walk_suites(b);
+    return b->here.known ? CODE_OK : CODE_FAILED; // said before
+}
+
+static int run_whole(bench *b)
+{
+    call *c = b->c;
+    const int code = b->o->list ? CODE_OK : open_device(c, &b->o->device, &b->device);
+    if (code) return code;
+    if (!b->o->list) {
+        host_read(&b->host, weft_device_get_info(b->device));
+        if (b->host.load > 0.25 * b->host.threads)
+            note(c, "this machine is busy (load %.2f on %d processors): figures will be worse than they are", b->host.load, b->host.threads);
+    }
+    return run_suites(b);
 }
 
 static int run_bench(call *c)
 {
     bench_options *o = c->options;
-    bench b = { .c = c, .o = o };
+    bench b = { .c = c, .o = o, .start = bench_start_row() };
     int code = check_options(c, o);
     if (code) return code;
-    if (!o->no_cold) forbid_driver_cache();
-    if (!o->list) code = open_device(c, &o->device, &b.device);
-    if (!code && !o->list) {
-        host_read(&b.host, weft_device_get_info(b.device));
-        if (b.host.load > 0.25 * b.host.threads)
-            note(c, "this machine is busy (load %.2f on %d processors): figures will be worse than they are", b.host.load, b.host.threads);
-    }
-    if (!code) code = run_suites(&b);
-    for (int i = 0; i < b.count; i++) {
-        stat_free(&b.rows[i]->time), stat_free(&b.rows[i]->gpu);
-        free(b.rows[i]);
-    }
+    code = b.start ? run_start(&b) : run_whole(&b);
+    for (int i = 0; i < b.count; i++) row_free(b.rows[i]);
     for (int i = 0; i < PEAKS; i++) stat_free(&b.peak[i]);
     free(b.rows);
     weft_device_destroy(&b.truth);
@@ -118,8 +143,9 @@ const command command_bench = {
              "  nets    whole networks with all that a caller waits for: the bundled ones, published ones with random weights, and --model\n"
              "  invert  steps of an inversion - generator, loss, gradient, Adam - one after another on the device\n"
              "Each row is warmed up, then measured for at least a second and 10 times. Printed are the median of a run as a caller sees it, its 95 %\n"
-             "interval, the median by the device's own clock, memory, a cold start (session and first run, nothing compiled before) and a warm one.\n"
-             "Results are compared with those of the cpu device; where they differ, the row's figures are void.\n"
+             "interval, the median by the device's own clock and memory. Starts are measured in processes of their own: cold, with nothing compiled\n"
+             "before, and warm; what they take is the session and the first run less a later run. Results are compared with those of the cpu device;\n"
+             "where they differ, the row's figures are void. What a device cannot run is not run, and said so.\n"
              "Exit code 1: a row failed or is void, or it was stopped by Ctrl-C; what was measured is written all the same.",
     .examples = "  weft bench peak\n  weft bench nets --device vulkan --json vulkan.json\n  weft bench nets --filter garment --precision fast\n  weft bench nets --model mine.weft --dim h=512 --dim w=512",
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // weft bench: what its parts share. bench.c the command, bench_stat.c numbers of samples, bench_measure.c the protocol by which a row
-// is measured, bench_nets.c, ... the rows of the suites, bench_host.c what the figures depend on, bench_report.c JSON, CSV and Markdown.
+// is measured, bench_start.c starts, bench_nets.c, ... the rows of the suites, bench_host.c what the figures depend on, bench_json.c,
+// bench_table.c and bench_report.c what becomes of them.
 #pragma once
 #include "command.h"
 #include "profile.h"
@@ -23,29 +24,38 @@ void stat_ranks(int count, int *low, int *high);
 
 // --- Rows. ------------------------------------------------------------------------------------------------------
 
+typedef struct bench_start { // of a row in a process of its own
+    bool known;
+    double open_ms, create_ms, pipelines_ms, first_ms, run_ms; // device; session; of that: its kernels; first run; a later one, below 0: not known
+    double pipelines_new;
+} bench_start;
+
 typedef struct bench_row {
     const char *suite;
     char name[128], shape[256], error[512]; // error "": none
-    bench_stat time, gpu;                         // ms; gpu without samples: not known
+    bool not_run;                           // the error: the device cannot run such a thing
+    bench_stat time, gpu, submit;                 // ms; gpu without samples: not known; submit: of the calling thread, until the driver had a run
     int runs_per_sample;
-    double cold_ms, warm_ms;                // below 0: not measured
+    bench_start cold, warm;
     double flops, bytes, peak_bytes;        // of a run; of the session on the device
+    weft_session_facts session;
     int dispatches;
     int precision;                          // what was granted
     profile operators;                      // of one run
     const char *against;                    // the device that the gate compares with; NULL: no gate
     double difference, limit;               // difference: not finite if an output is not
 } bench_row;
+void row_free(bench_row *row);
 static inline bool row_passed(const bench_row *r) { return !r->against || r->difference <= r->limit; }
 
-enum { PEAK_F32, PEAK_F16, PEAK_MATRIX, PEAK_READ, PEAK_COPY, PEAK_LAUNCH, PEAK_SUBMIT, PEAKS };
+enum { PEAK_F32, PEAK_F16, PEAK_MATRIX, PEAK_READ, PEAK_COPY, PEAK_LAUNCH, PEAK_SUBMIT, PEAK_HAND_OVER, PEAKS };
 typedef struct bench_options {
     device_options device;
     const char *filter, *json, *csv, *markdown;
     text_list models, dims;
-    double seconds, gate_limit;
-    int samples, no_peak, no_gate, no_cold, list;
-    const char *seconds_text, *samples_text, *limit_text;
+    double seconds, most_seconds, gate_limit;
+    int samples, no_peak, no_gate, no_cold, list, quick;
+    const char *seconds_text, *most_text, *limit_text;
 } bench_options;
 
 typedef struct bench_host {
@@ -65,6 +75,11 @@ typedef struct bench {
     bench_row **rows;
     int count, room;
     bool stopped;                // by Ctrl-C
+    bool counting;               // how many rows there will be, instead of measuring
+    int planned, begun;          // rows
+    double planned_work, begun_work, begin, kept; // work: about, in any unit; begin, kept: when the first row began, when a report was last written
+    const char *start;           // NULL, or the row whose start is measured in this process
+    bench_start here;            // of it
 } bench;
 
 // --- Measuring. -------------------------------------------------------------------------------------------------
@@ -85,11 +100,19 @@ typedef struct bench_work {
     void *user;
 } bench_work;
 
-bool bench_wants(const bench *b, const char *suite, const char *name); // by --filter; also prints the name with --list: then it gives false
+bool bench_wants(bench *b, const char *suite, const char *name); // by --filter; with --list, prints the name and gives false
 // Measures and appends a row; what goes wrong is the row's error. False: stop everything (Ctrl-C, the device is lost, no memory).
 bool bench_measure(bench *b, const bench_work *w);
 bool bench_error(bench *b, const char *suite, const char *name, const char *text); // a row that could not even be begun
 void bench_fill(uint32_t seed, float *data, size_t count);                        // uniform in -1..1
+
+// --- Starts. ------------------------------------------------------------------------------------------------------
+
+void bench_starts(const bench *b, bench_row *row); // fills in row->cold and row->warm
+// What a start takes beyond a later run: the session, and what the first run does once. time: of the row.
+double bench_start_cost(const bench_start *s, const bench_stat *time);
+const char *bench_start_row(void);            // NULL; in a process that is to start and tell how long that took, the row
+void bench_start_tell(const bench_start *s);
 
 // --- Published networks at their published sizes, with random weights; bench_random.c. -----------------------------
 
@@ -115,6 +138,11 @@ bool bench_invert(bench *b);
 
 void host_read(bench_host *h, const weft_device_info *info);
 int report_write(bench *b); // the files asked for; CODE_OK or the exit code, with the failure printed
-void report_table(const bench *b, FILE *to);
+void report_keep(bench *b); // writes the JSON file as it is now, if the last time is long ago: a benchmark that is killed leaves that
+bool report_json(const bench *b, FILE *to); // these: false: could not be written
+bool report_csv(const bench *b, FILE *to);
+bool report_markdown(const bench *b, FILE *to);
+const char *precision_text(int precision);
 typedef struct bench_share { double compute, bandwidth, launch; const char *bound; } bench_share; // parts of the time that each would need alone
+double peak_of(const bench *b, int what); // the median; 0: there is none
 bool report_share(const bench *b, const bench_row *r, bench_share *out); // false: not known

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
-// The protocol: cold start, warm start, warm-up, samples, where the time goes, and whether the answer is right.
+// The protocol: warm-up, samples, starts, where the time goes, and whether the answer is right.
 #include "bench.h"
-#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { PORTS_MOST = 256, SAMPLES_AIM = 200, RUNS_MOST = 1 << 16 };
+enum { PORTS_MOST = 256, SAMPLES_AIM = 200, RUNS_MOST = 1 << 16, SAMPLES_LEAST = 5, QUICK_LEAST = 3, START_RUNS = 5 };
+static const double LONG_RUN_MS = 3000; // a start tells nothing of later runs that take so long
 static const double REFERENCE_FLOPS = 1e9; // what plain loops do in seconds
 
 typedef struct data { // of the ports of a session, in order: it serves several sessions of a row
@@ -82,76 +81,37 @@ static weft_result make_session(const bench *b, weft_device *dev, const bench_wo
 
 static weft_result run_once(weft_session *s, data *d) { return weft_session_run(s, d->in, d->in_count, d->out, d->out_count); }
 
-// From a device that knows nothing of the session to its first result, in ms.
-static weft_result start(bench *b, weft_device *dev, const bench_work *w, double *ms)
+// In a process of its own: a session, its first run, and a later one to hold it against; where runs are short, the median of some.
+static weft_result start(bench *b, const bench_work *w)
 {
     weft_session *s = NULL;
+    weft_session_facts f;
+    bench_stat runs = { 0 };
     data d = { 0 };
-    const double begin = seconds_since(0);
-    weft_result r = make_session(b, dev, w, NULL, NULL, &s);
-    const double made = seconds_since(begin);
+    bench_start *h = &b->here;
+    double begin = seconds_since(0);
+    weft_result r = make_session(b, b->device, w, NULL, NULL, &s);
+    h->create_ms = 1e3 * seconds_since(begin);
     if (r == WEFT_OK && !make_data(w, s, &d)) r = WEFT_ERR_MEMORY;
-    const double filled = seconds_since(0);
+    begin = seconds_since(0);
     if (r == WEFT_OK) r = run_once(s, &d);
-    *ms = 1e3 * (made + seconds_since(filled));
+    h->first_ms = 1e3 * seconds_since(begin);
+    h->run_ms = -1;
+    while (r == WEFT_OK && h->first_ms < LONG_RUN_MS && runs.count < START_RUNS && (!runs.count || seconds_since(begin) < 1)) {
+        const double at = seconds_since(0);
+        r = run_once(s, &d);
+        if (r == WEFT_OK && !stat_add(&runs, 1e3 * seconds_since(at))) r = WEFT_ERR_MEMORY;
+    }
+    stat_finish(&runs);
+    if (r == WEFT_OK) {
+        if (runs.count) h->run_ms = runs.median;
+        weft_session_measure(s, &f);
+        h->pipelines_ms = f.pipelines_ms, h->pipelines_new = f.pipelines_new;
+        h->known = true;
+    }
+    stat_free(&runs);
     weft_session_destroy(&s);
     free_data(&d);
-    return r;
-}
-
-// What the tuner knows, for a device with a cache of its own.
-static void copy_tuning(const device_options *o, const char *to)
-{
-    char from[4200], block[4096];
-    const char *cache = user_cache(o);
-    snprintf(from, sizeof from, "%s.tune", cache ? cache : "");
-    FILE *in = cache ? fopen(from, "rb") : NULL, *out = in ? fopen(to, "wb") : NULL;
-    for (size_t n; out && (n = fread(block, 1, sizeof block, in)) > 0;)
-        if (fwrite(block, 1, n, out) != n) break; // a file that is cut is not taken
-    if (in) fclose(in);
-    if (out) fclose(out);
-}
-
-static void remove_tree(const char *path)
-{
-    DIR *d = opendir(path);
-    const struct dirent *e;
-    char name[1024];
-    while (d && (e = readdir(d))) {
-        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..")) continue;
-        if (snprintf(name, sizeof name, "%s/%s", path, e->d_name) >= (int) sizeof name) continue;
-        if (unlink(name)) remove_tree(name);
-    }
-    if (d) closedir(d);
-    rmdir(path);
-}
-
-// Devices of their own, in a folder of their own: one that has compiled nothing, then one that reads what the first has left, in weft's
-// pipeline cache and in Mesa's own, which looks at its variable when a device is opened. Not where nothing is compiled.
-static weft_result measure_starts(bench *b, const bench_work *w, bench_row *row)
-{
-    static const char variable[] = "MESA_SHADER_CACHE_DIR";
-    char folder[256], path[300], tune[320], before[1024] = "";
-    const char *base = getenv("TMPDIR"), *mesa = getenv(variable);
-    weft_result r = WEFT_OK;
-    if (weft_device_get_info(b->device)->kind != WEFT_DEVICE_VULKAN) return start(b, b->device, w, &row->cold_ms);
-    if (snprintf(folder, sizeof folder, "%.200s/weft-bench-XXXXXX", base && *base ? base : "/tmp") < 0 || !mkdtemp(folder)) return WEFT_OK;
-    snprintf(path, sizeof path, "%s/pipelines", folder);
-    snprintf(tune, sizeof tune, "%s.tune", path);
-    if (mesa) snprintf(before, sizeof before, "%s", mesa);
-    setenv(variable, folder, 1);
-    device_options options = b->o->device;
-    options.tune = 0; // what was learnt before is no part of a start
-    copy_tuning(&options, tune);
-    for (int i = 0; i < 2 && r == WEFT_OK; i++) {
-        weft_device *dev = NULL;
-        if (open_device_cached(b->c, &options, path, &dev)) break;
-        r = start(b, dev, w, i ? &row->warm_ms : &row->cold_ms);
-        weft_device_destroy(&dev);
-    }
-    if (mesa) setenv(variable, before, 1);
-    else unsetenv(variable);
-    remove_tree(folder);
     return r;
 }
 
@@ -186,6 +146,7 @@ static weft_result take_samples(const bench *b, const bench_work *w, weft_sessio
     begin = seconds_since(0);
     while (row->time.count < o->samples || seconds_since(begin) < o->seconds) {
         weft_session_facts facts;
+        if (row->time.count >= (o->quick ? QUICK_LEAST : SAMPLES_LEAST) && seconds_since(begin) > o->most_seconds) break;
         *nodes = (node_sum) { 0 };
         const double at = seconds_since(0);
         r = run_times(w, s, d, row->runs_per_sample);
@@ -195,18 +156,21 @@ static weft_result take_samples(const bench *b, const bench_work *w, weft_sessio
         if (!stat_add(&row->time, took)) return WEFT_ERR_MEMORY;
         const double gpu = w->how != WORK_NODES ? facts.gpu_ms : nodes->unknown || facts.gpu_ms < 0 ? -1 : nodes->ms / row->runs_per_sample;
         if (gpu >= 0 && !stat_add(&row->gpu, gpu)) return WEFT_ERR_MEMORY;
+        const int handed = w->how == WORK_RUN ? 1 : row->runs_per_sample; // a repetition is handed over at once
+        if (facts.submissions && !stat_add(&row->submit, facts.submit_ms / handed)) return WEFT_ERR_MEMORY;
     }
     stat_finish(&row->time);
     stat_finish(&row->gpu);
+    stat_finish(&row->submit);
     return r;
 }
 
 static void note_facts(weft_session *s, bench_row *row)
 {
-    weft_session_facts f;
-    weft_session_measure(s, &f);
-    row->peak_bytes = (double) (f.weight_bytes + f.workspace_bytes + f.state_bytes);
-    row->dispatches = f.dispatches, row->precision = f.precision;
+    weft_session_facts *f = &row->session;
+    weft_session_measure(s, f);
+    row->peak_bytes = (double) (f->weight_bytes + f->workspace_bytes + f->state_bytes);
+    row->dispatches = f->dispatches, row->precision = f->precision;
 }
 
 // Where the time goes: a run of its own, in which every kernel waits for the one before.
@@ -274,13 +238,31 @@ static weft_result check(bench *b, const bench_work *w, const data *first, bench
 
 // --- A row. -----------------------------------------------------------------------------------------------------
 
-bool bench_wants(const bench *b, const char *suite, const char *name)
+// How long a row of a suite takes, about, beside those of others: for the remaining time.
+static double work_of(const char *suite) { return !strcmp(suite, "ops") ? 1 : !strcmp(suite, "nets") ? 20 : 60; }
+
+bool bench_wants(bench *b, const char *suite, const char *name)
 {
     char whole[256];
     snprintf(whole, sizeof whole, "%s/%s", suite, name);
+    if (b->start) return !strcmp(whole, b->start);
     if (b->o->filter && !strstr(whole, b->o->filter)) return false;
     if (b->o->list) puts(whole);
-    return !b->o->list && !interrupted();
+    if (b->o->list || interrupted()) return false;
+    *(b->counting ? &b->planned : &b->begun) += 1;
+    *(b->counting ? &b->planned_work : &b->begun_work) += work_of(suite);
+    return !b->counting;
+}
+
+// " (3 of 14, about 2 min left)"
+static const char *progress_text(const bench *b, char text[64])
+{
+    const double left = b->begun_work > 0 ? seconds_since(b->begin) / b->begun_work * (b->planned_work - b->begun_work) : 0;
+    int n = snprintf(text, 64, " (%d of %d", b->begun, b->planned);
+    if (left >= 90) n += snprintf(text + n, 64 - (size_t) n, ", about %.0f min left", left / 60);
+    else if (left >= 10) n += snprintf(text + n, 64 - (size_t) n, ", about %.0f s left", left);
+    snprintf(text + n, 64 - (size_t) n, ")");
+    return text;
 }
 
 static bench_row *add_row(bench *b, const char *suite, const char *name)
@@ -293,17 +275,25 @@ static bench_row *add_row(bench *b, const char *suite, const char *name)
     bench_row *row = calloc(1, sizeof *row);
     if (!row) return NULL;
     row->suite = suite;
-    row->cold_ms = row->warm_ms = -1;
     snprintf(row->name, sizeof row->name, "%s", name);
     return b->rows[b->count++] = row;
 }
 
+void row_free(bench_row *row)
+{
+    stat_free(&row->time), stat_free(&row->gpu), stat_free(&row->submit);
+    free(row);
+}
+
 bool bench_error(bench *b, const char *suite, const char *name, const char *text)
 {
+    char progress[64];
+    if (b->start) return fail(b->c, CODE_FAILED, "%s/%s: %s", suite, name, text), false;
     bench_row *row = add_row(b, suite, name);
     if (!row) return fail(b->c, CODE_FAILED, "out of memory"), false;
     snprintf(row->error, sizeof row->error, "%s", text);
-    note(b->c, "%s/%s: %s", suite, name, row->error);
+    note(b->c, "%s/%s: %s%s", suite, name, row->error, progress_text(b, progress));
+    report_keep(b);
     return true;
 }
 
@@ -323,8 +313,7 @@ static weft_result measure(bench *b, const bench_work *w, bench_row *row)
     weft_result r = weft_model_measure(w->model, w->entry, w->shapes, w->shape_count, &facts);
     if (r != WEFT_OK) return r;
     row->flops = facts.flops;
-    if (w->cold && !b->o->no_cold) r = measure_starts(b, w, row);
-    if (r == WEFT_OK) r = make_session(b, b->device, w, w->how == WORK_NODES ? add_node : NULL, &nodes, &s);
+    r = make_session(b, b->device, w, w->how == WORK_NODES ? add_node : NULL, &nodes, &s);
     if (r == WEFT_OK && !make_data(w, s, &d)) r = WEFT_ERR_MEMORY;
     if (r == WEFT_OK) r = run_once(s, &d);
     // Later runs may write over it: states go on, and the same outputs are asked for again.
@@ -338,6 +327,7 @@ static weft_result measure(bench *b, const bench_work *w, bench_row *row)
     if (r == WEFT_OK) note_facts(s, row);
     if (r == WEFT_OK) r = take_samples(b, w, s, &nodes, &d, row);
     weft_session_destroy(&s);
+    if (r == WEFT_OK && w->cold && !b->o->no_cold) bench_starts(b, row);
     if (r == WEFT_OK) r = measure_operators(b, w, &d, row);
     if (r == WEFT_OK) r = check(b, w, &first, row);
     free_data(&first);
@@ -347,26 +337,40 @@ static weft_result measure(bench *b, const bench_work *w, bench_row *row)
 
 static void tell(const bench *b, const bench_row *row)
 {
-    char gpu[48] = "", gate[96] = "";
+    char gpu[48] = "", starts[80] = "", gate[96] = "", progress[64];
+    size_t n = 0;
     if (row->gpu.count) snprintf(gpu, sizeof gpu, ", %.4g ms on the device", row->gpu.median);
+    if (row->cold.known) n = (size_t) snprintf(starts, sizeof starts, ", cold start %.0f ms", bench_start_cost(&row->cold, &row->time));
+    if (row->warm.known) snprintf(starts + n, sizeof starts - n, ", warm %.0f ms", bench_start_cost(&row->warm, &row->time));
     if (!row_passed(row)) snprintf(gate, sizeof gate, ", VOID: %.3g from what %s computes, more than %.3g", row->difference, row->against, row->limit);
-    note(b->c, "%s/%s: %.4g ms%s%s", row->suite, row->name, row->time.median, gpu, gate);
+    note(b->c, "%s/%s: %.4g ms%s%s%s%s", row->suite, row->name, row->time.median, gpu, starts, gate, progress_text(b, progress));
+}
+
+static bool start_and_tell(bench *b, const bench_work *w)
+{
+    const weft_result r = start(b, w);
+    if (r != WEFT_OK) fail(b->c, CODE_FAILED, "%s/%s: %s", w->suite, w->name, r == WEFT_ERR_MEMORY ? "out of memory" : weft_error_text());
+    else bench_start_tell(&b->here);
+    return false;
 }
 
 bool bench_measure(bench *b, const bench_work *w)
 {
+    char progress[64];
+    if (b->start) return start_and_tell(b, w);
     bench_row *row = add_row(b, w->suite, w->name);
     if (!row) return fail(b->c, CODE_FAILED, "out of memory"), false;
     describe_shape(w, row);
     const weft_result r = measure(b, w, row);
     if (r == WEFT_ERR_CANCELLED || interrupted()) b->stopped = true;
     if (b->stopped && !row->time.count) { // nothing of it is worth keeping
-        stat_free(&row->gpu);
-        free(row);
+        row_free(row);
         b->count--;
     } else if (r != WEFT_OK && !b->stopped) {
+        row->not_run = r == WEFT_ERR_UNSUPPORTED || r == WEFT_ERR_VRAM;
         snprintf(row->error, sizeof row->error, "%s", r == WEFT_ERR_MEMORY ? "out of memory" : weft_error_text());
-        note(b->c, "%s/%s: %s", w->suite, w->name, row->error);
+        note(b->c, "%s/%s: %s%s%s", w->suite, w->name, row->not_run ? "not run because " : "", row->error, progress_text(b, progress));
     } else tell(b, row);
+    report_keep(b);
     return !b->stopped && r != WEFT_ERR_DEVICE_LOST;
 }

@@ -35,7 +35,7 @@ static bool given(bench *b, const char *path)
     bool on = true;
     const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
     char row[128];
-    if (weft_model_load(b->c->ctx, path, &m) != WEFT_OK) return bench_error(b, "nets", file, weft_error_text());
+    if (weft_model_load(b->c->ctx, path, &m) != WEFT_OK) return b->counting || b->start || bench_error(b, "nets", file, weft_error_text());
     for (int i = 0; i < weft_model_entry_count(m) && on; i++) {
         snprintf(row, sizeof row, "%.60s:%.60s", file, weft_model_entry_name(m, i));
         if (bench_wants(b, "nets", row)) on = measure_entry(b, row, m, i, &b->o->dims);

@@ -7,6 +7,7 @@ static const struct { weft_peak what; const char *name; } peaks[PEAKS] = {
     [PEAK_F32] = { WEFT_PEAK_F32, "f32" }, [PEAK_F16] = { WEFT_PEAK_F16, "f16" }, [PEAK_MATRIX] = { WEFT_PEAK_MATRIX, "matrix units" },
     [PEAK_READ] = { WEFT_PEAK_READ, "memory read" }, [PEAK_COPY] = { WEFT_PEAK_COPY, "memory copied" },
     [PEAK_LAUNCH] = { WEFT_PEAK_LAUNCH, "launch" }, [PEAK_SUBMIT] = { WEFT_PEAK_SUBMIT, "submission" },
+    [PEAK_HAND_OVER] = { WEFT_PEAK_HAND_OVER, "handing it over" },
 };
 
 static weft_result sample(bench *b, weft_peaks *p, int k)
@@ -25,7 +26,7 @@ static weft_result sample(bench *b, weft_peaks *p, int k)
 bool bench_peak(bench *b)
 {
     weft_peaks *p;
-    if (b->o->list) return true;
+    if (b->o->list || b->counting || b->start) return true;
     weft_result r = weft_peaks_create(b->device, &p);
     if (r != WEFT_OK) return bench_error(b, "peak", "peak", weft_error_text());
     b->has_peak = true;

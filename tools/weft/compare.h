@@ -27,13 +27,15 @@ typedef struct result {
     const char *suite, *name, *shape, *precision, *unit, *error, *bound; // precision: what the device granted
     figure *time, *gpu; // NULL: none
     double cold_ms, warm_ms, flops, bytes, peak_bytes, dispatches, compute, bandwidth, launch; // shares of the peaks
+    double cold_cost, warm_cost, warm_create, warm_pipelines; // starts, ms
+    double workspace_bytes, workspace_least_bytes, submit_ms;
     double gate_difference, gate_limit;
-    bool voided;
+    bool voided, not_run;
     op_time *ops;
     int op_count, index; // index: in the file
 } result;
 
-enum { PEAKS = 7 };
+enum { PEAKS = 8 };
 typedef struct peak_kind { const char *name, *label, *unit; double scale; bool seconds; } peak_kind; // seconds: less is better
 extern const peak_kind peak_kinds[PEAKS];
 

@@ -209,11 +209,12 @@ static void put_start(text_out *t, const comparison *m) // cold, warm, memory: s
     bool any = false;
     for (int k = 0; k < m->row_count; k++) any |= strcmp(m->rows[k].suite, "ops") && !isnan(m->rows[k].cell[0].result->cold_ms);
     if (!any) return;
-    put(t, "<h3>Start and memory</h3>\n<p class=\"muted\">Single figures, without a verdict. Cold: the session made and run once, nothing cached. Warm: the same with kernels cached.</p>\n"
+    put(t, "<h3>Start and memory</h3>\n<p class=\"muted\">Single figures, without a verdict. A start is what the first result takes beyond a later run: the session, its kernels being a part of that, "
+           "and what drivers do in the first run. Cold: nothing cached. Warm: with kernels cached. Planned: the memory for what is computed in between, against the largest set of it that is needed at one time.</p>\n"
            "<div class=\"scroll\"><table><thead><tr><th>result</th>");
     for (int i = 0; i < m->report_count; i++) {
         const char *l = m->reports[i].letter;
-        put(t, "<th>%s cold ms</th><th>%s warm ms</th><th>%s memory</th>", l, l, l);
+        put(t, "<th>%s cold ms</th><th>%s warm ms</th><th>of that session</th><th>of that kernels</th><th>%s memory</th><th>%s planned</th>", l, l, l, l);
     }
     put(t, "</tr></thead><tbody>\n");
     for (int k = 0; k < m->row_count; k++) {
@@ -223,9 +224,12 @@ static void put_start(text_out *t, const comparison *m) // cold, warm, memory: s
         put_cell(t, "td", "", r->name);
         for (int i = 0; i < m->report_count; i++) {
             const result *o = r->cell[i].result;
-            put_cell(t, "td", "", o ? ms_text(o->cold_ms) : "-");
-            put_cell(t, "td", "", o ? ms_text(o->warm_ms) : "-");
+            put_cell(t, "td", "", o ? ms_text(o->cold_cost) : "-");
+            put_cell(t, "td", "", o ? ms_text(o->warm_cost) : "-");
+            put_cell(t, "td", "", o ? ms_text(o->warm_create) : "-");
+            put_cell(t, "td", "", o ? ms_text(o->warm_pipelines) : "-");
             put_cell(t, "td", "", o && !isnan(o->peak_bytes) ? bytes_text(o->peak_bytes) : "-");
+            put_cell(t, "td", "", o && o->workspace_least_bytes > 0 ? ratio_text(o->workspace_bytes / o->workspace_least_bytes) : "-");
         }
         put(t, "</tr>\n");
     }

@@ -122,7 +122,7 @@ static const char *unusable(const matcher *m, const result *r, const char *lette
 {
     if (r->voided && isnan(r->gate_difference)) return pool_text(m->pool, "void in %s: wrong result", letter);
     if (r->voided) return pool_text(m->pool, "void in %s: wrong result, %.2g from right, %.2g allowed", letter, r->gate_difference, r->gate_limit);
-    if (*r->error) return pool_text(m->pool, "%s: %s", letter, r->error);
+    if (*r->error) return pool_text(m->pool, "%s: %s%s", letter, r->not_run ? "not run because " : "", r->error);
     if (!time_of(m, r)) return pool_text(m->pool, "%s has no times by the device's clock", letter);
     return NULL;
 }

@@ -22,6 +22,7 @@ const peak_kind peak_kinds[PEAKS] = {
     { "copy_bytes", "memory, copying", "GB/s", 1e-9, false },
     { "launch_seconds", "time of a launch", "us", 1e6, true },
     { "submit_seconds", "of a submission", "us", 1e6, true },
+    { "hand_over_seconds", "of handing over", "us", 1e6, true },
 };
 
 typedef struct reader {
@@ -225,16 +226,52 @@ static bool read_gate(reader *r, const cJSON *o, result *out)
     return true;
 }
 
+// Files of before it was written have the whole of a first result: less a run it is the same.
+static double start_cost(double cost, double whole, const figure *time)
+{
+    if (!isnan(cost) || isnan(whole) || !time) return cost;
+    return whole > time->median ? whole - time->median : 0;
+}
+
+static bool read_starts(reader *r, const cJSON *o, result *out)
+{
+    static const field cold[] = { { "cost_ms", REAL, offsetof(result, cold_cost), false }, { 0 } };
+    static const field warm[] = { { "cost_ms", REAL, offsetof(result, warm_cost), false }, { "create_ms", REAL, offsetof(result, warm_create), false },
+                                  { "pipelines_ms", REAL, offsetof(result, warm_pipelines), false }, { 0 } };
+    const size_t length = strlen(r->where);
+    const cJSON *starts, *start;
+    if (!enter(r, o, "starts", false, &starts)) return false;
+    const size_t inside = strlen(r->where);
+    if (!enter(r, starts, "cold", false, &start) || !read_fields(r, start, cold, out)) return false;
+    leave(r, inside);
+    if (!enter(r, starts, "warm", false, &start) || !read_fields(r, start, warm, out)) return false;
+    leave(r, length);
+    out->cold_cost = start_cost(out->cold_cost, out->cold_ms, out->time);
+    out->warm_cost = start_cost(out->warm_cost, out->warm_ms, out->time);
+    return true;
+}
+
+static bool read_session(reader *r, const cJSON *o, result *out)
+{
+    static const field fields[] = { FIELD(result, REAL, workspace_bytes, false), FIELD(result, REAL, workspace_least_bytes, false), FIELD(result, REAL, submit_ms, false), { 0 } };
+    const size_t length = strlen(r->where);
+    const cJSON *session;
+    if (!enter(r, o, "session", false, &session) || !read_fields(r, session, fields, out)) return false;
+    leave(r, length);
+    return true;
+}
+
 static bool read_result(reader *r, const cJSON *o, result *out)
 {
     static const field fields[] = {
         FIELD(result, TEXT, suite, true), FIELD(result, TEXT, name, true), FIELD(result, TEXT, shape, false), FIELD(result, TEXT, precision, false), FIELD(result, TEXT, unit, false),
         FIELD(result, TEXT, error, false), FIELD(result, FIGURE, time, false), FIELD(result, FIGURE, gpu, false), FIELD(result, REAL, cold_ms, false),
         FIELD(result, REAL, warm_ms, false), FIELD(result, REAL, flops, false), FIELD(result, REAL, bytes, false), FIELD(result, REAL, peak_bytes, false),
-        FIELD(result, REAL, dispatches, false), { 0 },
+        FIELD(result, REAL, dispatches, false), FIELD(result, FLAG, not_run, false), { 0 },
     };
     if (!cJSON_IsObject(o)) return bad(r, "", "is %s, and must be an object", type_name(o));
     if (!read_fields(r, o, fields, out) || !read_share(r, o, out) || !read_gate(r, o, out) || !read_operators(r, o, out)) return false;
+    if (!read_starts(r, o, out) || !read_session(r, o, out)) return false;
     if (!*out->suite) return bad(r, "suite", "is empty");
     if (!*out->name) return bad(r, "name", "is empty");
     if (*out->unit && strcmp(out->unit, "ms")) return bad(r, "unit", "is '%.40s', and must be 'ms'", out->unit);
