@@ -4,5 +4,4 @@
 //! variants DTYPE=f32,f16
 #include "glsl/tensor.glsl"
 #include "params/norm_whole.h"
-#include "glsl/norm.glsl"
 #include "glsl/norm_grad.glsl"

@@ -1,12 +1,10 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_basic : require
-#extension GL_KHR_shader_subgroup_arithmetic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
-//! kernel norm_whole_subgroup    instance, group or batch norm at once: statistics and what follows from them, by one workgroup, by subgroup operations
+//! kernel norm_whole_subgroup    a norm at once: statistics of lines and what follows from them, by one workgroup, by subgroup operations
 //! variants DTYPE=f32,f16
 #define SUBGROUPS
 #include "glsl/tensor.glsl"
 #include "params/norm_whole.h"
-#include "glsl/norm.glsl"
 #include "glsl/norm_whole.glsl"

@@ -3,8 +3,6 @@
 #include "ops/loop.h"
 #include "ops/grad.h"
 #include "ops/norm.h"
-#include "ops/tree.h"
-#include "params/layer_norm.h"
 #include <math.h>
 
 static int64_t inner_of(const weft_node *n)
@@ -52,18 +50,15 @@ static void layer_norm_cpu(const weft_node *n, const weft_cpu_args *arg)
 
 static int layer_norm_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS])
 {
-    (void) n;
-    return weft_tree_ways(e, "layer_norm_subgroup", "layer_norm", list);
+    const weft_norm_lines l = weft_norm_rows(layer_norm_items(n), inner_of(n), ((const weft_layer_norm_attrs *) n->attrs)->eps);
+    return weft_norm_whole_ways(e, &l, list);
 }
 
 static weft_result layer_norm_emit(const weft_node *n, weft_emit *e)
 {
+    const weft_norm_lines l = weft_norm_rows(layer_norm_items(n), inner_of(n), ((const weft_layer_norm_attrs *) n->attrs)->eps);
     WEFT_TRY(weft_loop_check(n));
-    const struct layer_norm_params p = { (u32) layer_norm_items(n), (u32) inner_of(n), ((const weft_layer_norm_attrs *) n->attrs)->eps };
-    return weft_emit_dispatch(e, &(weft_dispatch) {
-        .kernel = weft_emit_way(e)->kernel, .spec = { weft_has(n, 1), weft_has(n, 2) }, .spec_count = 2,
-        .params = &p, .params_bytes = sizeof p, .grid = { p.rows * 64 }, .flops = 8.0 * (double) weft_shape_count(n->out_shape[0]),
-    });
+    return weft_norm_whole(n, e, &l);
 }
 
 static double layer_norm_flops(const weft_node *n) { return 8.0 * (double) weft_shape_count(n->out_shape[0]); }
@@ -96,6 +91,10 @@ const weft_op weft_op_layer_norm = {
         { .in = { WEFT_SHAPE(5, 7) }, .low = 100, .high = 101 },
         { .in = { WEFT_SHAPE(2, 3, 5, 7), WEFT_SHAPE(3, 5, 7), WEFT_SHAPE(3, 5, 7) }, .attrs = &(const weft_layer_norm_attrs) { 1e-3f, 3 } },
         { .in = { WEFT_SHAPE(1, 211), WEFT_SHAPE(211), WEFT_SHAPE(211) }, .in_count = 3, .absent = 2 },
+        { .in = { WEFT_SHAPE(3, 1), WEFT_SHAPE(1), WEFT_SHAPE(1) } },
+        { .in = { WEFT_SHAPE(200, 33), WEFT_SHAPE(33), WEFT_SHAPE(33) } },
+        { .in = { WEFT_SHAPE(2, 4099), WEFT_SHAPE(4099) }, .low = 100, .high = 101 },
+        { .in = { WEFT_SHAPE(1, 16411) } },
         { 0 }
     },
     .tolerance = 2e-5,

@@ -3,10 +3,10 @@
 #include "ops/norm.h"
 #include "ops/loop.h"
 #include "ops/grad.h"
+#include "ops/divide.h"
 #include "params/norm_apply.h"
 #include "params/norm_partial.h"
 #include "params/norm_stats.h"
-#include "params/norm_whole.h"
 #include <math.h>
 #include <string.h>
 
@@ -106,81 +106,79 @@ static weft_result emit_split(const weft_node *n, weft_emit *e, const weft_norm_
 
 // --- One dispatch. ---
 
-static uint32_t power_of_two(int64_t least, uint32_t most) // at least so many, if there are so many
+weft_norm_lines weft_norm_lines_of(const weft_node *n, int x, const weft_norm_kind *k)
 {
-    uint32_t p = 1;
-    while (p < most && p < least) p *= 2;
-    return p;
-}
-
-static int64_t elements(const weft_node *n, int x, const weft_norm_kind *k) // of a statistic
-{
-    const weft_shape s = n->in_shape[x];
-    return weft_shape_count(s) / (k->groups * (k->over_n ? 1 : s.dim[0]));
-}
-
-int weft_norm_whole_ways(const weft_node *n, int x, const weft_emit *e, const weft_norm_kind *k, const char *const kernel[2], weft_way *list)
-{
-    enum { KEPT = 8, LEAST = 32 }; // numbers that an invocation keeps; invocations of a workgroup
-    const weft_norm_view v = weft_norm_look(n->in_shape[x], (weft_layout) n->in_layout[x]);
-    const int64_t count = elements(n, x, k), stats = k->over_n ? k->groups : v.n * k->groups;
-    const bool side = k->groups == v.c && v.c_stride == 1; // neighbours in memory are of different statistics
-    const uint32_t most = side ? power_of_two(stats, 8) : 1;
-    int ways = 0;
-    for (uint32_t beside = most; beside >= 1 && beside * 4 > most; beside /= 2) {
-        const uint32_t some = power_of_two(count, 128 / beside) * beside, group = some < LEAST ? LEAST : some;
-        const int64_t each = (count + group / beside - 1) / (group / beside);
-        for (int i = !weft_emit_caps(e)->subgroup_add; i < 2; i++)
-            list[ways++] = (weft_way) { kernel[i], { (uint8_t) group, (uint8_t) beside, (uint8_t) (each <= KEPT ? each : 0) } };
-    }
-    return ways;
-}
-
-void weft_norm_whole(const weft_node *n, int x, const weft_emit *e, const weft_norm_kind *k, weft_dispatch *d, struct norm_whole_params *p)
-{
-    const uint8_t *cut = weft_emit_way(e)->cut;
     const weft_norm_view v = weft_norm_look(n->in_shape[x], (weft_layout) n->in_layout[x]);
     const weft_norm_view y = weft_norm_look(n->out_shape[0], (weft_layout) n->out_layout[0]);
-    const int64_t per = v.c / k->groups, images = k->over_n ? v.n : 1;
-    *p = (struct norm_whole_params) {
-        .stats = (u32) (k->over_n ? k->groups : v.n * k->groups), .groups = (u32) k->groups, .per_group = (u32) per, .positions = (u32) (images * v.rows), .rows = (u32) v.rows,
-        .x_stride = { (u32) v.n_stride, (u32) v.c_stride, (u32) v.row_stride }, .y_stride = { (u32) y.n_stride, (u32) y.c_stride, (u32) y.row_stride },
-        .count = (u32) elements(n, x, k), .eps = k->eps,
+    const int64_t per = v.c / k->groups, images = k->over_n ? v.n : 1, stats = k->over_n ? k->groups : v.n * k->groups;
+    weft_norm_lines l = {
+        .set = { stats, images * v.rows * per, k->groups == v.c && v.c_stride == 1 && v.c > 1 },
+        .params = {
+            .stats = (u32) stats, .groups = (u32) k->groups, .per_group = (u32) per, .positions = (u32) (images * v.rows), .rows = (u32) v.rows,
+            .x_stride = { (u32) v.n_stride, (u32) v.c_stride, (u32) v.row_stride }, .y_stride = { (u32) y.n_stride, (u32) y.c_stride, (u32) y.row_stride },
+            .count = (u32) (images * v.rows * per), .eps = k->eps,
+        },
+        .order = per == 1 ? WEFT_NORM_ONE_CHANNEL : images * v.rows == 1 ? WEFT_NORM_CHANNELS_ONLY
+               : v.c_stride < v.row_stride ? WEFT_NORM_CHANNELS_FIRST : WEFT_NORM_POSITIONS_FIRST,
+        .images = images > 1,
     };
-    enum { ONE_CHANNEL, CHANNELS_FIRST, POSITIONS_FIRST, CHANNELS_ONLY };
-    const uint32_t order = per == 1 ? ONE_CHANNEL : images * v.rows == 1 ? CHANNELS_ONLY : v.c_stride < v.row_stride ? CHANNELS_FIRST : POSITIONS_FIRST;
-    const uint32_t spec[] = { cut[0], cut[1], cut[2], order, images > 1 };
-    for (int i = 0; i < 5; i++) d->spec[i] = spec[i];
-    d->spec_count = 5, d->params = p, d->params_bytes = sizeof *p;
-    d->group[0] = cut[0], d->grid[0] = cut[0] * ((p->stats + cut[1] - 1) / cut[1]);
+    weft_divisor(l.params.per_group, &l.params.group_magic, &l.params.group_shift);
+    weft_divisor(l.params.positions, &l.params.position_magic, &l.params.position_shift);
+    weft_divisor(l.params.rows, &l.params.row_magic, &l.params.row_shift);
+    return l;
 }
+
+weft_norm_lines weft_norm_rows(int64_t rows, int64_t count, double eps)
+{
+    return (weft_norm_lines) {
+        .set = { rows, count, false }, .order = WEFT_NORM_CHANNELS_ONLY,
+        .params = { .stats = (u32) rows, .groups = 1, .per_group = (u32) count, .positions = 1, .rows = 1, .x_stride = { (u32) count, 1, 0 },
+                    .y_stride = { (u32) count, 1, 0 }, .count = (u32) count, .eps = (f32) eps },
+    };
+}
+
+void weft_norm_dispatch(const weft_norm_lines *l, const weft_emit *e, bool scale, weft_dispatch *d)
+{
+    const uint32_t spec[] = { l->order, l->images, scale, !l->plain };
+    weft_line_dispatch(weft_emit_way(e), l->set.lines, d);
+    for (size_t i = 0; i < sizeof spec / sizeof *spec; i++) d->spec[d->spec_count++] = spec[i];
+    d->params = &l->params, d->params_bytes = sizeof l->params;
+}
+
+static const char *const whole[2] = { "norm_whole_subgroup", "norm_whole" };
 
 int weft_norm_ways(const weft_node *n, const weft_emit *e, const weft_norm_kind *k, weft_way list[WEFT_MAX_WAYS])
 {
-    enum { ALONE = 4096 }; // elements that a workgroup has done before others could have come to its help
-    static const char *const whole[2] = { "norm_whole_subgroup", "norm_whole" };
+    enum { ENOUGH = 64 }; // workgroups that are not too few for a GPU when each has to read its numbers twice
+    const weft_norm_lines l = weft_norm_lines_of(n, 0, k);
     const weft_way split = { "norm_split", { 0 } };
-    const bool first = weft_emit_caps(e)->is_software || elements(n, 0, k) <= ALONE;
-    int count = 0;
-    if (!first) list[count++] = split;
-    count += weft_norm_whole_ways(n, 0, e, k, whole, list + count);
-    if (first) list[count++] = split;
-    return count;
+    int count = 1 + weft_line_ways(e, &l.set, whole, list + 1);
+    const bool kept = list[1].cut[2] > 0, busy = l.set.lines / list[1].cut[1] >= ENOUGH;
+    if (!weft_emit_caps(e)->is_software && !kept && !busy) return list[0] = split, count;
+    for (int i = 1; i < count; i++) list[i - 1] = list[i];
+    return list[count - 1] = split, count;
 }
 
 weft_result weft_norm_emit(const weft_node *n, weft_emit *e, const weft_norm_kind *k)
 {
-    struct norm_whole_params p;
+    WEFT_TRY(weft_loop_check(n));
+    if (!strcmp(weft_emit_way(e)->kernel, "norm_split")) return emit_split(n, e, k);
+    const weft_norm_lines l = weft_norm_lines_of(n, 0, k);
+    return weft_norm_whole(n, e, &l);
+}
+
+weft_result weft_norm_whole(const weft_node *n, weft_emit *e, const weft_norm_lines *l)
+{
     weft_dispatch d = {
-        .kernel = weft_emit_way(e)->kernel, .flops = 8.0 * (double) weft_shape_count(n->out_shape[0]), .bind_count = 4,
+        .flops = 8.0 * (double) weft_shape_count(n->out_shape[0]), .bind_count = 4,
         .bind = { WEFT_BIND_OUT(0), WEFT_BIND_IN(0), WEFT_BIND_IN(weft_has(n, 1) ? 1 : 0), WEFT_BIND_IN(weft_has(n, 2) ? 2 : 0) },
     };
-    WEFT_TRY(weft_loop_check(n));
-    if (!strcmp(d.kernel, "norm_split")) return emit_split(n, e, k);
-    weft_norm_whole(n, 0, e, k, &d, &p);
-    d.spec[d.spec_count++] = weft_has(n, 1), d.spec[d.spec_count++] = weft_has(n, 2);
+    weft_norm_dispatch(l, e, weft_has(n, 1), &d);
+    d.spec[d.spec_count++] = weft_has(n, 2);
     return weft_emit_dispatch(e, &d);
 }
+
+int weft_norm_whole_ways(const weft_emit *e, const weft_norm_lines *l, weft_way list[WEFT_LINE_WAYS]) { return weft_line_ways(e, &l->set, whole, list); }
 
 // --- instance_norm, group_norm. ------------------------------------------------------------------------------
 
@@ -254,6 +252,9 @@ static const weft_op instance_norm = {
         { .in = { WEFT_SHAPE(1, 4, 33, 67), WEFT_SHAPE(4), WEFT_SHAPE(4) }, .low = 100, .high = 101 }, // a mean far from zero
         { .in = { WEFT_SHAPE(3, 5, 31), WEFT_SHAPE(5) } },
         { .in = { WEFT_SHAPE(2, 3, 4, 5, 2) } },
+        { .in = { WEFT_SHAPE(1, 1, 131, 127), WEFT_SHAPE(1), WEFT_SHAPE(1) } },
+        { .in = { WEFT_SHAPE(2, 3, 1, 1), WEFT_SHAPE(3), WEFT_SHAPE(3) } },
+        { .in = { WEFT_SHAPE(1, 2, 256, 129), WEFT_SHAPE(2), WEFT_SHAPE(2) }, .low = 10, .high = 12 },
         { 0 }
     },
     .tolerance = 2e-5,
@@ -276,6 +277,7 @@ static const weft_op group_norm = {
         { .in = { WEFT_SHAPE(2, 64, 9, 8), WEFT_SHAPE(64), WEFT_SHAPE(64) }, .attrs = &(const norm_attrs) { 1e-5f, 32 } },
         { .in = { WEFT_SHAPE(2, 10, 11, 13), WEFT_SHAPE(10), WEFT_SHAPE(10) }, .attrs = &(const norm_attrs) { 1e-3f, 1 }, .low = 100, .high = 101 },
         { .in = { WEFT_SHAPE(3, 4) }, .attrs = &(const norm_attrs) { 1e-5f, 2 } },
+        { .in = { WEFT_SHAPE(1, 6, 3, 1433), WEFT_SHAPE(6), WEFT_SHAPE(6) }, .attrs = &(const norm_attrs) { 1e-5f, 2 } },
         { 0 }
     },
     .tolerance = 2e-5,

@@ -2,6 +2,8 @@
 // Normalisation by statistics of the input itself: what instance, group and batch norm share.
 #pragma once
 #include "graph/graph.h"
+#include "ops/lines.h"
+#include "params/norm_whole.h"
 
 // A tensor [n, c, ...] seen as [n, c, rows]; strides in elements, as it lies in memory.
 typedef struct weft_norm_view { int64_t n, c, rows, n_stride, c_stride, row_stride; } weft_norm_view;
@@ -19,14 +21,26 @@ weft_norm_kind weft_norm_kind_of(const weft_node *n);      // of instance_norm a
 weft_norm_kind weft_norm_grad_kind_of(const weft_node *n); // of norm_grad
 
 // The same on a device, x being input 0, scale and bias inputs 1 and 2. One dispatch in which a workgroup makes statistics by itself
-// ("norm_whole", cut: invocations, statistics side by side, elements kept), or three ("norm_split").
+// ("norm_whole", cut: as weft_line_ways has it), or three ("norm_split").
 int weft_norm_ways(const weft_node *n, const weft_emit *e, const weft_norm_kind *k, weft_way list[WEFT_MAX_WAYS]);
 weft_result weft_norm_emit(const weft_node *n, weft_emit *e, const weft_norm_kind *k);
 
-// The ways with one dispatch, by subgroup operations and through shared memory, for input `x` of some node, and the dispatch of the way taken, of which kernel and binds are the caller's.
-struct norm_whole_params;
-int weft_norm_whole_ways(const weft_node *n, int x, const weft_emit *e, const weft_norm_kind *k, const char *const kernel[2], weft_way *list);
-void weft_norm_whole(const weft_node *n, int x, const weft_emit *e, const weft_norm_kind *k, weft_dispatch *d, struct norm_whole_params *p);
+// Statistics as lines of numbers of input `x`, each for a workgroup or a part of one: what kernels norm_whole and norm_grad work on.
+typedef struct weft_norm_lines {
+    weft_line_set set;
+    struct norm_whole_params params;
+    uint32_t order; // of elements: WEFT_NORM_...
+    bool images, plain; // statistics are of all images; the mean is taken for zero
+} weft_norm_lines;
+enum { WEFT_NORM_ONE_CHANNEL, WEFT_NORM_CHANNELS_FIRST, WEFT_NORM_POSITIONS_FIRST, WEFT_NORM_CHANNELS_ONLY };
+weft_norm_lines weft_norm_lines_of(const weft_node *n, int x, const weft_norm_kind *k);
+weft_norm_lines weft_norm_rows(int64_t rows, int64_t count, double eps); // packed rows
+// The dispatch of the way taken, one of weft_line_ways'. `scale`: whether there is one. Binds, flops and further constants are the caller's.
+void weft_norm_dispatch(const weft_norm_lines *l, const weft_emit *e, bool scale, weft_dispatch *d);
+
+// Such a node whose y = (x - mean) / sqrt(var + eps) scale + bias is one dispatch.
+int weft_norm_whole_ways(const weft_emit *e, const weft_norm_lines *l, weft_way list[WEFT_LINE_WAYS]);
+weft_result weft_norm_whole(const weft_node *n, weft_emit *e, const weft_norm_lines *l);
 
 // Input i, where present, must be a vector of `count` numbers.
 weft_result weft_norm_vector(const weft_node *n, int i, const char *what, int64_t count);

@@ -4,7 +4,6 @@
 #include "ops/norm.h"
 #include "ops/grad.h"
 #include "ops/loop.h"
-#include "params/norm_whole.h"
 #include <math.h>
 
 enum { DY, X, SCALE };
@@ -66,7 +65,8 @@ static int norm_grad_ways(const weft_node *n, const weft_emit *e, weft_way list[
 {
     static const char *const kernels[2] = { "norm_grad_subgroup", "norm_grad" };
     const weft_norm_kind k = weft_norm_grad_kind_of(n);
-    return weft_norm_whole_ways(n, X, e, &k, kernels, list);
+    const weft_norm_lines l = weft_norm_lines_of(n, X, &k);
+    return weft_line_ways(e, &l.set, kernels, list);
 }
 
 static double norm_grad_flops(const weft_node *n) { return 16.0 * (double) weft_shape_count(n->out_shape[0]); }
@@ -74,11 +74,10 @@ static double norm_grad_flops(const weft_node *n) { return 16.0 * (double) weft_
 static weft_result norm_grad_emit(const weft_node *n, weft_emit *e)
 {
     const weft_norm_kind k = weft_norm_grad_kind_of(n);
-    struct norm_whole_params p;
-    weft_dispatch d = { .kernel = weft_emit_way(e)->kernel, .flops = norm_grad_flops(n) };
+    const weft_norm_lines l = weft_norm_lines_of(n, X, &k);
+    weft_dispatch d = { .flops = norm_grad_flops(n) };
     WEFT_TRY(weft_loop_check(n));
-    weft_norm_whole(n, X, e, &k, &d, &p);
-    d.spec[d.spec_count++] = weft_has(n, SCALE);
+    weft_norm_dispatch(&l, e, weft_has(n, SCALE), &d);
     return weft_emit_dispatch(e, &d);
 }
 

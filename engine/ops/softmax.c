@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Softmax and its logarithm over one dimension.
+#include "ops/lines.h"
 #include "ops/loop.h"
-#include "ops/tree.h"
 #include "ops/grad.h"
 #include "params/softmax.h"
 #include <math.h>
@@ -47,16 +47,19 @@ static void softmax_cpu(const weft_node *n, const weft_cpu_args *arg)
     }
 }
 
-static bool by_tree(const weft_node *n) // few long lines: a workgroup each
+static weft_line_set lines_of(const weft_node *n)
 {
-    const int64_t len = n->in_shape[0].dim[axis_of(n)];
-    return len >= 256 || (len >= 64 && softmax_items(n) < 1024);
+    const int axis = axis_of(n);
+    int64_t stride[WEFT_MAX_RANK];
+    weft_layout_strides(n->in_shape[0], (weft_layout) n->in_layout[0], stride);
+    return (weft_line_set) { softmax_items(n), n->in_shape[0].dim[axis], stride[axis] != 1 };
 }
 
 static int softmax_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS])
 {
-    if (by_tree(n)) return weft_tree_ways(e, "softmax_subgroup", "softmax", list);
-    return list[0] = (weft_way) { "softmax", { 0 } }, 1;
+    static const char *const kernels[2] = { "softmax_subgroup", "softmax" };
+    const weft_line_set l = lines_of(n);
+    return weft_line_ways(e, &l, kernels, list);
 }
 
 static weft_result softmax_emit(const weft_node *n, weft_emit *e)
@@ -78,11 +81,10 @@ static weft_result softmax_emit(const weft_node *n, weft_emit *e)
     weft_loop_dims(&l, p.dim);
     weft_loop_strides(&l, 0, p.y_stride);
     weft_loop_strides(&l, 1, p.x_stride);
-    const bool tree = by_tree(n);
-    return weft_emit_dispatch(e, &(weft_dispatch) {
-        .kernel = weft_emit_way(e)->kernel, .spec = { (uint32_t) l.rank, tree, n->op->index == LOG_SOFTMAX }, .spec_count = 3, .params = &p,
-        .params_bytes = sizeof p, .grid = { tree ? 64 * p.lines : p.lines }, .flops = n->op->flops(n),
-    });
+    weft_dispatch d = { .params = &p, .params_bytes = sizeof p, .flops = n->op->flops(n) };
+    weft_line_dispatch(weft_emit_way(e), p.lines, &d);
+    d.spec[d.spec_count++] = (uint32_t) l.rank, d.spec[d.spec_count++] = n->op->index == LOG_SOFTMAX;
+    return weft_emit_dispatch(e, &d);
 }
 
 static double softmax_flops(const weft_node *n) { return 8.0 * (double) weft_shape_count(n->out_shape[0]); }
@@ -113,6 +115,10 @@ static const weft_case softmax_cases[] = {
     { .in = { WEFT_SHAPE(1, 313, 4, 5) }, .attrs = &(const softmax_attrs) { 1, 1 } },
     { .in = { WEFT_SHAPE(5, 65) }, .attrs = &(const softmax_attrs) { -1, 1 }, .low = 80, .high = 120 },
     { .in = { WEFT_SHAPE(2, 3, 259) }, .attrs = &(const softmax_attrs) { 2, 0.5f } },
+    { .in = { WEFT_SHAPE(3, 1) } },
+    { .in = { WEFT_SHAPE(2, 4099) }, .low = -5, .high = 5 },
+    { .in = { WEFT_SHAPE(200, 5) } },
+    { .in = { WEFT_SHAPE(1, 16411) }, .low = -2, .high = 2 },
     { 0 }
 };
 #define ROW(name_, doc_, index_)                                                                                                    \

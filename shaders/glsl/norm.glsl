@@ -1,86 +1,89 @@
-// Statistics that a workgroup makes by itself: SIDE of them side by side, so that channels that lie together are read together, each by
-// all of its other invocations. Elements are counted as they lie in memory.
-layout(constant_id = 3) const uint GROUP = 128; // invocations: a power of two of at most 128
-layout(constant_id = 4) const uint SIDE = 1;
-layout(constant_id = 5) const uint KEEP = 0;    // elements that an invocation keeps; 0: they are read again
-layout(constant_id = 6) const uint ORDER = 0;   // of elements: one channel, channels first, positions first, channels only
-layout(constant_id = 7) const bool IMAGES = false; // statistics are of all images
-layout(constant_id = 8) const bool SCALE = false;
-const uint LANES = GROUP / SIDE;
+// Statistics over lines of numbers: mean and deviation, and with ARRIVING(e), what arrives at element e, its mean and how it goes along with x.
+// Elements are counted as they lie in memory. Read once: an invocation has the statistics of BLOCK elements and joins them to those of
+// the blocks before (Chan, Golub and LeVeque 1979), so that no sum of squares loses digits to a large mean.
+vec2 norm_add(vec2 a, vec2 b) { return a + b; }
+#define JOIN norm_add
+#include "glsl/lines.glsl"
+#include "glsl/divide.glsl"
+layout(constant_id = 7) const uint ORDER = 0;   // of elements: one channel, channels first, positions first, channels only
+layout(constant_id = 8) const bool IMAGES = false; // statistics are of all images
+layout(constant_id = 9) const bool SCALE = false;
+layout(constant_id = 10) const bool CENTRED = true; // false: the mean is taken for zero
 
-#if defined(SUBGROUPS) // the kernel has asked for subgroup operations
-uint invocation() { return gl_SubgroupID * gl_SubgroupSize + gl_SubgroupInvocationID; }
-#else
-uint invocation() { return gl_LocalInvocationIndex; }
-#endif
-uint stat() { return LINEAR_GROUP * SIDE + invocation() % SIDE; }
-uint lane() { return invocation() / SIDE; }
-
-uint channel_first, x_first, y_first; // of the statistic
+uint channel_first, x_first, y_first; // of the line
 void norm_begin() {
-    uint s = stat(), image = IMAGES ? 0 : s / p.groups;
-    channel_first = s % p.groups * p.per_group;
+    uint s = min(line(), p.stats - 1), image = IMAGES ? 0 : s / p.groups;
+    channel_first = (s - image * p.groups) * p.per_group;
     x_first = image * p.x_stride[0] + channel_first * p.x_stride[1];
     y_first = image * p.y_stride[0] + channel_first * p.y_stride[1];
 }
-uint in_group(uint e) { return ORDER == 0 ? 0 : ORDER == 1 ? e % p.per_group : ORDER == 2 ? e / p.positions : e; }
+uint in_group(uint e) { // channel
+    uint by_group = divide(e, p.group_magic, p.group_shift), by_position = divide(e, p.position_magic, p.position_shift);
+    return ORDER == 0 ? 0 : ORDER == 1 ? e - by_group * p.per_group : ORDER == 2 ? by_position : e;
+}
 uint channel(uint e) { return channel_first + in_group(e); }
 uint norm_place(uint e, uint stride[3]) {
-    uint at = ORDER == 0 ? e : ORDER == 1 ? e / p.per_group : ORDER == 2 ? e % p.positions : 0;
-    uint place = in_group(e) * stride[1];
-    return place + (IMAGES ? at / p.rows * stride[0] + at % p.rows * stride[2] : at * stride[2]);
+    uint by_group = divide(e, p.group_magic, p.group_shift), by_position = divide(e, p.position_magic, p.position_shift);
+    uint at = ORDER == 0 ? e : ORDER == 1 ? by_group : ORDER == 2 ? e - by_position * p.positions : 0, image = divide(at, p.row_magic, p.row_shift);
+    return in_group(e) * stride[1] + (IMAGES ? image * stride[0] + (at - image * p.rows) * stride[2] : at * stride[2]);
 }
 uint x_place(uint e) { return x_first + norm_place(e, p.x_stride); }
 uint y_place(uint e) { return y_first + norm_place(e, p.y_stride); }
 
-// Sums over the invocations of each statistic. Every invocation must call.
-shared vec2 norm_room[128];
-#if defined(SUBGROUPS)
-vec2 norm_sum(vec2 v) {
-    uint size = min(gl_SubgroupSize, GROUP), at = invocation();
-    for (uint step_ = SIDE; step_ < size; step_ *= 2) v += subgroupShuffleXor(v, step_);
-    if (gl_NumSubgroups == 1) return v;
-    uint rows = GROUP / max(SIDE, size), place = size > SIDE ? gl_SubgroupID * SIDE + gl_SubgroupInvocationID : at;
-    if (size <= SIDE || gl_SubgroupInvocationID < SIDE) norm_room[place] = v;
-    barrier();
-    vec2 all = norm_room[at % SIDE];
-    for (uint i = 1; i < rows; i++) all += norm_room[i * SIDE + at % SIDE];
-    barrier(); // the room is free again
-    return all;
-}
-#else
-vec2 norm_sum(vec2 v) {
-    uint at = gl_LocalInvocationIndex;
-    norm_room[at] = v;
-    barrier();
-    for (uint half_ = GROUP / 2; half_ >= SIDE; half_ /= 2) {
-        if (at < half_) norm_room[at] += norm_room[at + half_];
-        barrier();
-    }
-    vec2 all = norm_room[at % SIDE];
-    barrier(); // the room is free again
-    return all;
-}
+// Elements are less `zero`, which is near the mean, so that a large mean costs no digits; `mean` is less it, too.
+float kept[BLOCK], zero = 0, mean = 0, by;
+#if defined(ARRIVING)
+float came[BLOCK], mean_came = 0, along = 0; // along: mean of what arrives times the normalised x
 #endif
 
-// do_(i, e): for every element e of this invocation, the i-th that it keeps.
-#define NORM_EACH(do_)                                                                          \
-    if (KEEP > 0) { [[unroll]] for (uint i = 0; i < KEEP; i++) { uint e = lane() + i * LANES; if (e < count) { do_ } } } \
-    else for (uint e = lane(); e < count; e += LANES) { const uint i = 0; do_ }
+void norm_load(uint first) { // a block
+    LINE_LOAD(p.count, kept[i] = x(x_place(e)) - zero;)
+#if defined(ARRIVING)
+    LINE_LOAD(p.count, came[i] = ARRIVING(e);)
+#endif
+}
 
-// Declares `mean`, less `zero`, and `by`, which is 1 over the deviation; GET(e) is an element less `zero`. also_: done with each that is kept.
-#define GET(e) (KEEP > 0 ? kept[i] : x(x_place(e)) - zero)
-#define NORM_STATISTICS(also_)                                                                  \
-    float kept[KEEP > 0 ? KEEP : 1], sum = 0, squares = 0;                                      \
-    float zero = count > 0 ? x(x_place(0)) : 0; /* near the mean, so that a large mean costs no digits */ \
-    NORM_EACH({                                                                                 \
-        float v = x(x_place(e)) - zero;                                                         \
-        if (KEEP > 0) { kept[i] = v; also_ }                                                    \
-        sum += v;                                                                               \
-    })                                                                                          \
-    float mean = norm_sum(vec2(sum, 0)).x / float(p.count);                                     \
-    NORM_EACH({                                                                                 \
-        float d = GET(e) - mean;                                                                \
-        squares += d * d;                                                                       \
-    })                                                                                          \
-    float by = 1 / sqrt(norm_sum(vec2(squares, 0)).x / float(p.count) + p.eps);
+float have = 0;
+vec2 middle = vec2(0), together = vec2(0); // means; together.x: sum of squared deviations, .y: of deviations of both
+void norm_take(uint first) {
+    float count = 0;
+    vec2 sum = vec2(0), sums = vec2(0);
+    norm_load(first);
+#if defined(ARRIVING)
+#define NORM_PAIR(i) vec2(kept[i], came[i])
+#else
+#define NORM_PAIR(i) vec2(kept[i], 0)
+#endif
+    LINE_BLOCK(p.count, {
+        count += 1;
+        sum += NORM_PAIR(i);
+    })
+    sum /= max(count, 1);
+    if (!CENTRED) sum = vec2(0);
+    LINE_BLOCK(p.count, {
+        vec2 d = NORM_PAIR(i) - sum;
+        sums += d.x * d;
+    })
+    float all = have + count, part = count / max(all, 1);
+    vec2 apart = sum - middle;
+    together += sums + apart.x * apart * have * part;
+    middle += apart * part;
+    have = all;
+}
+
+void norm_statistics() {
+    norm_begin();
+    if (CENTRED) zero = x(x_place(0));
+    LINE_BLOCKS(p.count, { norm_take(first); })
+    float count = float(p.count);
+    vec2 all = vec2(0);
+    if (CENTRED) all = line_join(have * middle) / count;
+    vec2 apart = middle - all;
+    together = line_join(together + have * apart.x * apart);
+    mean = all.x;
+    by = 1 / sqrt(together.x / count + p.eps);
+#if defined(ARRIVING)
+    mean_came = all.y;
+    along = together.y / count * by;
+#endif
+}

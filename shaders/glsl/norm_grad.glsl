@@ -3,22 +3,14 @@ TENSOR_OUT(0, dx)
 TENSOR_IN(1, dy)
 TENSOR_IN(2, x)
 TENSOR_IN(3, scale)
-
-float arriving(uint e) { return SCALE ? dy(x_place(e)) * scale(channel(e)) : dy(x_place(e)); }
+#define ARRIVING(e) (SCALE ? dy(x_place(e)) * scale(channel(e)) : dy(x_place(e)))
+#include "glsl/norm.glsl"
 
 void main() {
-    uint count = stat() < p.stats ? p.count : 0;
-    norm_begin();
-    float came[KEEP > 0 ? KEEP : 1];
-#define CAME(e) (KEEP > 0 ? came[i] : arriving(e))
-    NORM_STATISTICS(came[i] = arriving(e);)
-    vec2 sums = vec2(0); // of what arrives, and of that times the normalised x
-    NORM_EACH({
-        float a = CAME(e);
-        sums += vec2(a, a * (GET(e) - mean) * by);
-    })
-    sums = norm_sum(sums) / float(p.count);
-    NORM_EACH({
-        dx_put(x_place(e), (CAME(e) - sums.x - (GET(e) - mean) * by * sums.y) * by);
+    norm_statistics();
+    if (line() >= p.stats) return;
+    LINE_BLOCKS(p.count, {
+        if (KEEP == 0) norm_load(first);
+        LINE_BLOCK(p.count, { dx_put(x_place(e), (came[i] - mean_came - (kept[i] - mean) * by * along) * by); })
     })
 }

@@ -7,4 +7,5 @@ WEFT_PARAMS(norm_whole) {
     u32 x_stride[3], y_stride[3]; // of image, channel, position
     u32 count;             // elements of a statistic
     f32 eps;
+    u32 group_magic, group_shift, position_magic, position_shift, row_magic, row_shift; // divide by per_group, positions and rows
 } WEFT_PARAMS_END;
