@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "ops/conv_emit.h"
+#include "ops/divide.h"
 #include "ops/loop.h"
 #include "ops/matrix.h"
 #include "ops/winograd.h"
@@ -90,8 +91,6 @@ static weft_result emit_direct(conv *c, weft_emit *e)
 typedef struct cover { uint32_t threads, pixels, columns, parts; } cover; // of a workgroup; parts: into which its sums are cut, 0: none
 
 enum { ENOUGH = 64 }; // workgroups to keep a large device busy
-
-static uint32_t ceil_div(uint32_t a, uint32_t b) { return (a + b - 1) / b; }
 
 static uint32_t phase_pixels(const conv *c)
 {

@@ -2,6 +2,7 @@
 // A convolution's weight gradient on a device: a matrix product, (tap, channel of x) by channels of dy, summed over pixels. Weights are few
 // where pixels are many, so the pixels are split into parts that are summed apart and added up by a second dispatch, always in one order.
 #include "ops/conv_weights.h"
+#include "ops/divide.h"
 #include "ops/loop.h"
 #include "ops/matrix.h"
 #include "params/conv_weights.h"
@@ -26,7 +27,6 @@ typedef struct task {
 typedef struct shape { uint8_t tall, wide, down; } shape;
 enum { DEEP = 8, MATRIX_PARTS = WEFT_MATRIX_COLUMNS + 1 };
 
-static uint32_t ceil_div(uint32_t a, uint32_t b) { return (a + b - 1) / b; }
 static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
 static void describe(task *t, const weft_node *n, const weft_emit *e)

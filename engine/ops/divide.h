@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Division by a number known beforehand as a multiplication, for shaders: shaders/glsl/divide.glsl does the other half.
-// n / d = high half of n magic, shifted right by `shift`, for n below 2^31 (Granlund and Montgomery 1994); d = 1 has magic 0.
+// Division of whole numbers, not negative.
 #pragma once
 #include <stdint.h>
 
+static inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// By a number known beforehand as a multiplication, for shaders: shaders/glsl/divide.glsl does the other half.
+// n / d = high half of n magic, shifted right by `shift`, for n below 2^31 (Granlund and Montgomery 1994); d = 1 has magic 0.
 static inline void weft_divisor(uint32_t d, uint32_t *magic, uint32_t *shift)
 {
     uint32_t bits = 0; // 2^bits >= d

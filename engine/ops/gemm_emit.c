@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "ops/gemm.h"
+#include "ops/divide.h"
 #include "ops/matrix.h"
 #include "params/matmul.h"
 #include "params/matmul_finish.h"
@@ -23,8 +24,6 @@ typedef struct product { // on its way to a kernel
     struct matmul_params p;
     weft_dispatch d;
 } product;
-
-static double ceil_div(double a, double b) { return (double) (int64_t) ((a + b - 1) / b); }
 
 // Drops dimensions of size 1 and merges those that both operands step over evenly.
 static weft_result fill_batch(const weft_gemm *g, int64_t a_size, int64_t b_size, struct matmul_params *p)

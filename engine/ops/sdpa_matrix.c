@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "ops/sdpa_matrix.h"
+#include "ops/divide.h"
 #include "ops/matrix.h"
 
 enum { SUBGROUPS, OTHER, COLUMNS }; // of a cut
 enum { MOST_DEEP = 128, ENOUGH = 64 };
 
-static uint32_t ceil_div(uint32_t a, uint32_t b) { return (a + b - 1) / b; }
 static uint32_t deep_of(const weft_caps *caps, const weft_sdpa_sizes *z) { return ceil_div((uint32_t) z->d, caps->matrix[2]) * caps->matrix[2]; }
 
 static uint32_t shared_bytes(const weft_caps *caps, const weft_sdpa_sizes *z, const uint8_t *cut) // see shaders/sdpa_matrix.comp

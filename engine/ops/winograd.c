@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "ops/winograd.h"
 #include "ops/conv_emit.h"
+#include "ops/divide.h"
 #include "ops/gemm.h"
 #include "params/conv.h"
 
 enum { MOST_SCRATCH = 96 << 20 };
-
-static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 typedef struct sizes { int64_t planes, tiles, ci, columns; } sizes; // of the products: planes x [tiles, ci] [ci, columns]
 static sizes sizes_of(const weft_node *n, int m)
