@@ -5,10 +5,12 @@
 #include "cpu/winograd.h"
 #include <oneapi/dnnl/dnnl.h>
 #include <stdatomic.h>
+#include <string.h>
 
-enum { PLANES = WEFT_WINOGRAD_PLANES, LANES = 16 };
+enum { LANES = WEFT_WINOGRAD_LANES };
 
 typedef struct state {
+    const weft_winograd_scheme *scheme;
     weft_winograd_sizes z;
     bool turned;              // the weights, as those of transposed convolutions
     const float *constant;    // NULL: they are made anew for every run
@@ -21,16 +23,31 @@ typedef struct state {
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-static bool sizes_of(const weft_node *n, bool transposed, weft_winograd_sizes *z)
+// NULL: none.
+static const weft_winograd_scheme *scheme_of(const weft_node *n, bool transposed)
 {
     const weft_conv_attrs *at = n->attrs;
-    const int64_t *x = n->in_shape[0].dim, *w = n->in_shape[1].dim, *y = n->out_shape[0].dim;
-    *z = (weft_winograd_sizes) { .images = x[0], .ci = x[1], .h = x[2], .w = x[3], .co = at->gate ? 2 * y[1] : y[1], .ho = y[2], .wo = y[3],
-                                 .top = at->pads[0], .left = at->pads[1], .mode = at->pad_mode };
-    if (transposed) z->top = 2 - z->top, z->left = 2 - z->left, z->mode = WEFT_PAD_ZERO;
-    z->rows = ceil_div(z->ho, 4), z->columns = ceil_div(z->wo, 4), z->tiles = z->images * z->rows * z->columns;
-    return w[2] == 3 && w[3] == 3 && at->groups == 1 && at->stride[0] == 1 && at->stride[1] == 1 && at->dilation[0] == 1 && at->dilation[1] == 1 &&
-           z->top >= 0 && z->left >= 0;
+    const int64_t *w = n->in_shape[1].dim;
+    if (w[2] != 3 || w[3] != 3 || at->groups != 1 || at->stride[0] != at->stride[1] || at->dilation[0] != 1 || at->dilation[1] != 1) return NULL;
+    if (at->stride[0] == 1) return transposed && (at->pads[0] > 2 || at->pads[1] > 2) ? NULL : &weft_winograd_same;
+    return at->stride[0] != 2 ? NULL : transposed ? &weft_winograd_up : &weft_winograd_down;
+}
+
+static weft_winograd_sizes sizes_of(const weft_node *n, const weft_winograd_scheme *c, bool transposed)
+{
+    const weft_conv_attrs *at = n->attrs;
+    const int64_t *x = n->in_shape[0].dim, *y = n->out_shape[0].dim, step = at->stride[0];
+    weft_winograd_sizes z = { .images = x[0], .ci = x[1], .h = x[2], .w = x[3], .co = at->gate ? 2 * y[1] : y[1], .ho = y[2], .wo = y[3] };
+    if (c == &weft_winograd_up) {
+        z.top = z.left = 1, z.reach_y = z.h, z.reach_x = z.w;
+        z.crop_y = at->pads[0], z.crop_x = at->pads[1];
+    } else {
+        z.top = transposed ? 2 - at->pads[0] : at->pads[0], z.left = transposed ? 2 - at->pads[1] : at->pads[1];
+        z.mode = transposed ? WEFT_PAD_ZERO : at->pad_mode;
+        z.reach_y = (z.ho - 1) * step + 3 - z.top, z.reach_x = (z.wo - 1) * step + 3 - z.left;
+    }
+    z.rows = ceil_div(z.ho + z.crop_y, c->tile), z.columns = ceil_div(z.wo + z.crop_x, c->tile), z.tiles = z.images * z.rows * z.columns;
+    return z;
 }
 
 static void destroy(weft_context *ctx, void *user)
@@ -42,33 +59,39 @@ static void destroy(weft_context *ctx, void *user)
 
 static int64_t round_up(int64_t a) { return (a + LANES - 1) / LANES * LANES; }
 
-// With few channels the threads take strips of their own, whose transforms stay in the nearer caches; the transformed weights, read
-// anew for every strip, are small then. With many, or few tiles, they share larger strips. Measured on 2 cores of Zen 4 (1 MiB of
-// second-level cache each), ms of processor time, own against shared: 64 channels at 128 x 128: 6.0, 8.1; 128 at 256 x 256: 75, 77;
-// 256 at 64 x 64: 20.3, 17.3; 512 at 64 x 64: 67, 58.
-static void cut(state *s, int64_t threads)
+static size_t slot_floats(const state *s)
 {
-    enum { OWN = 48, SHARED = 240, MANY = 128 * 128 };
-    const weft_winograd_sizes *z = &s->z;
-    const bool shared = z->ci * z->co > MANY || z->tiles < OWN * threads;
-    s->slots = shared ? 1 : threads;
-    s->tiles = shared && z->tiles < SHARED ? z->tiles : shared ? SHARED : OWN;
-    s->strips = ceil_div(z->tiles, s->tiles);
+    const int64_t lead = round_up(s->tiles);
+    return (size_t) (weft_winograd_room(s->scheme, s->z.ci, lead) + weft_winograd_room(s->scheme, s->z.co, lead));
 }
 
-static size_t planes_of(int64_t channels, int64_t lead) { return (size_t) (channels * lead + LANES); } // strides that are no power of 2
+// Where there are tiles enough the threads take strips of their own, whose transforms stay in the nearer caches. But transformed weights are
+// read anew for every strip, so that for many channels, and stride 1, they share larger ones. Measured on 2 cores of Zen 4 (1 MiB of
+// second-level cache each), ms of processor time, own against shared: stride 1, 64 channels at 128 x 128: 6.0, 8.1; 128 at 256 x 256: 75,
+// 77; 256 at 64 x 64: 20.3, 17.3; 512 at 64 x 64: 67, 58; transposed with stride 2, 256 to 128 at 128 x 128: 94, 112; 512 at 32 x 32: 40, 49.
+// A multiple of 48 is what sgemm likes; of its planes with stride 2 some are thrice as wide as the strip.
+static void cut(state *s, int64_t threads)
+{
+    enum { MANY = 128 * 128, MOST_BYTES = 64 << 20 };
+    const weft_winograd_sizes *z = &s->z;
+    const bool same = s->scheme == &weft_winograd_same;
+    const int64_t shared = same ? 240 : 96;
+    s->slots = threads, s->tiles = same ? 48 : 32;
+    if ((same && z->ci * z->co > MANY) || z->tiles < s->tiles * threads || slot_floats(s) * sizeof(float) * (size_t) threads > MOST_BYTES)
+        s->slots = 1, s->tiles = z->tiles < shared ? z->tiles : shared;
+    s->slot_floats = slot_floats(s), s->strips = ceil_div(z->tiles, s->tiles);
+}
 
 static weft_result prepare(weft_context *ctx, const weft_node *n, const void *const *constant, bool transposed, void **out, size_t *scratch)
 {
-    weft_winograd_sizes z;
+    const weft_winograd_scheme *c = scheme_of(n, transposed);
     *out = NULL;
-    if (!sizes_of(n, transposed, &z)) return WEFT_OK;
+    if (!c) return WEFT_OK;
     state *s = weft_new(ctx, sizeof *s);
     if (!s) return WEFT_ERR_MEMORY;
-    s->z = z, s->turned = transposed, s->constant = constant[1];
+    s->scheme = c, s->z = sizes_of(n, c, transposed), s->turned = transposed, s->constant = constant[1];
     cut(s, weft_pool_threads(ctx->pool));
-    s->slot_floats = PLANES * (planes_of(z.ci, round_up(s->tiles)) + planes_of(z.co, round_up(s->tiles)));
-    s->u_floats = s->constant ? 0 : (size_t) round_up(PLANES * z.ci * z.co);
+    s->u_floats = s->constant ? 0 : (size_t) round_up(c->side * c->side * s->z.ci * s->z.co);
     *scratch = (s->u_floats + s->slot_floats * (size_t) s->slots) * sizeof(float);
     *out = s;
     return WEFT_OK;
@@ -79,7 +102,7 @@ typedef struct weights_job { const state *s; const float *w; float *u; } weights
 static void some_weights(void *user, int64_t begin, int64_t end)
 {
     const weights_job *j = user;
-    weft_cpu_winograd_weights(&j->s->z, j->w, j->s->turned, j->u, begin, end);
+    weft_cpu_winograd_weights(j->s->scheme, &j->s->z, j->w, j->s->turned, j->u, begin, end);
 }
 
 typedef struct packing { const state *s; weft_pool *pool; } packing;
@@ -94,11 +117,12 @@ static weft_result pack_into(void *user, void *to)
 static weft_result pack(void *user, weft_context *ctx, const weft_node *n, weft_cpu_weights *weights, weft_cpu_taken *taken, uint32_t *unread)
 {
     state *s = user;
-    const struct { char name[16]; int64_t ci, co, turned; } what = { "winograd 4x4", s->z.ci, s->z.co, s->turned };
+    struct { char scheme[16]; int64_t ci, co, turned; } what = { .ci = s->z.ci, .co = s->z.co, .turned = s->turned };
+    memcpy(what.scheme, s->scheme->name, sizeof what.scheme);
     const size_t count = (size_t) (s->z.ci * s->z.co);
     packing p = { s, ctx->pool };
     if (!s->constant) return WEFT_OK;
-    const weft_cpu_form form = { s->constant, count * 9 * sizeof(float), &what, sizeof what, PLANES * count * sizeof(float), pack_into, &p };
+    const weft_cpu_form form = { s->constant, count * 9 * sizeof(float), &what, sizeof what, (size_t) (s->scheme->side * s->scheme->side) * count * sizeof(float), pack_into, &p };
     s->shared = weights;
     const weft_result r = weft_cpu_weights_take(weights, &form, &s->packed, taken);
     if (r != WEFT_OK) return weft_fail_prefix(r, "%s '%s': ", n->op->name, n->name);
@@ -122,29 +146,32 @@ static weft_winograd_strip strip_at(const job *j, int64_t slot, int64_t index)
 {
     const state *s = j->s;
     const int64_t first = index * s->tiles, left = s->z.tiles - first, count = left < s->tiles ? left : s->tiles, lead = round_up(s->tiles);
-    weft_winograd_strip p = { .first = first, .count = count, .lead = lead, .v = j->room + (size_t) slot * s->slot_floats };
-    p.v_plane = (int64_t) planes_of(s->z.ci, lead), p.m_plane = (int64_t) planes_of(s->z.co, lead);
-    p.m = p.v + PLANES * p.v_plane;
-    return p;
+    float *v = j->room + (size_t) slot * s->slot_floats;
+    return (weft_winograd_strip) { first, count, lead, v, v + weft_winograd_room(s->scheme, s->z.ci, lead) };
 }
 
 static void lift(const job *j, const weft_winograd_strip *p, int64_t begin, int64_t end)
 {
     const float *scale = weft_has(j->node, WEFT_CONV_S) ? j->in[WEFT_CONV_S] : NULL;
-    for (int64_t c = begin; c < end; c++) weft_cpu_winograd_in(&j->s->z, p, j->in[0], scale, c);
+    for (int64_t c = begin; c < end; c++) weft_cpu_winograd_in(j->s->scheme, &j->s->z, p, j->in[0], scale, c);
 }
 
-static void multiply(job *j, const weft_winograd_strip *p, int64_t plane, int64_t begin, int64_t end)
+static void multiply(job *j, const weft_winograd_strip *p, int plane, int64_t begin, int64_t end)
 {
+    const weft_winograd_scheme *c = j->s->scheme;
     const weft_winograd_sizes *z = &j->s->z;
-    const dnnl_status_t r = dnnl_sgemm('T', 'N', end - begin, p->count, z->ci, 1, j->u + plane * z->ci * z->co + begin, z->co,
-                                       p->v + plane * p->v_plane, p->lead, 0, p->m + plane * p->m_plane + begin * p->lead, p->lead);
+    const int64_t columns = weft_winograd_columns(c, plane), wide = columns * p->lead;
+    const dnnl_status_t r = dnnl_sgemm('T', 'N', end - begin, wide - p->lead + p->count, z->ci, 1, j->u + plane * z->ci * z->co + begin, z->co,
+                                       p->v + weft_winograd_at(c, plane, z->ci, p->lead), wide, 0,
+                                       p->m + weft_winograd_at(c, plane, z->co, p->lead) + begin * wide, wide);
     if (r != dnnl_success) j->failed = true;
 }
 
+static int planes_of(const job *j) { return j->s->scheme->side * j->s->scheme->side; }
+
 static void lower(const job *j, const weft_winograd_strip *p, int64_t begin, int64_t end)
 {
-    for (int64_t c = begin; c < end; c++) weft_cpu_winograd_out(&j->s->z, p, j->node, j->in, j->y, c);
+    for (int64_t c = begin; c < end; c++) weft_cpu_winograd_out(j->s->scheme, &j->s->z, p, j->node, j->in, j->y, c);
 }
 
 static void whole_strips(void *user, int64_t begin, int64_t end)
@@ -155,7 +182,7 @@ static void whole_strips(void *user, int64_t begin, int64_t end)
         while ((index = atomic_fetch_add(&j->next, 1)) < j->s->strips) {
             const weft_winograd_strip p = strip_at(j, slot, index);
             lift(j, &p, 0, z->ci);
-            for (int64_t plane = 0; plane < PLANES; plane++) multiply(j, &p, plane, 0, z->co);
+            for (int plane = 0; plane < planes_of(j); plane++) multiply(j, &p, plane, 0, z->co);
             lower(j, &p, 0, j->node->out_shape[0].dim[1]);
         }
 }
@@ -169,7 +196,7 @@ static void multiply_some(void *user, int64_t begin, int64_t end)
     const int64_t co = j->s->z.co, each = round_up(ceil_div(co, j->parts));
     for (int64_t i = begin; i < end; i++) {
         const int64_t first = i % j->parts * each, last = first + each < co ? first + each : co;
-        if (first < last) multiply(j, &j->strip, i / j->parts, first, last);
+        if (first < last) multiply(j, &j->strip, (int) (i / j->parts), first, last);
     }
 }
 
@@ -177,11 +204,11 @@ static void multiply_some(void *user, int64_t begin, int64_t end)
 static void shared_strips(job *j, weft_pool *pool)
 {
     const weft_winograd_sizes *z = &j->s->z;
-    j->parts = ceil_div(4 * weft_pool_threads(pool), PLANES);
+    j->parts = ceil_div(4 * weft_pool_threads(pool), planes_of(j));
     for (int64_t i = 0; i < j->s->strips; i++) {
         j->strip = strip_at(j, 0, i);
         weft_parallel(pool, z->ci, 1, lift_some, j);
-        weft_parallel(pool, PLANES * j->parts, 1, multiply_some, j);
+        weft_parallel(pool, planes_of(j) * j->parts, 1, multiply_some, j);
         weft_parallel(pool, j->node->out_shape[0].dim[1], 1, lower_some, j);
     }
 }
@@ -206,13 +233,18 @@ static weft_result prepare_transposed(weft_context *ctx, const weft_node *n, con
     return prepare(ctx, n, constant, true, out, scratch);
 }
 
-// Against oneDNN 2.6 on 2 cores of Zen 4, times as fast in processor time: 16 channels at 128 x 128: 1.3; 64 at 16 x 16, 32 x 32, 64 x 64: 1.5, 2.0,
-// 2.1; 256 at 12 x 12 (9 tiles), 16 x 16, 64 x 64: 1.0, 1.3, 2.7; 512 at 16 x 16, 32 x 32, 64 x 64: 1.7, 2.7, 3.1.
+// Against oneDNN 2.6 on 2 cores of Zen 4, times as fast in processor time. Stride 1: 16 channels at 128 x 128: 1.3; 64 at 16 x 16, 32 x 32,
+// 64 x 64: 1.5, 2.0, 2.1; 256 at 12 x 12 (9 tiles), 16 x 16, 64 x 64: 1.0, 1.3, 2.7; 512 at 16 x 16, 32 x 32, 64 x 64: 1.7, 2.7, 3.1.
+// Transposed with stride 2: 16 channels at 64 x 64: 1.7, 64 at 64 x 64: 1.5, 512 at 16 x 16 (36 tiles), 32 x 32 (121): 0.95, 1.35, 256 to 128 at
+// 128 x 128: 1.4. Stride 2: 32 channels to 32 x 32: 0.9; 64 to 64 x 64: 1.0; 128 to 32 x 32: 1.1; 512 to 16 x 16, 32 x 32: 0.8, 1.3.
 // Weights that change from run to run have to be transformed in each.
 bool weft_cpu_winograd_wins(const weft_node *n, bool transposed, bool constant_weights)
 {
-    weft_winograd_sizes z;
-    return sizes_of(n, transposed, &z) && z.ci >= 16 && z.co >= 16 && z.tiles >= (constant_weights ? 16 : 64);
+    const weft_winograd_scheme *c = scheme_of(n, transposed);
+    if (!c) return false;
+    const weft_winograd_sizes z = sizes_of(n, c, transposed);
+    const int64_t channels = c == &weft_winograd_down ? 128 : 16, tiles = c == &weft_winograd_same ? 16 : 100;
+    return z.ci >= channels && z.co >= channels && z.tiles >= (constant_weights ? tiles : 4 * tiles);
 }
 
 const weft_cpu_fast *weft_cpu_winograd_row(bool transposed)

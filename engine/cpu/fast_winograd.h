@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// conv2d and conv_transpose2d of 3 x 3 taps by cpu/winograd.h.
+// conv2d and conv_transpose2d of 3 x 3 taps and stride 1 or 2 by cpu/winograd.h.
 #pragma once
 #include "cpu/fast.h"
 

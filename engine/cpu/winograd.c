@@ -1,39 +1,22 @@
 // SPDX-License-Identifier: MIT
-// Interpolation at 0, 1, -1, 2, -2 and infinity. Both transforms of a tile are those of its columns and of its rows: the first run along
-// rows of the image as they lie, and only the second have to tell a tile's columns apart.
+// What the schemes have in common: fetching rows of padded images, walking strips of tiles, finishing sums.
 #include "cpu/winograd.h"
 #include "cpu/clones.h"
 #include "cpu/epilogue.h"
 #include <string.h>
 
-enum { M = 4, SIDE = 6, PLANES = WEFT_WINOGRAD_PLANES, CHUNK = 64, WIDE = M * CHUNK, LINE = WIDE + 16, LANES = 16 };
+enum { LINE = WEFT_WINOGRAD_LINE, LANES = WEFT_WINOGRAD_LANES, PLANES = WEFT_WINOGRAD_MOST_PLANES, MOST_SIDE = 7, MOST_GATES = 1152,
+       CACHE_LINE = 64 / sizeof(float) };
 
-typedef struct run { int64_t image, row, column, count; } run; // tiles that lie side by side
-static run run_at(const weft_winograd_sizes *z, int64_t tile, int64_t most)
+static weft_winograd_run run_at(const weft_winograd_scheme *c, const weft_winograd_sizes *z, const weft_winograd_strip *s, int64_t at)
 {
-    const int64_t column = tile % z->columns, left = z->columns - column, row = tile / z->columns;
-    return (run) { row / z->rows, row % z->rows, column, left < most ? left : most };
+    const int64_t tile = s->first + at, column = tile % z->columns, row = tile / z->columns, left = z->columns - column;
+    const int64_t most = s->count - at < c->chunk ? s->count - at : c->chunk;
+    return (weft_winograd_run) { row / z->rows, row % z->rows, column, left < most ? left : most, 1, at };
 }
 
-// --- Weights: G w G^T. ---
-
-static inline void weights_line(const float *restrict in, int64_t step, float *restrict out, int64_t out_step)
-{
-    for (int i = 0; i < LANES; i++) {
-        const float a = in[i], b = in[step + i], c = in[2 * step + i], even = a + c, far = a + 4 * c;
-        out[i] = a / 4, out[out_step + i] = -(even + b) / 6, out[2 * out_step + i] = -(even - b) / 6;
-        out[3 * out_step + i] = (far + 2 * b) / 24, out[4 * out_step + i] = (far - 2 * b) / 24, out[5 * out_step + i] = c;
-    }
-}
-
-WEFT_CLONES static void weights_block(float in[restrict 9][LANES], float out[restrict PLANES][LANES])
-{
-    float half[3][SIDE][LANES]; // [kx][row]
-    for (int k = 0; k < 3; k++) weights_line(in[k], 3 * LANES, half[k][0], LANES);
-    for (int r = 0; r < SIDE; r++) weights_line(half[0][r], SIDE * LANES, out[SIDE * r], LANES);
-}
-
-void weft_cpu_winograd_weights(const weft_winograd_sizes *z, const float *w, bool turned, float *u, int64_t begin, int64_t end)
+void weft_cpu_winograd_weights(const weft_winograd_scheme *s, const weft_winograd_sizes *z, const float *w, bool turned, float *u, int64_t begin,
+                               int64_t end)
 {
     float in[9][LANES] = { { 0 } }, out[PLANES][LANES];
     for (int64_t c = begin; c < end; c++)
@@ -43,130 +26,55 @@ void weft_cpu_winograd_weights(const weft_winograd_sizes *z, const float *w, boo
                 const float *from = w + (turned ? c * z->co + o + i : (o + i) * z->ci + c) * 9;
                 for (int k = 0; k < 9; k++) in[k][i] = from[turned ? 8 - k : k];
             }
-            weights_block(in, out);
-            for (int p = 0; p < PLANES; p++) memcpy(u + (p * z->ci + c) * z->co + o, out[p], (size_t) count * sizeof *u);
+            s->weights(in, out);
+            for (int p = 0; p < s->side * s->side; p++) memcpy(u + (p * z->ci + c) * z->co + o, out[p], (size_t) count * sizeof *u);
         }
 }
 
-// --- Input: B^T x B. ---
+// --- Input. ---
 
 WEFT_CLONES static void times(float *restrict to, const float *restrict from, float by, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) to[i] = from[i] * by;
 }
 
-// What the next channel will touch: it lies too far away for the processor to guess.
-#if defined(__GNUC__)
-#define AHEAD(address, writes) __builtin_prefetch(address, writes)
-#else
-#define AHEAD(address, writes) ((void) (address))
-#endif
-enum { CACHE_LINE = 64 / sizeof(float) };
-
-// `count` numbers of a padded row, from column x of the image on. What lies beyond the padding is 0: it has no part in what is kept.
+// `count` numbers of row y of a padded plane, from column x on. What has no part in any output is 0, so that it cannot be infinite.
 static void fetch(const weft_winograd_sizes *z, const float *plane, float by, int64_t y, int64_t x, int64_t count, float *to)
 {
-    const int64_t from = y < z->ho + 2 - z->top ? weft_pad_at(z->mode, y, z->h) : -1;
+    const int64_t row = y < z->reach_y ? weft_pad_at(z->mode, y, z->h) : -1;
     const int64_t begin = x < 0 ? -x : 0, end = z->w - x < count ? z->w - x : count;
-    if (from < 0) {
+    if (row < 0) {
         memset(to, 0, (size_t) count * sizeof *to);
         return;
     }
-    plane += from * z->w;
-    for (int64_t i = begin; i < end; i += CACHE_LINE) AHEAD(plane + z->h * z->w + x + i, 0);
+    plane += row * z->w;
+    for (int64_t i = begin; i < end; i += CACHE_LINE) WEFT_AHEAD(plane + z->h * z->w + x + i, 0); // of the next channel
     for (int64_t i = 0; i < count; i++) {
         if (i == begin && end > begin) {
             times(to + i, plane + x + i, by, end - begin);
             if ((i = end) == count) break;
         }
-        const int64_t at = x + i < z->wo + 2 - z->left ? weft_pad_at(z->mode, x + i, z->w) : -1;
+        const int64_t at = x + i < z->reach_x ? weft_pad_at(z->mode, x + i, z->w) : -1;
         to[i] = at < 0 ? 0 : plane[at] * by;
     }
 }
 
-// One of the six results of each column: rows of `in` are LINE apart.
-WEFT_CLONES static void columns_in(const float *restrict in, float *restrict out, int64_t count)
+void weft_cpu_winograd_in(const weft_winograd_scheme *c, const weft_winograd_sizes *z, const weft_winograd_strip *s, const float *x, const float *scale,
+                          int64_t channel)
 {
-    for (int64_t i = 0; i < count; i++) {
-        const float a = in[i], b = in[LINE + i], c = in[2 * LINE + i], d = in[3 * LINE + i], e = in[4 * LINE + i], f = in[5 * LINE + i];
-        const float even = e - 4 * c, odd = d - 4 * b, far = e - c, twice = 2 * (d - b);
-        out[i] = 4 * a - 5 * c + e, out[LINE + i] = even + odd, out[2 * LINE + i] = even - odd;
-        out[3 * LINE + i] = far + twice, out[4 * LINE + i] = far - twice, out[5 * LINE + i] = 4 * b - 5 * d + f;
-    }
-}
-
-static inline void row_in(const float *restrict in, float *restrict o0, float *restrict o1, float *restrict o2, float *restrict o3,
-                          float *restrict o4, float *restrict o5, int64_t count)
-{
-    for (int64_t i = 0; i < count; i++) {
-        const float a = in[M * i], b = in[M * i + 1], c = in[M * i + 2], d = in[M * i + 3], e = in[M * i + 4], f = in[M * i + 5];
-        const float even = e - 4 * c, odd = d - 4 * b, far = e - c, twice = 2 * (d - b);
-        o0[i] = 4 * a - 5 * c + e, o1[i] = even + odd, o2[i] = even - odd;
-        o3[i] = far + twice, o4[i] = far - twice, o5[i] = 4 * b - 5 * d + f;
-    }
-}
-
-WEFT_CLONES static void rows_in(const float *in, float *out, int64_t plane, int64_t count)
-{
-    for (int r = 0; r < SIDE; r++, in += LINE, out += SIDE * plane)
-        row_in(in, out, out + plane, out + 2 * plane, out + 3 * plane, out + 4 * plane, out + 5 * plane, count);
-}
-
-void weft_cpu_winograd_in(const weft_winograd_sizes *z, const weft_winograd_strip *s, const float *x, const float *scale, int64_t channel)
-{
-    float rows[SIDE * LINE], half[SIDE * LINE];
+    float rows[MOST_SIDE * LINE] = { 0 }; // also what is past the end of a run
     for (int64_t done = 0; done < s->count;) {
-        const run r = run_at(z, s->first + done, s->count - done < CHUNK ? s->count - done : CHUNK);
-        const int64_t plane = r.image * z->ci + channel, wide = M * r.count + 2;
-        const float by = scale ? scale[plane] : 1;
-        for (int k = 0; k < SIDE; k++)
-            fetch(z, x + plane * z->h * z->w, by, M * r.row + k - z->top, M * r.column - z->left, wide, rows + k * LINE);
-        columns_in(rows, half, wide);
-        rows_in(half, s->v + channel * s->lead + done, s->v_plane, r.count);
+        const weft_winograd_run r = run_at(c, z, s, done);
+        const int64_t plane = r.image * z->ci + channel;
+        for (int k = 0; k < c->in_side; k++)
+            fetch(z, x + plane * z->h * z->w, scale ? scale[plane] : 1, c->in_step * r.row + k - z->top, c->in_step * r.column - z->left,
+                  c->in_step * r.count + c->in_side - c->in_step, rows + k * LINE);
+        c->lift(z, s, &r, channel, rows);
         done += r.count;
     }
 }
 
-// --- Output: A^T m A. ---
-
-WEFT_CLONES static void rows_out(const float *restrict in, int64_t plane, float *restrict out, int64_t count)
-{
-    for (int r = 0; r < SIDE; r++, in += SIDE * plane, out += LINE)
-        for (int64_t i = 0; i < count; i++) {
-            const float b = in[plane + i], c = in[2 * plane + i], d = in[3 * plane + i], e = in[4 * plane + i];
-            const float near = b + c, near_odd = b - c, far = d + e, far_odd = d - e;
-            out[M * i] = in[i] + near + far, out[M * i + 1] = near_odd + 2 * far_odd;
-            out[M * i + 2] = near + 4 * far, out[M * i + 3] = near_odd + 8 * far_odd + in[5 * plane + i];
-        }
-}
-
-static inline void columns_out(const float *restrict in, float *restrict o0, float *restrict o1, float *restrict o2, float *restrict o3, int64_t count)
-{
-    for (int64_t i = 0; i < count; i++) {
-        const float b = in[LINE + i], c = in[2 * LINE + i], d = in[3 * LINE + i], e = in[4 * LINE + i];
-        const float near = b + c, near_odd = b - c, far = d + e, far_odd = d - e;
-        o0[i] = in[i] + near + far, o1[i] = near_odd + 2 * far_odd;
-        o2[i] = near + 4 * far, o3[i] = near_odd + 8 * far_odd + in[5 * LINE + i];
-    }
-}
-
-// Rows past `height` go nowhere that is kept.
-WEFT_CLONES static void columns_out_to(const float *in, float *to, int64_t stride, int64_t height, float *rest, int64_t count)
-{
-    columns_out(in, to, height > 1 ? to + stride : rest, height > 2 ? to + 2 * stride : rest + WIDE, height > 3 ? to + 3 * stride : rest + 2 * WIDE, count);
-}
-
-// Sums of one channel for tiles [done, done + rows x columns) of a strip into an image of width `stride`, of which `height` rows are left.
-static void sums(const weft_winograd_strip *s, int64_t channel, int64_t done, int64_t rows, int64_t columns, float *to, const float *next, int64_t stride,
-                 int64_t height, int64_t width)
-{
-    float half[SIDE * LINE], rest[3 * WIDE];
-    rows_out(s->m + channel * s->lead + done, s->m_plane, half, rows * columns);
-    for (int64_t k = 0; k < height; k++)
-        for (int64_t i = 0; i < width; i += CACHE_LINE) AHEAD(next + k * stride + i, 1);
-    for (int64_t r = 0; r < rows; r++)
-        columns_out_to(half + r * M * columns, to + r * M * stride, stride, height - r * M, rest, width);
-}
+// --- Output. ---
 
 typedef struct finisher { const weft_node *node; const float *const *in; float *y; int64_t area, image, channel; bool works, shifts; } finisher;
 
@@ -191,27 +99,49 @@ static void finish(const finisher *f, int64_t at, float *gate, int64_t count)
     weft_cpu_epilogue(n->attrs, &p, f->shifts, f->y + i, count);
 }
 
-void weft_cpu_winograd_out(const weft_winograd_sizes *z, const weft_winograd_strip *s, const weft_node *n, const void *const *in, float *y, int64_t channel)
+// Which outputs tiles [first, first + count) give: how many of the first ones nobody wants, where the others begin, and how many they are.
+static int64_t outputs(int64_t tile, int64_t first, int64_t count, int64_t crop, int64_t all, int64_t *skip, int64_t *begin)
+{
+    const int64_t from = tile * first - crop, to = tile * (first + count) - crop;
+    *begin = from < 0 ? 0 : from;
+    *skip = *begin - from;
+    return (to < all ? to : all) - *begin;
+}
+
+static void out_of_run(const weft_winograd_scheme *c, const weft_winograd_sizes *z, const weft_winograd_strip *s, const weft_winograd_run *r, const finisher *f)
+{
+    const bool gate = ((const weft_conv_attrs *) f->node->attrs)->gate;
+    float gates[MOST_GATES];
+    int64_t skip[2], y, x;
+    const int64_t height = outputs(c->tile, r->row, r->rows, z->crop_y, z->ho, &skip[0], &y);
+    const int64_t width = outputs(c->tile, r->column, r->count, z->crop_x, z->wo, &skip[1], &x), first = y * z->wo + x;
+    if (height <= 0 || width <= 0) return;
+    float *to = f->y + (r->image * f->node->out_shape[0].dim[1] + f->channel) * f->area + first;
+    for (int64_t k = 0; k < height; k++)
+        for (int64_t i = 0; i < width; i += CACHE_LINE) WEFT_AHEAD(to + f->area + k * z->wo + i, 1); // of the next channel
+    c->sums(z, s, r, f->channel, skip, height, width, to, z->wo);
+    if (gate) c->sums(z, s, r, z->co / 2 + f->channel, skip, height, width, gates, width);
+    if (width == z->wo) finish(f, first, gate ? gates : NULL, height * width);
+    else
+        for (int64_t k = 0; k < height; k++) finish(f, first + k * z->wo, gate ? gates + k * width : NULL, width);
+}
+
+void weft_cpu_winograd_out(const weft_winograd_scheme *c, const weft_winograd_sizes *z, const weft_winograd_strip *s, const weft_node *n,
+                           const void *const *in, float *y, int64_t channel)
 {
     const weft_conv_attrs *at = n->attrs;
     finisher f = { n, (const float *const *) in, y, z->ho * z->wo, .channel = channel };
-    float gates[M * WIDE];
     f.shifts = weft_has(n, WEFT_CONV_B) || weft_conv_is_styled(n);
     f.works = f.shifts || at->act || at->gate || weft_has(n, WEFT_CONV_R) || at->gain != 0 || at->clamp > 0;
     for (int64_t done = 0; done < s->count;) {
-        const run r = run_at(z, s->first + done, s->count - done < CHUNK ? s->count - done : CHUNK);
-        const bool whole = r.count == z->columns; // as many rows of tiles as there are and fit: what they give is one stretch
-        int64_t rows = whole ? CHUNK / z->columns : 1;
-        if (rows > (s->count - done) / r.count) rows = (s->count - done) / r.count;
-        if (rows > z->rows - r.row) rows = z->rows - r.row;
-        const int64_t height = z->ho - M * r.row < M * rows ? z->ho - M * r.row : M * rows;
-        const int64_t width = z->wo - M * r.column < M * r.count ? z->wo - M * r.column : M * r.count, first = M * (r.row * z->wo + r.column);
+        weft_winograd_run r = run_at(c, z, s, done);
+        if (c->merges && r.count == z->columns) { // as many rows of tiles as there are and fit
+            r.rows = c->chunk / r.count;
+            if (r.rows > (s->count - done) / r.count) r.rows = (s->count - done) / r.count;
+            if (r.rows > z->rows - r.row) r.rows = z->rows - r.row;
+        }
         f.image = r.image;
-        float *to = y + (r.image * n->out_shape[0].dim[1] + channel) * f.area + first;
-        sums(s, channel, done, rows, r.count, to, to + f.area, z->wo, height, width);
-        if (at->gate) sums(s, z->co / 2 + channel, done, rows, r.count, gates, gates, width, height, width);
-        if (whole) finish(&f, first, at->gate ? gates : NULL, height * width);
-        for (int64_t k = 0; k < height && !whole; k++) finish(&f, first + k * z->wo, at->gate ? gates + k * width : NULL, width);
-        done += rows * r.count;
+        out_of_run(c, z, s, &r, &f);
+        done += r.rows * r.count;
     }
 }
