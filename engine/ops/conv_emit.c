@@ -217,9 +217,16 @@ static const uint8_t shapes[][4] = { // pixels x channels, and what an invocatio
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes, LEAN_SHAPES = 4 };
 
+// WIDE_IN of shaders/glsl/conv_tile.glsl. Bits: one for every row and every column of taps, and nothing beyond the edge but zeros.
+static uint32_t tile_reads(const conv *c)
+{
+    const bool bits = c->p.kernel[0] <= 15 && c->p.kernel[1] <= 15 && (c->transposed || c->at->pad_mode == 0);
+    return !c->wide_in ? 0 : !bits ? 1 : c->p.ci_group % STEP ? 2 : 3;
+}
+
 static weft_result emit_tile(conv *c, weft_emit *e, const weft_way *way)
 {
-    const uint32_t own[] = { way->cut[ACROSS], way->cut[ROWS], way->cut[QUADS], c->wide_in, c->wide_out };
+    const uint32_t own[] = { way->cut[ACROSS], way->cut[ROWS], way->cut[QUADS], tile_reads(c), c->wide_out };
     return emit_cover(c, e, "conv_tile", tile_cover(way), own, 5);
 }
 
@@ -263,7 +270,7 @@ static weft_result emit_parts(conv *c, weft_emit *e, const char *kernel, cover w
 
 static weft_result emit_split(conv *c, weft_emit *e, const weft_way *way)
 {
-    const uint32_t own[] = { way->cut[ACROSS], way->cut[ROWS], way->cut[QUADS], c->wide_in, c->wide_out, way->cut[PARTS] };
+    const uint32_t own[] = { way->cut[ACROSS], way->cut[ROWS], way->cut[QUADS], tile_reads(c), c->wide_out, way->cut[PARTS] };
     return emit_parts(c, e, "conv_tile_split", tile_cover(way), own, 6);
 }
 
