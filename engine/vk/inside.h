@@ -40,4 +40,5 @@ struct weft_vk_device {
     _Atomic double rate;     // flops per second, guessed at first, then measured
     bool rate_fixed;         // for tests: not measured
     bool inspected;          // pipelines keep the compiler's statistics
+    bool texts;              // and what it compiled to, as text
 };

@@ -129,7 +129,8 @@ static weft_result make_pipeline(const weft_vk_kernels *k, const key *key, VkSha
     const bool ask = key->subgroup && dev->subgroup_control; // else all have that size
     const VkComputePipelineCreateInfo info = {
         VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO, NULL,
-        VK_PIPELINE_CREATE_DISPATCH_BASE_BIT | (dev->inspected ? VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR : 0),
+        VK_PIPELINE_CREATE_DISPATCH_BASE_BIT | (dev->inspected ? VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR : 0) |
+            (dev->texts ? VK_PIPELINE_CREATE_CAPTURE_INTERNAL_REPRESENTATIONS_BIT_KHR : 0),
         { VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO, ask ? &size : NULL,
           ask ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT : 0, VK_SHADER_STAGE_COMPUTE_BIT, module, "main", &spec },
         layout, VK_NULL_HANDLE, -1,

@@ -2,10 +2,11 @@
 // kernel_figures: compiles every kernel as programs want it, on a driver that keeps its compiler's statistics - for which no GPU is
 // needed - and fails when a hot kernel spills. The driver and the hardware that it is to believe in come from the environment: see
 // tests/static/on.
-//   kernel_figures [--tables FOLDER --name NAME] [--keep yes] [--known FILE] [--only KERNEL] [--raw KERNEL]
+//   kernel_figures [--tables FOLDER --name NAME] [--keep yes] [--known FILE] [--rows no] [--only KERNEL] [--raw KERNEL] [--text KERNEL] [--mix yes]
 //                  [LAYERS.txt | MODEL.weft]...
 // --tables: says what changed against FOLDER/mesa-22/NAME.csv, by the driver's release, or with --keep writes it; --known: spills that are
-// accepted, "NAME LABEL: why" a line; --only: one kernel, no table; --raw: and all that the driver says about its pipelines.
+// accepted, "NAME LABEL: why" a line; --only: one kernel, no table; --raw: and all that the driver says about its pipelines; --text: and what they were compiled to;
+// --mix: instead of the table, what the loops of products through shared memory are made of; --rows no: none of the rows' cases.
 #include "static/figures.h"
 #include "vk/kernel.h"
 #include <stdlib.h>
@@ -18,7 +19,7 @@ static const char *const hot[] = { "conv_", "matmul_", "sdpa", "attention", "win
 typedef struct check {
     weft_context *ctx;
     weft_vk_device *dev;
-    const char *tables, *name, *keep, *known, *only, *raw;
+    const char *tables, *name, *keep, *known, *only, *raw, *text, *rows, *mix;
     int messages, failed, spilled;
 } check;
 
@@ -97,6 +98,33 @@ static weft_result compile_all(check *c, const collection *all)
     return r;
 }
 
+static weft_result print_text(const check *c, const char *label, VkPipeline made)
+{
+    char *text;
+    WEFT_TRY(mix_text(c->dev, made, &text));
+    printf("%s\n%s\n", label, text ? text : "");
+    free(text);
+    return WEFT_OK;
+}
+
+// Kernels whose time is a loop of multiplications, and how often it is gone round in a step.
+static const struct { const char *kernel; int turns; } loops[] = {
+    { "conv_tile", 8 }, { "conv_tile_split", 8 }, { "matmul_tile", 16 }, { "conv_weights_tile", 8 },
+};
+
+static weft_result print_mix(const check *c, const wanted *w, const char *label, const figures *f, VkPipeline made)
+{
+    mix m;
+    int turns = 0;
+    for (size_t i = 0; i < sizeof loops / sizeof *loops; i++)
+        if (!strcmp(loops[i].kernel, w->dispatch.kernel)) turns = loops[i].turns;
+    if (!turns) return WEFT_OK;
+    WEFT_TRY(mix_measure(c->dev, made, turns, &m));
+    if (m.fma) printf("| %s | %s | %d | %d | %d | %d | %.0f | %.0f | %.2f | %.3f |\n", label, w->from, f->subgroup, f->registers, f->waves, m.fma, 100.0 * m.fma / m.all,
+                      100.0 * m.fma / m.vector, (double) m.shared / m.fma, (double) m.global / m.fma / 2);
+    return WEFT_OK;
+}
+
 static weft_result measure(check *c, const collection *all, figures *f, table *now)
 {
     char label[LABEL];
@@ -106,7 +134,10 @@ static weft_result measure(check *c, const collection *all, figures *f, table *n
         make_label(&all->list[i], label);
         const bool raw = c->raw && !strcmp(all->list[i].dispatch.kernel, c->raw);
         if (raw) printf("%s (%s)\n", label, all->list[i].from);
-        WEFT_TRY(inspect(c->dev, &all->list[i], raw, &f[i]));
+        VkPipeline made;
+        WEFT_TRY(inspect(c->dev, &all->list[i], raw, &f[i], &made));
+        if (c->mix) WEFT_TRY(print_mix(c, &all->list[i], label, &f[i], made));
+        if (c->text && !strcmp(all->list[i].dispatch.kernel, c->text)) WEFT_TRY(print_text(c, label, made));
         WEFT_TRY(table_add(now, label, &f[i]));
     }
     table_sort(now);
@@ -151,19 +182,21 @@ static weft_result run(check *c, char **files, int file_count)
 {
     collection all = { .ctx = c->ctx, .caps = &c->dev->caps };
     table now = { 0 };
-    weft_result r = collect_rows(&all);
+    weft_result r = c->rows && !strcmp(c->rows, "no") ? WEFT_OK : collect_rows(&all);
     for (int i = 0; i < file_count && r == WEFT_OK; i++) {
         const char *dot = strrchr(files[i], '.');
         r = dot && !strcmp(dot, ".txt") ? collect_layers(&all, files[i]) : collect_model(&all, files[i]);
     }
     if (c->only) keep_only(&all, c->only);
     figures *f = calloc((size_t) all.count + 1, sizeof *f);
+    if (c->mix) printf("| kernel and cut | layer | subgroup | registers | waves | FMA in a step | FMA of all %% | of vector %% | shared bytes / FMA | global bytes / flop |\n"
+                       "|---|---|---|---|---|---|---|---|---|---|\n");
     if (r == WEFT_OK) r = f ? measure(c, &all, f, &now) : WEFT_ERR_MEMORY;
     if (r == WEFT_OK) {
-        if (!c->only) collect_unwanted(&all, print_unwanted);
+        if (!c->only && !c->mix) collect_unwanted(&all, print_unwanted);
         printf("  %d pipelines of %d programs in %d rows, %d spill\n", all.count, all.programs, now.count, c->spilled);
         if (c->only) table_print(&now);
-        else r = report(c, &now);
+        else if (!c->mix) r = report(c, &now);
     }
     free(f);
     table_free(&now);
@@ -177,10 +210,12 @@ int main(int argc, char **argv)
     int at = 1;
     for (; at + 1 < argc && starts(argv[at], "--"); at += 2)
         *(!strcmp(argv[at], "--tables") ? &c.tables : !strcmp(argv[at], "--name") ? &c.name : !strcmp(argv[at], "--keep") ? &c.keep :
-          !strcmp(argv[at], "--known") ? &c.known : !strcmp(argv[at], "--only") ? &c.only : &c.raw) = argv[at + 1];
+          !strcmp(argv[at], "--known") ? &c.known : !strcmp(argv[at], "--only") ? &c.only :
+          !strcmp(argv[at], "--rows") ? &c.rows : !strcmp(argv[at], "--mix") ? &c.mix : !strcmp(argv[at], "--text") ? &c.text : &c.raw) = argv[at + 1];
     if (weft_context_create(&(weft_context_params) { .log = log_line, .log_user = &c, .log_level = WEFT_LOG_WARN }, &c.ctx)) return 1;
     weft_result r = weft_vk_open_inspected(c.ctx, &(weft_device_params) { .name = "0" }, &c.dev);
     if (r == WEFT_OK) {
+        c.dev->texts = c.text || c.mix;
         printf("%s, %s\n", weft_vk_info(c.dev)->name, weft_vk_info(c.dev)->driver);
         r = run(&c, argv + at, argc - at);
     }

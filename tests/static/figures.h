@@ -49,8 +49,19 @@ typedef struct figures {
 enum { FIGURES = 10 };
 extern const char *const figure_names[FIGURES]; // in the order of the struct
 
-// raw: prints what the driver says, as it says it.
-weft_result inspect(weft_vk_device *dev, const wanted *w, bool raw, figures *out);
+// raw: prints what the driver says, as it says it. made: the pipeline.
+weft_result inspect(weft_vk_device *dev, const wanted *w, bool raw, figures *out, VkPipeline *made);
+
+// What the loop is made of in which a kernel spends its time. Of an invocation, in one turn of the loop.
+typedef struct mix {
+    int all, vector, fma; // instructions; those that are not the scalar unit's, where there is one; multiplications with an addition
+    int shared, global;   // bytes loaded from shared and from global memory
+} mix;
+
+// What a pipeline was compiled to, as text; NULL: the driver does not say. The device's `texts` must be set before it is made.
+weft_result mix_text(weft_vk_device *dev, VkPipeline pipeline, char **out);
+// turns: of the innermost loop, unless it was unrolled, in one turn of that around it. All zeros: nothing is known.
+weft_result mix_measure(weft_vk_device *dev, VkPipeline pipeline, int turns, mix *out);
 
 // --- The table: one line for a kernel, its storage and the way it is cut, with the worst figures of its pipelines. ---
 

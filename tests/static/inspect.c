@@ -59,7 +59,7 @@ static weft_result read_executable(weft_vk_device *dev, VkPipeline pipeline, uin
     return WEFT_OK;
 }
 
-weft_result inspect(weft_vk_device *dev, const wanted *w, bool raw, figures *out)
+weft_result inspect(weft_vk_device *dev, const wanted *w, bool raw, figures *out, VkPipeline *pipeline)
 {
     const PFN_vkGetPipelineExecutablePropertiesKHR get =
         (PFN_vkGetPipelineExecutablePropertiesKHR) dev->vk.vkGetDeviceProcAddr(dev->device, "vkGetPipelineExecutablePropertiesKHR");
@@ -70,6 +70,7 @@ weft_result inspect(weft_vk_device *dev, const wanted *w, bool raw, figures *out
     weft_vk_pipeline made;
     memset(out, -1, sizeof *out);
     WEFT_TRY(weft_vk_kernels_get(dev->kernels, &want, 1, &made, NULL));
+    *pipeline = made.pipeline;
     for (int i = 0; i < 8; i++) list[i] = (VkPipelineExecutablePropertiesKHR) { VK_STRUCTURE_TYPE_PIPELINE_EXECUTABLE_PROPERTIES_KHR };
     const VkPipelineInfoKHR which = { VK_STRUCTURE_TYPE_PIPELINE_INFO_KHR, NULL, made.pipeline };
     const VkResult r = get ? get(dev->device, &which, &count, list) : VK_ERROR_EXTENSION_NOT_PRESENT;
