@@ -7,9 +7,10 @@
 #include "params/gather.h"
 
 layout(constant_id = 3) const uint RANK = 1;
+layout(constant_id = 4) const bool HALF = false; // x lies in f16 though y is f32
 
 TENSOR_OUT_WORD(0, y)
-TENSOR_IN_WORD(1, x)
+WEIGHT_IN_WORD(1, x, HALF)
 TENSOR_IN_I32(2, ids)
 
 void main() {

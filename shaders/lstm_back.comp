@@ -10,12 +10,13 @@ layout(constant_id = 3) const bool C0 = false;
 layout(constant_id = 4) const bool DY = false;
 layout(constant_id = 5) const bool DH = false;
 layout(constant_id = 6) const bool DC = false;
+layout(constant_id = 7) const bool HALF_W = false; // w lies in f16 though all else is f32
 
 layout(set = 0, binding = 0, std430) buffer dsums_t { sfloat dsums[]; }; // the step after this one left its own there
 TENSOR_OUT(1, dh0)
 TENSOR_OUT(2, dc0)
 TENSOR_IN(3, sums)
-TENSOR_IN(4, w)
+WEIGHT_IN(4, w, HALF_W)
 TENSOR_IN(5, c0)
 TENSOR_IN(6, dy)
 TENSOR_IN(7, dh)

@@ -8,12 +8,13 @@
 
 layout(constant_id = 3) const bool BIAS = false;
 layout(constant_id = 4) const bool WIDE = false; // k lies in one piece in a and b, in fours
+layout(constant_id = 5) const uint HALVES = 0;
 
 TENSOR_OUT(0, y)
-TENSOR_IN(1, a)
-TENSOR_IN4(1, a4)
-TENSOR_IN(2, b)
-TENSOR_IN4(2, b4)
+WEIGHT_IN(1, a, A_HALF)
+WEIGHT_IN4(1, a4, A_HALF)
+WEIGHT_IN(2, b, B_HALF)
+WEIGHT_IN4(2, b4, B_HALF)
 TENSOR_IN(3, bias)
 
 void main() {

@@ -51,8 +51,13 @@ shared f16vec4 as[(A_TURNED ? DEEP : TALL) * A_STEP];
 shared f16vec4 bs[(B_TURNED ? DEEP : WIDE) * B_STEP];
 shared vec4 room[DOWN * ACROSS * ROOM]; // sums on their way to y
 
-PIECE_LOAD(a_load, f16vec4, float16_t, a_data, a4_data, A_WIDE)
-PIECE_LOAD(b_load, f16vec4, float16_t, b_data, b4_data, B_WIDE)
+// As stored.
+#define A_STORED(i) a_data[i]
+#define A4_STORED(i) a4_data[i]
+#define B_STORED(i) b_data[i]
+#define B4_STORED(i) b4_data[i]
+PIECE_LOAD(a_load, f16vec4, float16_t, A_STORED, A4_STORED, A_WIDE)
+PIECE_LOAD(b_load, f16vec4, float16_t, B_STORED, B4_STORED, B_WIDE)
 
 uint place(bool turned, piece s, uint step) { return turned ? s.k * step + s.line / 4 : s.line * step + s.k / 4; }
 

@@ -5,8 +5,10 @@
 #include "glsl/tensor.glsl"
 #include "params/matmul_pack.h"
 
+layout(constant_id = 3) const bool HALF = false; // b lies in f16 though packed is f32
+
 TENSOR_OUT(0, packed)
-TENSOR_IN(1, b)
+WEIGHT_IN(1, b, HALF)
 
 void main() {
     uint i = LINEAR_ID;

@@ -11,12 +11,13 @@ layout(constant_id = 4) const bool A_WIDE = false; // a can be read four k at a 
 layout(constant_id = 5) const bool Y_WIDE = false; // y can be written four columns at a time
 layout(constant_id = 6) const bool BIAS = false;
 layout(constant_id = 7) const uint LANES = 64; // invocations side by side along a row
+layout(constant_id = 8) const uint HALVES = 0;
 
 TENSOR_OUT(0, y)
 TENSOR_OUT4(0, y4)
-TENSOR_IN(1, a)
-TENSOR_IN4(1, a4)
-TENSOR_IN4(2, b4)
+WEIGHT_IN(1, a, A_HALF)
+WEIGHT_IN4(1, a4, A_HALF)
+WEIGHT_IN4(2, b4, B_HALF)
 TENSOR_IN(3, bias)
 
 void main() {

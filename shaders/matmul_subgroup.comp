@@ -17,16 +17,17 @@ layout(constant_id = 6) const bool BIAS = false;
 layout(constant_id = 7) const uint LANES = 8;
 layout(constant_id = 8) const uint ROWS = 4;     // of each lane
 layout(constant_id = 9) const uint COLUMNS = 32; // of the workgroup; a multiple of 4
+layout(constant_id = 10) const uint HALVES = 0;
 layout(constant_id = 0) const uint THREADS = 32;
 const uint DEEP = A_WIDE ? 4 : 1; // k of a step
 const uint LOADS = (COLUMNS + LANES - 1) / LANES;
 
 TENSOR_OUT(0, y)
 TENSOR_OUT4(0, y4)
-TENSOR_IN(1, a)
-TENSOR_IN4(1, a4)
-TENSOR_IN(2, b)
-TENSOR_IN4(2, b4)
+WEIGHT_IN(1, a, A_HALF)
+WEIGHT_IN4(1, a4, A_HALF)
+WEIGHT_IN(2, b, B_HALF)
+WEIGHT_IN4(2, b4, B_HALF)
 TENSOR_IN(3, bias)
 
 void main() {

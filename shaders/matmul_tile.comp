@@ -18,6 +18,7 @@ layout(constant_id = 10) const uint DOWN = 8;        // invocations along the ro
 layout(constant_id = 11) const uint ACROSS = 8;      // and along the columns
 layout(constant_id = 12) const uint ROW_QUADS = 2;   // fours of rows of an invocation
 layout(constant_id = 13) const uint COLUMN_QUADS = 2;
+layout(constant_id = 14) const uint HALVES = 0;
 layout(constant_id = 0) const uint THREADS = 64;     // DOWN * ACROSS
 const uint DEEP = 16; // k of a step
 const uint TALL = DOWN * ROW_QUADS, WIDE = ACROSS * COLUMN_QUADS; // of the tile, in fours
@@ -30,17 +31,17 @@ const uint A_LOADS = (TALL * DEEP + THREADS - 1) / THREADS, B_LOADS = (WIDE * DE
 TENSOR_OUT(0, y)
 TENSOR_OUT4(0, y4)
 TENSOR_OUT_F32(0, part)
-TENSOR_IN(1, a)
-TENSOR_IN4(1, a4)
-TENSOR_IN(2, b)
-TENSOR_IN4(2, b4)
+WEIGHT_IN(1, a, A_HALF)
+WEIGHT_IN4(1, a4, A_HALF)
+WEIGHT_IN(2, b, B_HALF)
+WEIGHT_IN4(2, b4, B_HALF)
 TENSOR_IN(3, bias)
 
 shared vec4 as[DEEP * A_STEP];
 shared vec4 bs[DEEP * B_STEP];
 
-PIECE_LOAD(a_load, vec4, float, a_data, a4_data, A_WIDE)
-PIECE_LOAD(b_load, vec4, float, b_data, b4_data, B_WIDE)
+PIECE_LOAD(a_load, vec4, float, a, a4, A_WIDE)
+PIECE_LOAD(b_load, vec4, float, b, b4, B_WIDE)
 
 void a_store(piece s, vec4 v) {
     if (A_TURNED) as[s.k * A_STEP + s.line / 4] = v;

@@ -10,12 +10,13 @@
 layout(constant_id = 3) const uint ROWS = 8;
 layout(constant_id = 4) const bool WIDE = false; // k is a multiple of 4
 layout(constant_id = 5) const bool BIAS = false;
+layout(constant_id = 6) const uint HALVES = 0;
 
 TENSOR_OUT(0, y)
-TENSOR_IN(1, a)
-TENSOR_IN4(1, a4)
-TENSOR_IN(2, b)
-TENSOR_IN4(2, b4)
+WEIGHT_IN(1, a, A_HALF)
+WEIGHT_IN4(1, a4, A_HALF)
+WEIGHT_IN(2, b, B_HALF)
+WEIGHT_IN4(2, b4, B_HALF)
 TENSOR_IN(3, bias)
 
 void main() {

@@ -80,7 +80,7 @@ static weft_result gather_emit(const weft_node *n, weft_emit *e)
     weft_loop_strides(&l, 1, p.x_stride);
     weft_loop_strides(&l, 2, p.ids_stride);
     return weft_emit_dispatch(e, &(weft_dispatch) {
-        .kernel = "gather", .spec = { (uint32_t) l.rank }, .spec_count = 1,
+        .kernel = "gather", .spec = { (uint32_t) l.rank, weft_emit_packed(e, 0) }, .spec_count = 2,
         .params = &p, .params_bytes = sizeof p, .grid = { p.count },
     });
 }
@@ -170,7 +170,7 @@ static const weft_op gather = {
     .name = "gather",
     .doc = "y[.., i.., ..] = x[.., ids[i..], ..]: the dimension `axis` of x is replaced by those of ids. As numpy.take and\n"
            "ONNX Gather. " RANGE,
-    .out_names = "y", .in_names = "x ids", .flags = WEFT_OP_INTEGERS | WEFT_OP_STRIDED,
+    .out_names = "y", .in_names = "x ids", .flags = WEFT_OP_INTEGERS | WEFT_OP_STRIDED, .half_inputs = 1 << 0,
     .attr_bytes = sizeof(gather_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_ATTR(gather_attrs, axis, INT, .min = -WEFT_MAX_RANK, .max = WEFT_MAX_RANK - 1, .doc = "negative from the end"),
@@ -193,7 +193,7 @@ static const weft_op embedding = {
     .name = "embedding",
     .doc = "y[i.., :] = table[ids[i..], :], a row of the table for every id. As torch.nn.functional.embedding, with the table\n"
            "first. " RANGE,
-    .out_names = "y", .in_names = "table ids", .flags = WEFT_OP_INTEGERS | WEFT_OP_STRIDED,
+    .out_names = "y", .in_names = "table ids", .flags = WEFT_OP_INTEGERS | WEFT_OP_STRIDED, .half_inputs = 1 << 0,
     .infer = gather_infer, .items = weft_copy_items, .cpu = gather_cpu, .emit = gather_emit, .grad = gather_back,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(5, 65), WEFT_SHAPE(7) }, IDS },

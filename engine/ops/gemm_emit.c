@@ -20,6 +20,7 @@ typedef struct product { // on its way to a kernel
     const weft_caps *caps;
     bool a_turned, b_turned; // elements next to each other are of one k, else of one row or column
     bool a_wide, b_wide, y_wide; // can be read and written in fours
+    uint32_t halves;             // 1: a is stored in f16 beside y in f32; 2: b is
     double batch, flops;
     struct matmul_params p;
     weft_dispatch d;
@@ -48,9 +49,11 @@ static weft_result fill_batch(const weft_gemm *g, int64_t a_size, int64_t b_size
     return WEFT_OK;
 }
 
-static void describe(product *w, const weft_gemm *g, const weft_caps *caps)
+static bool packed(const weft_emit *e, weft_bind b) { return b.kind == WEFT_BIND_IN_ && weft_emit_packed(e, b.index); }
+
+static void describe(product *w, const weft_gemm *g, const weft_emit *e)
 {
-    *w = (product) { .g = g, .caps = caps, .a_turned = g->trans_a, .b_turned = !g->trans_b, .batch = (double) weft_shape_count(g->batch) };
+    *w = (product) { .g = g, .caps = weft_emit_caps(e), .halves = packed(e, g->a) * 1u + packed(e, g->b) * 2u, .a_turned = g->trans_a, .b_turned = !g->trans_b, .batch = (double) weft_shape_count(g->batch) };
     w->a_wide = (g->trans_a ? g->m : g->k) % 4 == 0;
     w->b_wide = (g->trans_b ? g->k : g->n) % 4 == 0;
     w->y_wide = g->n % 4 == 0;
@@ -83,14 +86,14 @@ static weft_result emit_vector(product *w, weft_emit *e)
     const uint32_t rows = m > 4 ? 8 : m > 2 ? 4 : m > 1 ? 2 : 1;
     w->p.row_tiles = (u32) ceil_div((double) m, rows), w->p.column_tiles = w->p.n;
     return dispatch(w, e, "matmul_vector", (double) w->p.column_tiles * w->p.row_tiles * w->p.batch, 32,
-                    (const uint32_t[]) { rows, w->g->k % 4 == 0, w->g->has_bias }, 3);
+                    (const uint32_t[]) { rows, w->g->k % 4 == 0, w->g->has_bias, w->halves }, 4);
 }
 
 static weft_result emit_direct(product *w, weft_emit *e)
 {
     w->p.row_tiles = w->p.m, w->p.column_tiles = w->p.n;
     w->d.kernel = "matmul_direct", w->d.params = &w->p;
-    w->d.spec[0] = w->g->has_bias, w->d.spec[1] = w->g->trans_b && !w->g->trans_a && w->g->k % 4 == 0, w->d.spec_count = 2;
+    w->d.spec[0] = w->g->has_bias, w->d.spec[1] = w->g->trans_b && !w->g->trans_a && w->g->k % 4 == 0, w->d.spec[2] = w->halves, w->d.spec_count = 3;
     w->d.grid[0] = w->p.n * w->p.m * w->p.batch;
     return weft_emit_dispatch(e, &w->d);
 }
@@ -104,10 +107,11 @@ static weft_result emit_pack(product *w, weft_emit *e, int64_t width)
     const struct matmul_pack_params p = {
         (u32) (g->b_count * g->k * width), (u32) g->k, (u32) g->n, (u32) width, (u32) (g->trans_b ? 1 : g->n), (u32) (g->trans_b ? g->k : 1),
     };
-    w->d.bind[2] = (weft_bind) WEFT_BIND_SCRATCH(room, 0);
+    const uint32_t halves = w->halves;
+    w->d.bind[2] = (weft_bind) WEFT_BIND_SCRATCH(room, 0), w->halves &= 1;
     return weft_emit_dispatch(e, &(weft_dispatch) {
         .kernel = "matmul_pack", .params = &p, .params_bytes = sizeof p, .grid = { p.count },
-        .bind = { WEFT_BIND_SCRATCH(room, 1), g->b }, .bind_count = 2,
+        .bind = { WEFT_BIND_SCRATCH(room, 1), g->b }, .bind_count = 2, .spec = { halves >> 1 }, .spec_count = 1,
     });
 }
 
@@ -129,7 +133,7 @@ static weft_result emit_rows(product *w, weft_emit *e)
     const uint32_t deep = w->caps->is_software ? 1 : 64 / lanes;
     w->p.b_k = (u32) width, w->p.column_tiles = (quads + lanes - 1) / lanes, w->p.row_tiles = (w->p.m + rows * deep - 1) / (rows * deep);
     return dispatch(w, e, "matmul_rows", (double) w->p.column_tiles * w->p.row_tiles * w->p.batch, lanes * deep,
-                    (const uint32_t[]) { rows, !g->trans_a && g->k % 4 == 0, g->n % 4 == 0, g->has_bias, lanes }, 5);
+                    (const uint32_t[]) { rows, !g->trans_a && g->k % 4 == 0, g->n % 4 == 0, g->has_bias, lanes, w->halves }, 6);
 }
 
 static bool can_subgroup(const product *w)
@@ -144,7 +148,7 @@ static weft_result emit_subgroup(product *w, weft_emit *e, const weft_way *way)
     const bool a_wide = w->a_wide && !w->a_turned;
     w->p.column_tiles = (u32) ceil_div(w->p.n, columns), w->p.row_tiles = (u32) ceil_div(w->p.m, threads * rows);
     return dispatch(w, e, "matmul_subgroup", (double) w->p.column_tiles * w->p.row_tiles * w->p.batch, threads,
-                    (const uint32_t[]) { a_wide, a_wide && !w->b_turned, w->y_wide, w->g->has_bias, w->caps->subgroup_size, rows, columns }, 7);
+                    (const uint32_t[]) { a_wide, a_wide && !w->b_turned, w->y_wide, w->g->has_bias, w->caps->subgroup_size, rows, columns, w->halves }, 8);
 }
 
 // --- Kernels with tiles in shared memory, which can split k. --------------------------------------------------
@@ -222,7 +226,7 @@ static weft_result emit_tile(product *w, weft_emit *e, const weft_way *way)
     w->p.row_tiles = (u32) ceil_div(w->p.m, s.rows), w->p.column_tiles = (u32) ceil_div(w->p.n, s.columns);
     WEFT_TRY(dispatch(w, e, "matmul_tile", groups_of(w, s) * w->p.parts, s.threads,
                       (const uint32_t[]) { w->a_turned, w->b_turned, w->a_wide, w->b_wide, w->y_wide, w->g->has_bias, room >= 0,
-                                           c[DOWN], c[ACROSS], c[ROW_QUADS], c[COLUMN_QUADS] }, 11));
+                                           c[DOWN], c[ACROSS], c[ROW_QUADS], c[COLUMN_QUADS], w->halves }, 12));
     return finish_parts(w, e, room);
 }
 
@@ -332,7 +336,7 @@ int weft_gemm_ways(const weft_gemm *g, const weft_emit *e, weft_way list[WEFT_MA
 {
     choice c = { .list = list };
     product w;
-    describe(&w, g, weft_emit_caps(e));
+    describe(&w, g, e);
     add_rest(&c, &w);
     if (weft_emit_half(e) && weft_matrix_serves(w.caps)) add_matrices(&c, &w);
     add_tiles(&c, &w);
@@ -346,7 +350,7 @@ weft_result weft_gemm_emit(const weft_gemm *g, weft_emit *e, const weft_way *way
     weft_way list[WEFT_MAX_WAYS];
     product w;
     if (!way && weft_gemm_ways(g, e, list)) way = list;
-    describe(&w, g, weft_emit_caps(e));
+    describe(&w, g, e);
     WEFT_TRY(fill_batch(g, g->m * g->k, g->k * g->n, &w.p));
     if (is(way, "matmul_vector")) return emit_vector(&w, e);
     if (is(way, "matmul_subgroup")) return emit_subgroup(&w, e, way);

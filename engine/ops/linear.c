@@ -66,7 +66,7 @@ static weft_result linear_grad(const weft_node *n, weft_graph *g, const weft_val
 const weft_op weft_op_linear = {
     .name = "linear",
     .doc = "y[.., o] = b[o] + sum over k of x[.., k] w[o, k].",
-    .out_names = "y", .in_names = "x w b?",
+    .out_names = "y", .in_names = "x w b?", .half_inputs = 1 << 1,
     .infer = linear_infer, .items = linear_items, .cpu = linear_cpu, .ways = linear_ways, .emit = linear_emit, .flops = linear_flops, .grad = linear_grad,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(7), WEFT_SHAPE(5, 7), WEFT_SHAPE(5) } },

@@ -124,7 +124,7 @@ static weft_result lstm_emit(const weft_node *n, weft_emit *e)
         };
         WEFT_TRY(weft_emit_dispatch(e, &(weft_dispatch) {
             .kernel = weft_emit_way(e)->kernel, .params = &p, .params_bytes = sizeof p, .group = { 32 }, .grid = { 32 * p.h * p.row_tiles * p.dirs },
-            .spec = { rows, s.h % 4 == 0, at->direction == REVERSE, weft_has(n, B), weft_has(n, H0), weft_has(n, C0) }, .spec_count = 6,
+            .spec = { rows, s.h % 4 == 0, at->direction == REVERSE, weft_has(n, B), weft_has(n, H0), weft_has(n, C0), weft_emit_packed(e, W_HH) }, .spec_count = 7,
             .bind = { WEFT_BIND_OUT(Y), WEFT_BIND_OUT(HN), WEFT_BIND_OUT(CN), WEFT_BIND_SCRATCH(gates, 0),
                       WEFT_BIND_IN(W_HH), WEFT_BIND_IN(B), WEFT_BIND_IN(H0), WEFT_BIND_IN(C0), WEFT_BIND_SCRATCH(cells, 1) },
             .bind_count = 9, .flops = 8.0 * (double) (s.dirs * s.n * s.h * s.h),
@@ -144,7 +144,7 @@ const weft_op weft_op_lstm = {
     .doc = "Per step: i, f, g, o = the four parts of w_ih x_t + w_hh h + b (b: that of w_ih, then that of w_hh); c = sigmoid(f) c + sigmoid(i) "
            "tanh(g); h = sigmoid(o) tanh(c). y [n, t, dirs h] holds h of every step, the directions side by side; hn and cn [dirs, n, h] are the "
            "last. Several layers are several nodes. Hochreiter and Schmidhuber 1997; gates in PyTorch's order.",
-    .out_names = "y hn cn", .in_names = "x w_ih w_hh b? h0? c0?",
+    .out_names = "y hn cn", .in_names = "x w_ih w_hh b? h0? c0?", .half_inputs = 1 << W_IH | 1 << W_HH,
     .attr_bytes = sizeof(weft_lstm_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_ATTR(weft_lstm_attrs, direction, ENUM, .choices = "forward|reverse|bidirectional", .doc = "of time"),

@@ -119,7 +119,7 @@ static weft_result back_emit(const weft_node *n, weft_emit *e)
     for (int64_t turn = 0; turn <= s.t; turn++) { // the last step first; then h before the first
         p.step = (u32) (turn < s.t ? s.t - 1 - turn : s.t);
         weft_dispatch d = {
-            .kernel = "lstm_back", .spec = { weft_has(n, C0), weft_has(n, DY), weft_has(n, DH), weft_has(n, DC) }, .spec_count = 4,
+            .kernel = "lstm_back", .spec = { weft_has(n, C0), weft_has(n, DY), weft_has(n, DH), weft_has(n, DC), weft_emit_packed(e, W) }, .spec_count = 5,
             .params = &p, .params_bytes = sizeof p, .group = { UNITS * PARTS }, .grid = { UNITS * PARTS * p.tiles * p.n },
             .bind = { WEFT_BIND_OUT(DSUMS), WEFT_BIND_OUT(DH0), WEFT_BIND_OUT(DC0) }, .bind_count = 3, .flops = 8.0 * (double) (s.n * s.h) * (double) s.h,
         };
@@ -135,7 +135,7 @@ const weft_op weft_op_lstm_back = {
     .name = "lstm_back",
     .doc = "What the sums of the gates of one direction of lstm, [n, t, 4 h], receive, and h and c before the first step, when its y receives "
            "dy [n, t, h] and the last h and c receive dh and dc [n, h]. w: [4 h, h], by which h enters the sums.",
-    .out_names = "dsums dh0 dc0", .in_names = "sums w c0? dy? dh? dc?",
+    .out_names = "dsums dh0 dc0", .in_names = "sums w c0? dy? dh? dc?", .half_inputs = 1 << W,
     .attr_bytes = sizeof(weft_lstm_back_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_ATTR(weft_lstm_back_attrs, backwards, INT, .min = 0, .max = 1, .doc = "1: the last time is the first step"),

@@ -88,7 +88,7 @@ static weft_result matmul_grad(const weft_node *n, weft_graph *g, const weft_val
 const weft_op weft_op_matmul = {
     .name = "matmul",
     .doc = "y[..] = a[..] b[..], matrix products over the last two dimensions; the others follow NumPy's broadcasting.",
-    .out_names = "y", .in_names = "a b",
+    .out_names = "y", .in_names = "a b", .half_inputs = 1 << 0 | 1 << 1,
     .attr_bytes = sizeof(matmul_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_ATTR(matmul_attrs, trans_a, INT, .min = 0, .max = 1, .doc = "1: a is [.., k, m]"),

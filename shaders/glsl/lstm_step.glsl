@@ -5,14 +5,15 @@ layout(constant_id = 5) const bool REVERSE = false;
 layout(constant_id = 6) const bool BIAS = false;
 layout(constant_id = 7) const bool H0 = false;
 layout(constant_id = 8) const bool C0 = false;
+layout(constant_id = 9) const bool HALF_W = false; // w lies in f16 though all else is f32
 
 layout(set = 0, binding = 0, std430) buffer y_t { sfloat y_data[]; }; // its last step is this one's input
 layout(set = 0, binding = 0, std430) buffer y4_t { svec4 y4_data[]; };
 TENSOR_OUT(1, hn)
 TENSOR_OUT(2, cn)
 TENSOR_IN(3, gates)
-TENSOR_IN(4, w)
-TENSOR_IN4(4, w4)
+WEIGHT_IN(4, w, HALF_W)
+WEIGHT_IN4(4, w4, HALF_W)
 TENSOR_IN(5, b)
 TENSOR_IN(6, h0)
 TENSOR_IN4(6, h04)

@@ -37,10 +37,10 @@ uint piece_count(bool turned, piece s, uint lines, uint deep) {
     type name(uint i, uint count) {                     \
         type v = type(0);                               \
         if (count == 0) return v;                       \
-        if (wide) return type(four[i / 4]);             \
-        v.x = one(scalar[i]);                           \
-        if (count > 1) v.y = one(scalar[i + 1]);        \
-        if (count > 2) v.z = one(scalar[i + 2]);        \
-        if (count > 3) v.w = one(scalar[i + 3]);        \
+        if (wide) return type(four(i / 4));             \
+        v.x = one(scalar(i));                           \
+        if (count > 1) v.y = one(scalar(i + 1));        \
+        if (count > 2) v.z = one(scalar(i + 2));        \
+        if (count > 3) v.w = one(scalar(i + 3));        \
         return v;                                       \
     }

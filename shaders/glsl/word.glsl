@@ -8,3 +8,14 @@
 #endif
 #define TENSOR_IN_WORD(binding_, name) TENSOR_IN_AS(binding_, name, sword, uint)
 #define TENSOR_OUT_WORD(binding_, name) TENSOR_OUT_AS(binding_, name, sword, uint)
+// As WEIGHT_IN.
+#if defined(DTYPE_F16)
+#define WEIGHT_IN_WORD(binding_, name, halves) TENSOR_IN_WORD(binding_, name)
+#else
+#define WEIGHT_IN_WORD(binding_, name, halves) \
+    layout(set = 0, binding = binding_, std430) readonly alone buffer name##_t { uint name##_data[]; }; \
+    uint name(uint i) { \
+        if (halves) return floatBitsToUint(unpackHalf2x16(name##_data[i / 2] >> i % 2 * 16).x); \
+        return name##_data[i]; \
+    }
+#endif

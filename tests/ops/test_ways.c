@@ -111,7 +111,7 @@ static weft_result add_weight(weft_graph *g, const char *name, weft_shape shape,
     return weft_graph_status(g);
 }
 
-static weft_result make(test *t, const weft_op *op, const weft_case *c, bool half, subject *s)
+static weft_result make(test *t, const weft_op *op, const weft_case *c, int index, bool half, subject *s)
 {
     weft_random rng = { 7 };
     weft_value in[INPUTS];
@@ -119,13 +119,13 @@ static weft_result make(test *t, const weft_op *op, const weft_case *c, bool hal
     *s = (subject) { .arena = { .ctx = t->ctx } };
     weft_graph_init(&s->graph, &s->arena);
     s->graph.bound = true;
-    const int given = c->in_count;
+    const int given = c->in_count, port = op->half_inputs & 1 ? index % 2 : 0; // the others are weights, r aside
     for (; count < INPUTS && (given ? count < given : c->in[count].rank > 0); count++) {
         in[count] = -1;
         if (c->absent >> count & 1) continue;
         const float *data = numbers(&s->arena, c->in[count], &rng);
         if (!data) return WEFT_ERR_MEMORY;
-        if (count == 0 || count == 3) {
+        if (count == port || count == 3) {
             s->in[ports++] = data;
             in[count] = weft_graph_input(&s->graph, count ? "r" : "x", WEFT_F32, c->in[count]);
             continue;
@@ -271,8 +271,8 @@ static void run_list(test *t, const weft_op *op, const weft_case *list, int inde
     for (const weft_case *c = list; c->in[0].rank; c++, index++) {
         if (t->only_case >= 0 && t->only_case != index) continue;
         subject s, halves = { 0 };
-        weft_result made = make(t, op, c, false, &s);
-        if (made == WEFT_OK && op->half_inputs) made = make(t, op, c, true, s.halves = &halves);
+        weft_result made = make(t, op, c, index, false, &s);
+        if (made == WEFT_OK && op->half_inputs) made = make(t, op, c, index, true, s.halves = &halves);
         check(t, made, op->name);
         if (made == WEFT_OK) run_case(t, op, index, &s);
         weft_arena_free(&s.arena), weft_arena_free(&halves.arena);

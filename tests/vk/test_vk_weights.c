@@ -168,6 +168,53 @@ static void weights_of_a_file_in_f16_stay_so_and_exact_and_fast_sessions_share_t
     weft_model_destroy(&m), weft_model_destroy(&same);
 }
 
+// A product, a recurrent layer, a table and a transposed convolution whose weights are all of the type.
+static weft_model *others(bool half)
+{
+    weft_builder *b;
+    weft_model *m;
+    static float w[KERNEL];
+    static uint16_t h[KERNEL];
+    for (int i = 0; i < KERNEL; i++) w[i] = (float) (i * 7919 % 1009 - 504) / 4096, h[i] = weft_float_to_half(w[i]);
+    const weft_dtype dtype = half ? WEFT_F16 : WEFT_F32;
+    const void *data = half ? (void *) h : (void *) w;
+    assert_int_equal(weft_builder_create(ctx, &b), WEFT_OK);
+    const weft_value ids = weft_build_input(b, "ids", WEFT_I32, (weft_shape) WEFT_SHAPE(5));
+    weft_value x = weft_build(b, "embedding", WEFT_IN(weft_build_weight(b, "table", dtype, (weft_shape) WEFT_SHAPE(96, 32), data), ids), { 0 });
+    x = weft_build(b, "linear", WEFT_IN(x, weft_build_weight(b, "linear", dtype, (weft_shape) WEFT_SHAPE(48, 32), data)), { 0 });
+    x = weft_build(b, "matmul", WEFT_IN(weft_build_weight(b, "a", dtype, (weft_shape) WEFT_SHAPE(3, 5), data), x), { 0 });
+    x = weft_build(b, "reshape", WEFT_IN(x), WEFT_NUM("shape", 1, 3, 48));
+    x = weft_build(b, "lstm", WEFT_IN(x, weft_build_weight(b, "ih", dtype, (weft_shape) WEFT_SHAPE(1, 64, 48), data),
+                                      weft_build_weight(b, "hh", dtype, (weft_shape) WEFT_SHAPE(1, 64, 16), data)), { 0 });
+    x = weft_build(b, "reshape", WEFT_IN(x), WEFT_NUM("shape", 1, 48, 1, 1));
+    x = weft_build(b, "conv_transpose2d", WEFT_IN(x, weft_build_weight(b, "up", dtype, (weft_shape) WEFT_SHAPE(48, 9, 3, 3), data)), { 0 });
+    weft_build_output(b, "y", x);
+    assert_int_equal(weft_builder_finish(&b, &m), WEFT_OK);
+    return m;
+}
+
+static void all_rows_with_large_weights_take_them_in_f16(void **state)
+{
+    enum { SLOTS = 6 * 256 }; // what alignment may add
+    const int32_t ids[5] = { 0, 95, 17, 3, 64 };
+    float y[2][81];
+    size_t bytes[2];
+    (void) state;
+    if (!device) skip();
+    for (int half = 0; half < 2; half++) {
+        weft_model *m = others(half);
+        weft_session *s = session(m, WEFT_EXACT);
+        const weft_io in = { "ids", (void *) (uintptr_t) ids, sizeof ids }, out = { "y", y[half], sizeof y[half] };
+        bytes[half] = facts_of(s).weight_bytes;
+        memset(y[half], 0xcd, sizeof y[half]);
+        if (weft_session_run(s, &in, 1, &out, 1)) fail_msg("%s", weft_error_text());
+        weft_session_destroy(&s);
+        weft_model_destroy(&m);
+    }
+    assert_true(bytes[1] <= bytes[0] / 2 + SLOTS);
+    assert_memory_equal(y[0], y[1], sizeof y[0]);
+}
+
 typedef struct worker { const weft_model *m; weft_result result; float y[COUNT]; size_t weight_bytes, shared_bytes; } worker;
 
 static void *work(void *user)
@@ -219,6 +266,7 @@ int main(void)
         cmocka_unit_test(weights_go_with_the_last_session),
         cmocka_unit_test(the_same_numbers_are_shared_whichever_model_they_come_from),
         cmocka_unit_test(weights_of_a_file_in_f16_stay_so_and_exact_and_fast_sessions_share_them),
+        cmocka_unit_test(all_rows_with_large_weights_take_them_in_f16),
         cmocka_unit_test(threads_may_come_and_go),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
