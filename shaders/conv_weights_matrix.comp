@@ -19,9 +19,16 @@ layout(constant_id = 12) const uint N = 16;
 layout(constant_id = 13) const uint K = 16;
 layout(constant_id = 14) const uint LANES = 32; // of every subgroup
 layout(constant_id = 15) const uint DEEP = 32;  // pixels of a step
+layout(constant_id = 16) const bool X_EIGHTS = false; // channels of x can be read in eights too
+layout(constant_id = 17) const bool Y_EIGHTS = false; // those of dy can
 const uint THREADS = DOWN * ACROSS * LANES, TALL = DOWN * ROWS * M, WIDE = ACROSS * COLUMNS * N, X_FOURS = TALL / 4, Y_FOURS = WIDE / 4;
-const uint X_LOADS = (DEEP * X_FOURS + THREADS - 1) / THREADS, Y_LOADS = (DEEP * Y_FOURS + THREADS - 1) / THREADS;
+const uint X_EACH = X_EIGHTS ? 2 : 1, Y_EACH = Y_EIGHTS ? 2 : 1, X_LINE = X_FOURS / X_EACH, Y_LINE = Y_FOURS / Y_EACH; // fours of a load
+const uint X_LOADS = (DEEP * X_LINE + THREADS - 1) / THREADS, Y_LOADS = (DEEP * Y_LINE + THREADS - 1) / THREADS;
 const uint X_STEP = X_FOURS + 2, Y_STEP = Y_FOURS + 2, ROOM = M * N / 4; // room against bank conflicts
+
+#include "glsl/eight.glsl"
+TENSOR_IN8(1, x8)
+TENSOR_IN8(2, dy8)
 
 shared f16vec4 xs[DEEP * X_STEP]; // [pixel][row]
 shared f16vec4 ys[DEEP * Y_STEP]; // [pixel][channel]
@@ -30,23 +37,28 @@ shared ivec3 rows[TALL];
 shared ivec3 pixels[DEEP];
 #include "glsl/conv_weights_places.glsl"
 
-f16vec4 x_four(uint four, ivec3 pixel) {
-    f16vec4 all = f16vec4(0);
+eight x_some(uint four, ivec3 pixel) {
+    eight all = EIGHT_ZEROS;
     if (WIDE_IN) {
         int i = x_place(rows[four * 4], pixel);
-        if (i >= 0) all = x4_data[i / 4];
+        if (i >= 0 && X_EIGHTS) all = eight_of(x8(i / 8));
+        else if (i >= 0) all.a = x4_data[i / 4];
     } else
         [[unroll]] for (uint l = 0; l < 4; l++) {
             int i = x_place(rows[four * 4 + l], pixel);
-            if (i >= 0) all[l] = x_data[i];
+            if (i >= 0) all.a[l] = x_data[i];
         }
     return all;
 }
-f16vec4 dy_four(uint j, uint o, uint o_end) {
-    if (WIDE_OUT) return o < o_end ? dy4_data[(j * p.co + o) / 4] : f16vec4(0);
-    f16vec4 all = f16vec4(0);
-    [[unroll]] for (uint l = 0; l < 4; l++)
-        if (o + l < o_end) all[l] = dy_data[j * p.co + o + l];
+eight dy_some(uint j, uint o, uint o_end) {
+    eight all = EIGHT_ZEROS;
+    uint at = j * p.co + o;
+    if (WIDE_OUT) {
+        if (o < o_end && Y_EIGHTS) all = eight_of(dy8(at / 8));
+        else if (o < o_end) all.a = dy4_data[at / 4];
+    } else
+        [[unroll]] for (uint l = 0; l < 4; l++)
+            if (o + l < o_end) all.a[l] = dy_data[at + l];
     return all;
 }
 
@@ -58,7 +70,7 @@ void main() {
     uint group = id % groups, part = id / groups, o0 = group * p.co_group + column * WIDE, o_end = (group + 1) * p.co_group;
     if (part >= p.parts) return;
     uint begin = part * p.part, end = min(begin + p.part, p.n * uint(p.ho * p.wo));
-    f16vec4 xr[X_LOADS], yr[Y_LOADS];
+    eight xr[X_LOADS], yr[Y_LOADS];
     coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator> sum[ROWS * COLUMNS];
     for (uint r = me; r < TALL; r += THREADS) rows[r] = row_of(first_row + r, group);
     for (uint k = me; k < DEEP; k += THREADS) pixels[k] = pixel_of(begin + k, end);
@@ -69,12 +81,12 @@ void main() {
         if (!last) {
             [[unroll]] for (uint i = 0; i < X_LOADS; i++) {
                 uint e = me + i * THREADS;
-                if (e < DEEP * X_FOURS) xr[i] = x_four(e % X_FOURS, pixels[e / X_FOURS]);
+                if (e < DEEP * X_LINE) xr[i] = x_some(e % X_LINE * X_EACH, pixels[e / X_LINE]);
             }
             [[unroll]] for (uint i = 0; i < Y_LOADS; i++) {
-                uint e = me + i * THREADS, k = j + e / Y_FOURS;
-                yr[i] = f16vec4(0);
-                if (e < DEEP * Y_FOURS && k < end) yr[i] = dy_four(k, o0 + e % Y_FOURS * 4, o_end);
+                uint e = me + i * THREADS, k = j + e / Y_LINE;
+                yr[i] = EIGHT_ZEROS;
+                if (e < DEEP * Y_LINE && k < end) yr[i] = dy_some(k, o0 + e % Y_LINE * Y_EACH * 4, o_end);
             }
         }
         if (j != begin)
@@ -91,12 +103,14 @@ void main() {
         if (last) break;
         barrier();
         [[unroll]] for (uint i = 0; i < X_LOADS; i++) {
-            uint e = me + i * THREADS;
-            if (e < DEEP * X_FOURS) xs[e / X_FOURS * X_STEP + e % X_FOURS] = xr[i];
+            uint e = me + i * THREADS, at = e / X_LINE * X_STEP + e % X_LINE * X_EACH;
+            if (e < DEEP * X_LINE) xs[at] = xr[i].a;
+            if (e < DEEP * X_LINE && X_EIGHTS) xs[at + 1] = xr[i].b;
         }
         [[unroll]] for (uint i = 0; i < Y_LOADS; i++) {
-            uint e = me + i * THREADS;
-            if (e < DEEP * Y_FOURS) ys[e / Y_FOURS * Y_STEP + e % Y_FOURS] = yr[i];
+            uint e = me + i * THREADS, at = e / Y_LINE * Y_STEP + e % Y_LINE * Y_EACH;
+            if (e < DEEP * Y_LINE) ys[at] = yr[i].a;
+            if (e < DEEP * Y_LINE && Y_EIGHTS) ys[at + 1] = yr[i].b;
         }
         for (uint k = me; k < DEEP; k += THREADS) pixels[k] = pixel_of(j + DEEP + k, end);
         barrier();

@@ -11,11 +11,12 @@
 #include "params/matmul.h"
 #include "glsl/matmul.glsl"
 #include "glsl/matmul_tile.glsl"
+#include "glsl/eight.glsl"
 
 layout(constant_id = 3) const bool A_TURNED = false; // elements next to each other: of one k, else of one row
 layout(constant_id = 4) const bool B_TURNED = true;  // of one k, else of one column
-layout(constant_id = 5) const bool A_WIDE = false;   // a can be read in fours
-layout(constant_id = 6) const bool B_WIDE = false;
+layout(constant_id = 5) const uint A_WIDE = 0;       // a can be read in 1: fours, 2: eights
+layout(constant_id = 6) const uint B_WIDE = 0;
 layout(constant_id = 7) const bool Y_WIDE = false;   // y can be written in fours
 layout(constant_id = 8) const bool BIAS = false;
 layout(constant_id = 9) const bool PARTS = false;    // k is split: sums go to scratch memory
@@ -32,10 +33,12 @@ const uint THREADS = DOWN * ACROSS * LANES;
 const uint TALL = DOWN * ROWS * M, WIDE = ACROSS * COLUMNS * N; // of the tile
 // Operands lie in shared memory as they do outside, in fours, with room against bank conflicts.
 const uint A_STEP = (A_TURNED ? TALL : DEEP) / 4 + 2, B_STEP = (B_TURNED ? WIDE : DEEP) / 4 + 2;
-// From one four that an invocation loads to its next.
-const uint A_LINES = A_TURNED ? 0 : THREADS / (DEEP / 4), A_DEEP = A_TURNED ? THREADS / (TALL / 4) : 0;
-const uint B_LINES = B_TURNED ? 0 : THREADS / (DEEP / 4), B_DEEP = B_TURNED ? THREADS / (WIDE / 4) : 0;
-const uint A_LOADS = (TALL * DEEP / 4 + THREADS - 1) / THREADS, B_LOADS = (WIDE * DEEP / 4 + THREADS - 1) / THREADS;
+// From one four, or eight, that an invocation loads to its next.
+const uint A_EACH = A_WIDE == 2 ? 8 : 4, B_EACH = B_WIDE == 2 ? 8 : 4;
+const uint A_LINES = A_TURNED ? 0 : THREADS / (DEEP / A_EACH), A_DEEP = A_TURNED ? THREADS / (TALL / A_EACH) : 0;
+const uint B_LINES = B_TURNED ? 0 : THREADS / (DEEP / B_EACH), B_DEEP = B_TURNED ? THREADS / (WIDE / B_EACH) : 0;
+const uint A_ALL = TALL * DEEP / A_EACH, B_ALL = WIDE * DEEP / B_EACH;
+const uint A_LOADS = (A_ALL + THREADS - 1) / THREADS, B_LOADS = (B_ALL + THREADS - 1) / THREADS;
 const uint ROOM = M * N / 4;
 
 TENSOR_OUT(0, y)
@@ -45,6 +48,8 @@ TENSOR_IN(1, a)
 TENSOR_IN4(1, a4)
 TENSOR_IN(2, b)
 TENSOR_IN4(2, b4)
+TENSOR_IN8(1, a8)
+TENSOR_IN8(2, b8)
 TENSOR_IN(3, bias)
 
 shared f16vec4 as[(A_TURNED ? DEEP : TALL) * A_STEP];
@@ -56,8 +61,16 @@ shared vec4 room[DOWN * ACROSS * ROOM]; // sums on their way to y
 #define A4_STORED(i) a4_data[i]
 #define B_STORED(i) b_data[i]
 #define B4_STORED(i) b4_data[i]
-PIECE_LOAD(a_load, f16vec4, float16_t, A_STORED, A4_STORED, A_WIDE)
-PIECE_LOAD(b_load, f16vec4, float16_t, B_STORED, B4_STORED, B_WIDE)
+PIECE_LOAD(a_four, f16vec4, float16_t, A_STORED, A4_STORED, A_WIDE == 1)
+PIECE_LOAD(b_four, f16vec4, float16_t, B_STORED, B4_STORED, B_WIDE == 1)
+eight a_load(uint i, uint count) {
+    if (A_WIDE < 2) return eight(a_four(i, count), f16vec4(0));
+    return count == 0 ? EIGHT_ZEROS : eight_of(a8(i / 8));
+}
+eight b_load(uint i, uint count) {
+    if (B_WIDE < 2) return eight(b_four(i, count), f16vec4(0));
+    return count == 0 ? EIGHT_ZEROS : eight_of(b8(i / 8));
+}
 
 uint place(bool turned, piece s, uint step) { return turned ? s.k * step + s.line / 4 : s.line * step + s.k / 4; }
 
@@ -65,9 +78,9 @@ void main() {
     tile s;
     if (!tile_of(LINEAR_GROUP, TALL, WIDE, s)) return;
     uint me = gl_LocalInvocationIndex, lane = gl_SubgroupInvocationID, down = gl_SubgroupID / ACROSS, across = gl_SubgroupID % ACROSS;
-    piece pa = piece_of(A_TURNED, me, DEEP, TALL, s.a_first + s.row * p.a_row + s.begin * p.a_k, p.a_row, p.a_k);
-    piece pb = piece_of(B_TURNED, me, DEEP, WIDE, s.b_first + s.column * p.b_column + s.begin * p.b_k, p.b_column, p.b_k);
-    f16vec4 ra[A_LOADS], rb[B_LOADS];
+    piece pa = piece_of(A_TURNED, me, A_EACH, DEEP, TALL, s.a_first + s.row * p.a_row + s.begin * p.a_k, p.a_row, p.a_k);
+    piece pb = piece_of(B_TURNED, me, B_EACH, DEEP, WIDE, s.b_first + s.column * p.b_column + s.begin * p.b_k, p.b_column, p.b_k);
+    eight ra[A_LOADS], rb[B_LOADS];
     coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator> sum[ROWS * COLUMNS];
     [[unroll]] for (uint i = 0; i < ROWS * COLUMNS; i++) sum[i] = coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator>(0);
     uint steps = (s.end - s.begin + DEEP - 1) / DEEP;
@@ -76,11 +89,11 @@ void main() {
             uint deep = s.end - s.begin - step * DEEP;
             [[unroll]] for (uint i = 0; i < A_LOADS; i++) {
                 piece n = piece_next(pa, i, A_LINES, A_DEEP, p.a_row, p.a_k);
-                if (me + i * THREADS < TALL * DEEP / 4) ra[i] = a_load(n.at, piece_count(A_TURNED, n, p.m - s.row, deep));
+                if (me + i * THREADS < A_ALL) ra[i] = a_load(n.at, piece_count(A_TURNED, n, p.m - s.row, deep));
             }
             [[unroll]] for (uint i = 0; i < B_LOADS; i++) {
                 piece n = piece_next(pb, i, B_LINES, B_DEEP, p.b_column, p.b_k);
-                if (me + i * THREADS < WIDE * DEEP / 4) rb[i] = b_load(n.at, piece_count(B_TURNED, n, p.n - s.column, deep));
+                if (me + i * THREADS < B_ALL) rb[i] = b_load(n.at, piece_count(B_TURNED, n, p.n - s.column, deep));
             }
             pa.at += DEEP * p.a_k;
             pb.at += DEEP * p.b_k;
@@ -103,10 +116,16 @@ void main() {
             }
         if (step == steps) break;
         barrier();
-        [[unroll]] for (uint i = 0; i < A_LOADS; i++)
-            if (me + i * THREADS < TALL * DEEP / 4) as[place(A_TURNED, piece_next(pa, i, A_LINES, A_DEEP, 0, 0), A_STEP)] = ra[i];
-        [[unroll]] for (uint i = 0; i < B_LOADS; i++)
-            if (me + i * THREADS < WIDE * DEEP / 4) bs[place(B_TURNED, piece_next(pb, i, B_LINES, B_DEEP, 0, 0), B_STEP)] = rb[i];
+        [[unroll]] for (uint i = 0; i < A_LOADS; i++) {
+            uint at = place(A_TURNED, piece_next(pa, i, A_LINES, A_DEEP, 0, 0), A_STEP);
+            if (me + i * THREADS < A_ALL) as[at] = ra[i].a;
+            if (me + i * THREADS < A_ALL && A_WIDE == 2) as[at + 1] = ra[i].b;
+        }
+        [[unroll]] for (uint i = 0; i < B_LOADS; i++) {
+            uint at = place(B_TURNED, piece_next(pb, i, B_LINES, B_DEEP, 0, 0), B_STEP);
+            if (me + i * THREADS < B_ALL) bs[at] = rb[i].a;
+            if (me + i * THREADS < B_ALL && B_WIDE == 2) bs[at + 1] = rb[i].b;
+        }
         barrier();
     }
     // One matrix after another. Their numbers must be constants, or they would lie in memory.

@@ -56,8 +56,8 @@ void main() {
     tile s;
     if (!tile_of(LINEAR_GROUP, TALL * 4, WIDE * 4, s)) return;
     uint me = gl_LocalInvocationIndex, tx = me % ACROSS, ty = me / ACROSS;
-    piece pa = piece_of(A_TURNED, me, DEEP, TALL * 4, s.a_first + s.row * p.a_row + s.begin * p.a_k, p.a_row, p.a_k);
-    piece pb = piece_of(B_TURNED, me, DEEP, WIDE * 4, s.b_first + s.column * p.b_column + s.begin * p.b_k, p.b_column, p.b_k);
+    piece pa = piece_of(A_TURNED, me, 4, DEEP, TALL * 4, s.a_first + s.row * p.a_row + s.begin * p.a_k, p.a_row, p.a_k);
+    piece pb = piece_of(B_TURNED, me, 4, DEEP, WIDE * 4, s.b_first + s.column * p.b_column + s.begin * p.b_k, p.b_column, p.b_k);
     vec4 ra[A_LOADS], rb[B_LOADS], sum[ROW_QUADS * 4 * COLUMN_QUADS];
     [[unroll]] for (uint i = 0; i < ROW_QUADS * 4 * COLUMN_QUADS; i++) sum[i] = vec4(0);
     uint steps = (s.end - s.begin + DEEP - 1) / DEEP;

@@ -293,7 +293,8 @@ static weft_result emit_matrix(conv *c, weft_emit *e, const weft_way *way)
     const weft_caps *caps = weft_emit_caps(e);
     const uint8_t *cut = way->cut;
     const cover w = matrix_cover(caps, cut);
-    const uint32_t own[] = { c->wide_in, c->wide_out, cut[0], cut[1], cut[2], cut[3], caps->matrix[0], caps->matrix[1], caps->matrix[2],
+    const bool in_eights = c->p.ci_group % 8 == 0, out_eights = c->p.co_group % 8 == 0 && c->p.co % 8 == 0 && caps->matrix[1] >= 8;
+    const uint32_t own[] = { c->wide_in + in_eights, c->wide_out + out_eights, cut[0], cut[1], cut[2], cut[3], caps->matrix[0], caps->matrix[1], caps->matrix[2],
                              caps->matrix_subgroup, weft_matrix_deep(caps), cut[PARTS] };
     c->d.subgroup = caps->matrix_subgroup;
     return w.parts ? emit_parts(c, e, "conv_matrix_split", w, own, 12) : emit_cover(c, e, "conv_matrix", w, own, 11);
@@ -362,10 +363,10 @@ static bool matrix_half_empty(const conv *c, const weft_caps *caps, const uint8_
     return weft_matrix_tall(caps, cut) >= 2 * phase_pixels(c) || weft_matrix_wide(caps, cut) >= 2 * span;
 }
 
-// Large tiles first where there are enough of them for a large device; those that are half empty are left out.
+// Large tiles first where there are enough of them for a large device (see the table in ops/matrix.h); those that are half empty are left out.
 static void add_matrices(conv *c, const weft_caps *caps, weft_way list[WEFT_MAX_WAYS], int *count)
 {
-    static const uint8_t cuts[][WEFT_WAY_CUTS] = { { 2, 4, 4, 2 }, { 2, 2, 4, 2 }, { 2, 2, 2, 2 }, { 4, 1, 2, 2 }, { 4, 2, 1, 2 }, { 2, 1, 1, 2 } };
+    static const uint8_t cuts[][WEFT_WAY_CUTS] = { { 2, 2, 4, 4 }, { 2, 4, 4, 2 }, { 2, 2, 4, 2 }, { 2, 2, 2, 2 }, { 4, 1, 2, 2 }, { 4, 2, 1, 2 }, { 2, 1, 1, 2 } };
     const int all = sizeof cuts / sizeof *cuts;
     for (int enough = 1; enough >= 0; enough--)
         for (int k = 0; k < all; k++) {

@@ -262,11 +262,11 @@ static weft_result emit_matrix(task *t, const weft_way *way, weft_emit *e, int *
     weft_dispatch d = {
         .kernel = way->kernel, .group = { weft_matrix_threads(caps, cut) }, .subgroup = caps->matrix_subgroup,
         .spec = { [SPEC_OWN] = cut[0], cut[1], cut[2], cut[3], caps->matrix[0], caps->matrix[1], caps->matrix[2], caps->matrix_subgroup,
-                  weft_matrix_deep(caps) },
+                  weft_matrix_deep(caps), t->p.ci_group % 8 == 0 && caps->matrix[0] >= 8, t->p.co_group % 8 == 0 && caps->matrix[1] >= 8 },
     };
     cover_matrix(t, cut);
     cut_parts(t, t->pixels, cut[MATRIX_PARTS], weft_matrix_deep(caps));
-    return emit_sums(t, e, &d, 9, t->p.column_tiles * t->p.row_tiles * t->groups, room);
+    return emit_sums(t, e, &d, 11, t->p.column_tiles * t->p.row_tiles * t->groups, room);
 }
 
 weft_result weft_conv_weights_emit(const weft_node *n, weft_emit *e)

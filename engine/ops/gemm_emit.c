@@ -235,7 +235,7 @@ static shape matrix_shape(const product *w, const weft_way *way)
 {
     const uint8_t *c = way->cut;
     const int own = c[WEFT_MATRIX_ROWS] * c[WEFT_MATRIX_COLUMNS];
-    return (shape) { weft_matrix_tall(w->caps, c), weft_matrix_wide(w->caps, c), weft_matrix_threads(w->caps, c), own >= 8 ? 4.5 : own >= 4 ? 4 : 2.5 };
+    return (shape) { weft_matrix_tall(w->caps, c), weft_matrix_wide(w->caps, c), weft_matrix_threads(w->caps, c), own >= 16 ? 5 : own >= 8 ? 4.5 : own >= 4 ? 4 : 2.5 };
 }
 
 static uint32_t matrix_shared(const product *w, const weft_way *way) // see shaders/matmul_matrix.comp
@@ -248,6 +248,8 @@ static uint32_t matrix_shared(const product *w, const weft_way *way) // see shad
 static weft_result emit_matrix(product *w, weft_emit *e, const weft_way *way)
 {
     const shape s = matrix_shape(w, way);
+    const bool eights = w->caps->matrix[0] >= 8 && w->caps->matrix[1] >= 8;
+    const bool a_eights = eights && (w->g->trans_a ? w->g->m : w->g->k) % 8 == 0, b_eights = eights && (w->g->trans_b ? w->g->k : w->g->n) % 8 == 0;
     const uint8_t *c = way->cut;
     const uint32_t *m = w->caps->matrix;
     int room = -1;
@@ -255,7 +257,7 @@ static weft_result emit_matrix(product *w, weft_emit *e, const weft_way *way)
     w->p.row_tiles = (u32) ceil_div(w->p.m, s.rows), w->p.column_tiles = (u32) ceil_div(w->p.n, s.columns);
     w->d.subgroup = w->caps->matrix_subgroup;
     WEFT_TRY(dispatch(w, e, "matmul_matrix", groups_of(w, s) * w->p.parts, s.threads,
-                      (const uint32_t[]) { w->a_turned, w->b_turned, w->a_wide, w->b_wide, w->y_wide, w->g->has_bias, room >= 0,
+                      (const uint32_t[]) { w->a_turned, w->b_turned, w->a_wide + a_eights, w->b_wide + b_eights, w->y_wide, w->g->has_bias, room >= 0,
                                            c[0], c[1], c[2], c[3], m[0], m[1], m[2], w->caps->matrix_subgroup,
                                            weft_matrix_deep(w->caps) }, 16));
     return finish_parts(w, e, room);
@@ -305,7 +307,7 @@ static void add_tiles(choice *c, const product *w)
 
 static void add_matrices(choice *c, const product *w)
 {
-    static const uint8_t cuts[][4] = { { 2, 1, 1, 2 }, { 2, 2, 2, 2 }, { 2, 2, 4, 2 }, { 2, 4, 4, 2 }, { 1, 4, 1, 2 }, { 4, 1, 2, 1 } };
+    static const uint8_t cuts[][4] = { { 2, 1, 1, 2 }, { 2, 2, 2, 2 }, { 2, 2, 4, 2 }, { 2, 4, 4, 2 }, { 2, 2, 4, 4 }, { 1, 4, 1, 2 }, { 4, 1, 2, 1 } };
     const size_t count = w->caps->is_software ? 2 : sizeof cuts / sizeof *cuts; // it takes half a minute to compile the others
     for (size_t i = 0; i < count; i++) {
         const weft_way way = { "matmul_matrix", { cuts[i][0], cuts[i][1], cuts[i][2], cuts[i][3] } };

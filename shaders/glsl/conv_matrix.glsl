@@ -1,7 +1,7 @@
 // Convolution on matrix units, of conv_matrix.comp and conv_matrix_split.comp: pixels by channels, ROWS x COLUMNS matrices of M x N per subgroup.
 // SPLIT: the sums are cut into parts, each of other taps and input channels, and written in f32 as they are; see engine/ops/conv_emit.h.
-layout(constant_id = OWN) const bool WIDE_IN = false;      // inputs can be read in fours
-layout(constant_id = OWN + 1) const bool WIDE_OUT = false; // weights and outputs too
+layout(constant_id = OWN) const uint WIDE_IN = 0;          // inputs can be read in 1: fours, 2: eights
+layout(constant_id = OWN + 1) const uint WIDE_OUT = 0;     // weights and outputs too
 layout(constant_id = OWN + 2) const uint DOWN = 2;         // subgroups along the pixels
 layout(constant_id = OWN + 3) const uint ACROSS = 2;       // and along the channels
 layout(constant_id = OWN + 4) const uint ROWS = 2;         // matrices of a subgroup along the pixels
@@ -21,9 +21,14 @@ const uint PARTS = 1;
 const bool GATES = GATE; // a matrix ends together with its gates
 #endif
 const uint THREADS = DOWN * ACROSS * LANES, TALL = DOWN * ROWS * M, WIDE = ACROSS * COLUMNS * N, X_FOURS = DEEP / 4, W_FOURS = WIDE / 4;
-const uint X_LOADS = (TALL * X_FOURS + THREADS - 1) / THREADS, W_LOADS = (DEEP * W_FOURS + THREADS - 1) / THREADS;
+const uint X_EACH = WIDE_IN == 2 ? 2 : 1, W_EACH = WIDE_OUT == 2 ? 2 : 1, X_LINE = X_FOURS / X_EACH, W_LINE = W_FOURS / W_EACH; // fours of a load
+const uint X_LOADS = (TALL * X_LINE + THREADS - 1) / THREADS, W_LOADS = (DEEP * W_LINE + THREADS - 1) / THREADS;
 const uint X_STEP = X_FOURS + 2, W_STEP = W_FOURS + 2; // room against bank conflicts
 const uint OUT = GATE ? COLUMNS / 2 : COLUMNS, ENDS = GATES ? OUT : COLUMNS, ROOM = M * N / 4;
+
+#include "glsl/eight.glsl"
+TENSOR_IN8(1, x8)
+TENSOR_IN8(2, w8)
 
 shared f16vec4 xs[TALL * X_STEP]; // [pixel][k]
 shared f16vec4 ws[DEEP * W_STEP]; // [k][channel]
@@ -52,19 +57,32 @@ float16_t x_one(tile s, ivec2 first, uint k) {
     if (i < 0) return float16_t(0);
     return scaled() ? float16_t(clamp(x_at(uint(i), s.n, s.x_at + d.w), -MOST, MOST)) : x_data[i];
 }
-f16vec4 x_four(tile s, ivec2 first, uint k) {
-    if (!WIDE_IN) return f16vec4(x_one(s, first, k), x_one(s, first, k + 1), x_one(s, first, k + 2), x_one(s, first, k + 3));
+f16vec4 styled(f16vec4 v, tile s, uint c) { return f16vec4(clamp(vec4(v) * s4((s.n * p.ci + c) / 4), -MOST, MOST)); }
+eight x_some(tile s, ivec2 first, uint k) {
+    eight all = EIGHT_ZEROS;
+    if (WIDE_IN == 0) {
+        all.a = f16vec4(x_one(s, first, k), x_one(s, first, k + 1), x_one(s, first, k + 2), x_one(s, first, k + 3));
+        return all;
+    }
     uvec4 d = plan[k];
     int i = x_place(s, first, d);
-    if (i < 0) return f16vec4(0);
-    return scaled() ? f16vec4(clamp(x4_at(uint(i), s.n, s.x_at + d.w), -MOST, MOST)) : x4_data[i / 4];
+    if (i < 0) return all;
+    if (WIDE_IN == 1) all.a = x4_data[i / 4];
+    else all = eight_of(x8_data[i / 8]);
+    if (scaled()) all.a = styled(all.a, s, s.x_at + d.w);
+    if (scaled() && WIDE_IN == 2) all.b = styled(all.b, s, s.x_at + d.w + 4);
+    return all;
 }
-f16vec4 w_four(tile s, uint k, uint u) {
+eight w_some(tile s, uint k, uint u) {
+    eight all = EIGHT_ZEROS;
     uvec4 d = plan[k];
-    if (d.w == ~0u) return f16vec4(0);
-    if (WIDE_OUT) return w4_data[(d.x + tile_column(s, u, WIDE)) / 4];
-    return f16vec4(w_data[d.x + tile_column(s, u, WIDE)], w_data[d.x + tile_column(s, u + 1, WIDE)],
-                   w_data[d.x + tile_column(s, u + 2, WIDE)], w_data[d.x + tile_column(s, u + 3, WIDE)]);
+    if (d.w == ~0u) return all;
+    uint at = d.x + tile_column(s, u, WIDE);
+    if (WIDE_OUT == 2) all = eight_of(w8_data[at / 8]);
+    else if (WIDE_OUT == 1) all.a = w4_data[at / 4];
+    else all.a = f16vec4(w_data[at], w_data[d.x + tile_column(s, u + 1, WIDE)], w_data[d.x + tile_column(s, u + 2, WIDE)],
+                         w_data[d.x + tile_column(s, u + 3, WIDE)]);
+    return all;
 }
 
 // The first column of a subgroup's matrix: gates lie in the second half of the tile.
@@ -77,7 +95,7 @@ uint block(uint across, uint j) {
 #if defined(SPLIT)
 void end_four(tile s, uint at, uint c, bool gates, vec4 v, vec4 gate) {
     uint all = GATE ? 2 * p.co : p.co, pixel = at / p.co + LINEAR_GROUP % PARTS * (p.n * p.ho * p.wo), to = pixel * all + c + (gates ? p.co : 0);
-    if (WIDE_OUT) sums4[to / 4] = v;
+    if (WIDE_OUT > 0) sums4[to / 4] = v;
     else [[unroll]] for (uint l = 0; l < 4; l++)
         if (c + l < s.end) sums[to + l] = v[l];
 }
@@ -86,9 +104,9 @@ void end_four(tile s, uint at, uint c, bool gates, vec4 v, vec4 gate) {
     [[dont_unroll]] for (uint l = 0; l < 4; l++) { // moves along: the epilogue is too long to be unrolled
         float f = c + l < s.end ? finish(v.x, gate.x, at + c + l, c + l) : 0;
         v = vec4(v.yzw, f), gate = gate.yzwx;
-        if (!WIDE_OUT && c + l < s.end) y_put(at + c + l, f);
+        if (WIDE_OUT == 0 && c + l < s.end) y_put(at + c + l, f);
     }
-    if (WIDE_OUT) y4_put((at + c) / 4, v);
+    if (WIDE_OUT > 0) y4_put((at + c) / 4, v);
 }
 #endif
 
@@ -104,10 +122,10 @@ void main() {
         deep = min(deep, begin + each);
     }
     ivec2 first[X_LOADS]; // input position of the first tap
-    f16vec4 xr[X_LOADS], wr[W_LOADS];
+    eight xr[X_LOADS], wr[W_LOADS];
     coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator> sum[ROWS * COLUMNS];
     [[unroll]] for (uint i = 0; i < X_LOADS; i++) {
-        int j = min(s.first_pixel + int((me + i * THREADS) / X_FOURS), pixels - 1), row = j / s.columns;
+        int j = min(s.first_pixel + int((me + i * THREADS) / X_LINE), pixels - 1), row = j / s.columns;
         first[i] = ivec2(s.ty.at + row * p.stride[0], s.tx.at + (j - row * s.columns) * p.stride[1]);
     }
     if (me < DEEP) plan[me] = depth(s, begin + me, deep);
@@ -119,11 +137,11 @@ void main() {
         if (!last) {
             [[unroll]] for (uint i = 0; i < X_LOADS; i++) {
                 uint e = me + i * THREADS;
-                if (e < TALL * X_FOURS) xr[i] = x_four(s, first[i], e % X_FOURS * 4);
+                if (e < TALL * X_LINE) xr[i] = x_some(s, first[i], e % X_LINE * X_EACH * 4);
             }
             [[unroll]] for (uint i = 0; i < W_LOADS; i++) {
                 uint e = me + i * THREADS;
-                if (e < DEEP * W_FOURS) wr[i] = w_four(s, e / W_FOURS, e % W_FOURS * 4);
+                if (e < DEEP * W_LINE) wr[i] = w_some(s, e / W_LINE, e % W_LINE * W_EACH * 4);
             }
         }
         if (k0 != begin)
@@ -140,12 +158,14 @@ void main() {
         if (last) break;
         barrier();
         [[unroll]] for (uint i = 0; i < X_LOADS; i++) {
-            uint e = me + i * THREADS;
-            if (e < TALL * X_FOURS) xs[e / X_FOURS * X_STEP + e % X_FOURS] = xr[i];
+            uint e = me + i * THREADS, at = e / X_LINE * X_STEP + e % X_LINE * X_EACH;
+            if (e < TALL * X_LINE) xs[at] = xr[i].a;
+            if (e < TALL * X_LINE && X_EACH == 2) xs[at + 1] = xr[i].b;
         }
         [[unroll]] for (uint i = 0; i < W_LOADS; i++) {
-            uint e = me + i * THREADS;
-            if (e < DEEP * W_FOURS) ws[e / W_FOURS * W_STEP + e % W_FOURS] = wr[i];
+            uint e = me + i * THREADS, at = e / W_LINE * W_STEP + e % W_LINE * W_EACH;
+            if (e < DEEP * W_LINE) ws[at] = wr[i].a;
+            if (e < DEEP * W_LINE && W_EACH == 2) ws[at + 1] = wr[i].b;
         }
         if (me < DEEP) plan[me] = depth(s, k0 + DEEP + me, deep);
         if (me + THREADS < DEEP) plan[me + THREADS] = depth(s, k0 + DEEP + me + THREADS, deep);

@@ -20,10 +20,10 @@ bool tile_of(uint id, uint tall, uint wide, out tile s) {
     return z < p.batch;
 }
 
-// An invocation loads fours from the piece on, each some lines or some k after the one before: little to keep in registers.
+// An invocation loads fours, or `each`, from the piece on, each some lines or some k after the one before: little to keep in registers.
 struct piece { uint at, line, k; }; // where the first lies, its line and k in the step
-piece piece_of(bool turned, uint me, uint deep, uint lines, uint first, uint line_step, uint k_step) {
-    uint line = turned ? me % (lines / 4) * 4 : me / (deep / 4), k = turned ? me / (lines / 4) : me % (deep / 4) * 4;
+piece piece_of(bool turned, uint me, uint each, uint deep, uint lines, uint first, uint line_step, uint k_step) {
+    uint line = turned ? me % (lines / each) * each : me / (deep / each), k = turned ? me / (lines / each) : me % (deep / each) * each;
     return piece(first + line * line_step + k * k_step, line, k);
 }
 piece piece_next(piece s, uint i, uint line, uint k, uint line_step, uint k_step) { // the i-th after it, `line` and `k` from one to the next

@@ -31,10 +31,15 @@ static const weft_case large[] = {
     { .in = { WEFT_SHAPE(2, 64, 5, 3), WEFT_SHAPE(40, 64, 3, 3), WEFT_SHAPE(40), WEFT_SHAPE(2, 40, 5, 3) }, .attrs = CONV(.pads = { 1, 1, 1, 1 }, .act = 1) },
     { .in = { WEFT_SHAPE(1, 33, 4, 4), WEFT_SHAPE(18, 33, 3, 3), WEFT_SHAPE(18) }, .attrs = CONV(.pads = { 1, 1, 1, 1 }, .gate = 1, .act = 3, .a = 1) },
     { .in = { WEFT_SHAPE(1, 62, 5, 5), WEFT_SHAPE(22, 31, 3, 3), WEFT_SHAPE(22) }, .attrs = CONV(.stride = { 2, 2 }, .pads = { 1, 1, 1, 1 }, .groups = 2) },
+    // styles, in eights
+    { .in = { WEFT_SHAPE(2, 24, 9, 7), WEFT_SHAPE(40, 24, 3, 3), WEFT_SHAPE(40), { 0 }, WEFT_SHAPE(2, 40), { 0 }, { 0 }, WEFT_SHAPE(2, 24) }, .in_count = 8,
+      .absent = 1 << 3 | 1 << 5 | 1 << 6, .attrs = CONV(.pads = { 1, 1, 1, 1 }, .act = 1) },
+    { .in = { WEFT_SHAPE(1, 24, 9, 11), WEFT_SHAPE(48, 8, 3, 3), WEFT_SHAPE(48) }, .attrs = CONV(.pads = { 1, 1, 1, 1 }, .groups = 3) },
     { 0 }
 };
 static const weft_case large_transposed[] = {
     { .in = { WEFT_SHAPE(1, 96, 3, 3), WEFT_SHAPE(96, 28, 4, 4), WEFT_SHAPE(28) }, .attrs = CONV(.stride = { 2, 2 }, .pads = { 1, 1, 1, 1 }) },
+    { .in = { WEFT_SHAPE(1, 32, 5, 6), WEFT_SHAPE(32, 40, 3, 3) }, .attrs = CONV(.stride = { 2, 2 }, .pads = { 1, 0, 1, 0 }) },
     { 0 }
 };
 
