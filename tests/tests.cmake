@@ -60,7 +60,7 @@ foreach(name test_nets test_import)
 endforeach()
 
 # So does the test of the command's array files.
-target_sources(test_npz PRIVATE tools/weft/npz.c tools/weft/npy.c tools/weft/report.c tools/weft/progress.c)
+target_sources(test_npz PRIVATE tools/weft/npz.c tools/weft/npy.c tools/weft/whole.c tools/weft/report.c tools/weft/progress.c)
 target_link_libraries(test_npz PRIVATE PkgConfig::LIBZIP)
 
 # For benchmarks: how long a model takes.
@@ -96,5 +96,5 @@ set_target_properties(kernel_figures PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE
 set_tests_properties(test_static PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1800)
 
 # What the command says of samples is tested by calls.
-target_sources(test_cli_compare PRIVATE tools/weft/compare_stat.c)
+target_sources(test_cli_compare PRIVATE tools/weft/compare_stat.c tools/weft/summary.c)
 target_link_libraries(test_cli_compare PRIVATE m)

@@ -14,13 +14,11 @@
 typedef struct bench_stat { // of `count` samples, in the order in which they were taken
     double *sample;
     int count, room;
-    double median, mad, low, high; // mad: the median distance to the median; low, high: 95 % interval of the median by order statistics
+    double median, mad, low, high; // see summary.h
 } bench_stat;
 bool stat_add(bench_stat *s, double sample); // false: out of memory
 void stat_finish(bench_stat *s);             // fills in what follows from the samples
 void stat_free(bench_stat *s);
-// Ranks (from 1) of the samples between which the median lies with 95 % certainty; 1 and count where they are too few for that.
-void stat_ranks(int count, int *low, int *high);
 
 // --- Rows. ------------------------------------------------------------------------------------------------------
 
@@ -139,9 +137,9 @@ bool bench_invert(bench *b);
 void host_read(bench_host *h, const weft_device_info *info);
 int report_write(bench *b); // the files asked for; CODE_OK or the exit code, with the failure printed
 void report_keep(bench *b); // writes the JSON file as it is now, if the last time is long ago: a benchmark that is killed leaves that
-bool report_json(const bench *b, FILE *to); // these: false: could not be written
-bool report_csv(const bench *b, FILE *to);
-bool report_markdown(const bench *b, FILE *to);
+bool report_json(const void *bench, FILE *to); // for write_whole
+bool report_csv(const void *bench, FILE *to);
+bool report_markdown(const void *bench, FILE *to);
 const char *precision_text(int precision);
 typedef struct bench_share { double compute, bandwidth, launch; const char *bound; } bench_share; // parts of the time that each would need alone
 double peak_of(const bench *b, int what); // the median; 0: there is none

@@ -206,8 +206,9 @@ static cJSON *row_object(const bench *b, const bench_row *r)
     return o;
 }
 
-bool report_json(const bench *b, FILE *to)
+bool report_json(const void *what, FILE *to)
 {
+    const bench *b = what;
     cJSON *top = cJSON_CreateObject();
     add_header(b, top);
     add_device(b, top);

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Shares of the peak, and the files that were asked for, which appear whole or not at all.
 #include "bench.h"
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static const double KEEP_SECONDS = 10;
 
@@ -27,29 +25,21 @@ bool report_share(const bench *b, const bench_row *r, bench_share *out)
 
 // --- Files. -------------------------------------------------------------------------------------------------------
 
-static int write_file(bench *b, const char *path, bool (*put)(const bench *b, FILE *to))
+static int write_to(const bench *b, const char *path, bool (*put)(const void *b, FILE *to))
 {
-    char part[4096];
-    if (!strcmp(path, "-")) return put(b, stdout) ? CODE_OK : fail(b->c, CODE_FAILED, "cannot write to standard output");
-    if (snprintf(part, sizeof part, "%s.part-%ld", path, (long) getpid()) >= (int) sizeof part) return fail(b->c, CODE_FAILED, "%s: too long a name", path);
-    FILE *to = fopen(part, "w");
-    bool good = to && put(b, to) && !fflush(to) && !fsync(fileno(to));
-    const int why = errno;
-    if (to && fclose(to)) good = false;
-    if (good && !rename(part, path)) return CODE_OK;
-    if (to) remove(part);
-    return fail(b->c, CODE_FAILED, "%s: cannot write: %s", path, strerror(good ? errno : why));
+    if (strcmp(path, "-")) return write_whole(b->c, path, put, b);
+    return put(b, stdout) ? CODE_OK : fail(b->c, CODE_FAILED, "cannot write to standard output");
 }
 
 int report_write(bench *b)
 {
-    const struct { const char *path; bool (*put)(const bench *b, FILE *to); } files[] = {
+    const struct { const char *path; bool (*put)(const void *b, FILE *to); } files[] = {
         { b->o->json, report_json }, { b->o->csv, report_csv }, { b->o->markdown, report_markdown },
     };
     int worst = CODE_OK;
     bool printed = false;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        const int code = files[i].path ? write_file(b, files[i].path, files[i].put) : CODE_OK;
+        const int code = files[i].path ? write_to(b, files[i].path, files[i].put) : CODE_OK;
         if (code) worst = code;
         printed |= files[i].path && !strcmp(files[i].path, "-");
     }
@@ -60,6 +50,6 @@ int report_write(bench *b)
 void report_keep(bench *b)
 {
     const bool file = b->o->json && strcmp(b->o->json, "-");
-    if (!file || seconds_since(b->kept) < KEEP_SECONDS || write_file(b, b->o->json, report_json) != CODE_OK) return;
+    if (!file || seconds_since(b->kept) < KEEP_SECONDS || write_to(b, b->o->json, report_json) != CODE_OK) return;
     b->kept = seconds_since(0);
 }

@@ -29,8 +29,9 @@ static void put_start_cells(const bench_row *r, FILE *to)
     put_number(to, (double) r->session.workspace_least_bytes, ran);
 }
 
-bool report_csv(const bench *b, FILE *to)
+bool report_csv(const void *what, FILE *to)
 {
+    const bench *b = what;
     const weft_device_info *info = weft_device_get_info(b->device);
     fputs("device,driver,suite,name,shape,precision,median_ms,mad_ms,low_ms,high_ms,samples,gpu_ms,cold_ms,warm_ms,flops,bytes,peak_bytes,"
           "compute_share,bandwidth_share,bound,difference,limit,void,error,not_run,cold_start_ms,warm_start_ms,open_ms,create_ms,pipelines_ms,"
@@ -135,8 +136,9 @@ static void put_starts(const bench *b, FILE *to)
     }
 }
 
-bool report_markdown(const bench *b, FILE *to)
+bool report_markdown(const void *what, FILE *to)
 {
+    const bench *b = what;
     const weft_device_info *i = weft_device_get_info(b->device);
     const char *driver = i->driver ? i->driver : "";
     fprintf(to, "weft %s on %s (%s), %s, %s\n\n", WEFT_VERSION, i->kind == WEFT_DEVICE_VULKAN ? i->name : b->host.cpu, driver,

@@ -3,6 +3,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <weft/edit.h>
 
 enum { // documented in `weft help`; result_code maps library results to them
@@ -112,6 +113,11 @@ int show_progress(void *user, double done); // a progress callback; user: the ca
 void end_progress(void);                    // wipes the bar
 bool interrupted(void);                     // Ctrl-C came; the progress callback stops the run then
 void catch_interrupts(void);
+
+// --- Files. ----------------------------------------------------------------------------------------------------
+
+// What `put` writes of `what` appears at `path` whole or not at all; a failure is printed. put: false where it could not.
+int write_whole(const call *c, const char *path, bool (*put)(const void *what, FILE *to), const void *what);
 
 // --- Text. -----------------------------------------------------------------------------------------------------
 

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Memory and files for `weft compare`: blocks that are freed together, text that grows, files that are whole or not there.
 #include "compare.h"
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct pool_block { struct pool_block *next; max_align_t data[]; };
 
@@ -59,17 +57,12 @@ void put(text_out *t, const char *format, ...)
     va_end(args);
 }
 
-int write_file(const call *c, const char *path, const void *data, size_t bytes)
+typedef struct bytes { const void *data; size_t count; } bytes;
+
+static bool put_bytes(const void *what, FILE *to)
 {
-    char *part = malloc(strlen(path) + 32);
-    if (!part) return fail(c, CODE_FAILED, "out of memory");
-    sprintf(part, "%s.part-%ld", path, (long) getpid());
-    FILE *f = fopen(part, "wb");
-    bool done = f && fwrite(data, 1, bytes, f) == bytes && !fflush(f) && !fsync(fileno(f));
-    int why = errno;
-    if (f && fclose(f) && done) done = false, why = errno;
-    if (done && rename(part, path)) done = false, why = errno;
-    if (!done && f) remove(part);
-    free(part);
-    return done ? CODE_OK : fail(c, CODE_FAILED, "cannot write %s: %s", path, strerror(why));
+    const bytes *b = what;
+    return fwrite(b->data, 1, b->count, to) == b->count;
 }
+
+int write_file(const call *c, const char *path, const void *data, size_t count) { return write_whole(c, path, put_bytes, &(bytes) { data, count }); }

@@ -2,6 +2,7 @@
 // Which of two sets of times is the faster: percentile bootstrap of the ratio of medians, with fixed random numbers. Of pairs of
 // normal samples alike, 3 to 4 % of the intervals miss 1, with 5 as with 100 samples.
 #include "compare.h"
+#include "summary.h"
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -14,43 +15,11 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-// --- One set. --------------------------------------------------------------------------------------------------
-
-static double middle(const double *sorted, int n) { return (sorted[(n - 1) / 2] + sorted[n / 2]) / 2; }
-
-// The median of |x - median|: the n/2 nearest to it lie together in sorted x, so walk outwards.
-static double deviation(const figure *f)
-{
-    int low = 0, high = f->count - 1;
-    double last = 0, before = 0;
-    for (int left = f->count; left > (f->count - 1) / 2; left--) { // drop the farthest
-        const double below = f->median - f->sorted[low], above = f->sorted[high] - f->median;
-        before = last;
-        if (below > above) last = below, low++;
-        else last = above, high--;
-    }
-    return f->count % 2 ? last : (before + last) / 2;
-}
-
-// 95 % interval of the median by order statistics: x[k] .. x[n-1-k], the largest k with P(fewer than k + 1 below) <= 2.5 %.
-static int order_index(int n)
-{
-    double term = exp(-n * log(2.0)), below = 0;
-    int k = 0;
-    if (n > 900) return (int) floor((n - 1.959964 * sqrt(n)) / 2); // normal from where 2^-n leaves the range
-    for (; below + term <= 0.025 && k < n / 2; k++) below += term, term *= (double) (n - k) / (k + 1);
-    return k > 0 ? k - 1 : 0;
-}
-
 void figure_of(figure *f)
 {
-    qsort(f->sorted, (size_t) f->count, sizeof *f->sorted, ascending);
-    const int k = f->count ? order_index(f->count) : 0;
     if (!f->count) return;
-    f->median = middle(f->sorted, f->count);
-    f->mad = deviation(f);
-    f->low = f->sorted[k];
-    f->high = f->sorted[f->count - 1 - k];
+    const summary s = summary_of(f->sorted, f->count);
+    f->median = s.median, f->mad = s.mad, f->low = s.low, f->high = s.high;
 }
 
 // --- Random numbers: splitmix64. ----------------------------------------------------------------------------------

@@ -235,20 +235,7 @@ static void add_facts(cJSON *j, const weft_inversion *v)
     cJSON_AddNumberToObject(j, "ssim", m.ssim);
 }
 
-static int write_text(const call *c, const char *path, const char *text)
-{
-    char *part = malloc(strlen(path) + 32);
-    if (!part) return fail(c, CODE_FAILED, "out of memory");
-    sprintf(part, "%s.part-%ld", path, (long) getpid());
-    FILE *f = fopen(part, "wb");
-    bool done = f && fputs(text, f) >= 0 && !fflush(f) && !fsync(fileno(f));
-    if (f && fclose(f)) done = false;
-    if (done && rename(part, path)) done = false;
-    const int why = errno;
-    if (!done && f) remove(part);
-    free(part);
-    return done ? CODE_OK : fail(c, CODE_FAILED, "%s: cannot write: %s", path, strerror(why));
-}
+static bool put_text(const void *what, FILE *to) { return fputs(what, to) >= 0; }
 
 static int save_log(const call *c, const struct invert_tools *with, const char *photo, const char *folder, const weft_inversion *v)
 {
@@ -263,7 +250,7 @@ static int save_log(const call *c, const struct invert_tools *with, const char *
     add_facts(j, v);
     cJSON_AddItemToObject(j, "losses", log_json(v));
     char *text = cJSON_Print(j);
-    const int code = path && text ? write_text(c, path, text) : fail(c, CODE_FAILED, "out of memory");
+    const int code = path && text ? write_whole(c, path, put_text, text) : fail(c, CODE_FAILED, "out of memory");
     cJSON_Delete(j);
     free(text);
     free(path);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 typedef struct header {
     char kind; // f i u b
@@ -219,17 +218,13 @@ bool npy_encode(FILE *f, weft_dtype dtype, weft_shape s, const void *data)
     return true;
 }
 
+static bool put_array(const void *what, FILE *to)
+{
+    const array *a = what;
+    return npy_encode(to, a->dtype, a->shape, a->data);
+}
+
 int npy_write(const call *c, const char *path, weft_dtype dtype, weft_shape shape, const void *data)
 {
-    char *part = malloc(strlen(path) + 32);
-    if (!part) return fail(c, CODE_FAILED, "out of memory");
-    sprintf(part, "%s.part-%ld", path, (long) getpid());
-    FILE *f = fopen(part, "wb");
-    bool done = f && npy_encode(f, dtype, shape, data) && !fflush(f) && !fsync(fileno(f));
-    if (f && fclose(f)) done = false;
-    if (done && rename(part, path)) done = false;
-    const int why = errno;
-    if (!done && f) remove(part);
-    free(part);
-    return done ? CODE_OK : fail(c, CODE_FAILED, "%s: cannot write: %s", path, strerror(why));
+    return write_whole(c, path, put_array, &(array) { .dtype = dtype, .shape = shape, .data = (void *) data });
 }
