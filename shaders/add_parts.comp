@@ -1,12 +1,16 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-//! kernel add_parts    adds up what workgroups left, always in one order; a workgroup of 64 per sum
+//! kernel add_parts    adds up what workgroups left, always in one order; a workgroup of 64 per sum of up to five tensors
 //! variants DTYPE=f32,f16
 #include "glsl/tensor.glsl"
 #include "params/add_parts.h"
 
-TENSOR_OUT(0, y)
-TENSOR_IN_F32(1, parts)
+TENSOR_OUT(0, a)
+TENSOR_OUT(1, b)
+TENSOR_OUT(2, c)
+TENSOR_OUT(3, d)
+TENSOR_OUT(4, e)
+TENSOR_IN_F32(5, parts)
 
 shared float room[64];
 
@@ -21,5 +25,11 @@ void main() {
         if (lane < step_) room[lane] += room[lane + step_];
         barrier();
     }
-    if (lane == 0 && o < p.count) y_put(o, room[0]);
+    if (lane != 0 || o >= p.count) return;
+    uint tensor = o / p.each, at = o - tensor * p.each;
+    if (tensor == 0) a_put(at, room[0]);
+    else if (tensor == 1) b_put(at, room[0]);
+    else if (tensor == 2) c_put(at, room[0]);
+    else if (tensor == 3) d_put(at, room[0]);
+    else e_put(at, room[0]);
 }

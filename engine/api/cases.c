@@ -75,7 +75,7 @@ static const weft_weight *case_weight(weft_arena *a, const weft_case *c, int inp
 
 static weft_result build(weft_model *m, const weft_op *op, const weft_case *c)
 {
-    static const char *const names[WEFT_CASE_INPUTS] = { "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7" };
+    static const char *const names[WEFT_CASE_INPUTS] = { "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8" };
     weft_arena *a = &m->arena;
     weft_value in[WEFT_CASE_INPUTS];
     const int count = input_count(c);

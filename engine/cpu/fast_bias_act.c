@@ -98,30 +98,34 @@ static weft_result run_grad(void *state, weft_context *ctx, const weft_node *n, 
 
 // --- The gradient from y, with its sums. ---
 
-enum { LANES = 32, BLOCK = 4096 }; // sums in float within a block, in double beyond
+enum { LANES = 16, BLOCK = 4096 }; // sums in float within a block, in double beyond
 
-// du of up to a block. sum: of du, of u du - which is y dy: these activations are lines through 0 -, of noise du.
-WEFT_CLONES static void back(float *restrict du, const float *restrict dy, const float *restrict y, const float *restrict noise, plane p, int64_t count,
-                             double sum[3])
+typedef struct back_plane { plane of; float s, more_s; } back_plane;
+typedef struct back_lines { const float *dy, *y, *noise, *more; } back_lines;
+
+// du of up to a block. sum: of du, of u du - which is y times all that arrives: these activations are lines through 0 -, of noise du, dy y, more y.
+WEFT_CLONES static void back(float *restrict du, back_lines at, back_plane p, int64_t count, double sum[WEFT_SUMS])
 {
-    float of_du[LANES] = { 0 }, of_u[LANES] = { 0 }, of_noise[LANES] = { 0 };
-    const float above = p.gain > 0 ? p.gain : p.slope * p.gain, below = p.gain > 0 ? p.slope * p.gain : p.gain; // of y, not of u
+    const float *restrict dy = at.dy, *restrict y = at.y, *restrict noise = at.noise, *restrict more = at.more;
+    float of_du[LANES] = { 0 }, of_u[LANES] = { 0 }, of_noise[LANES] = { 0 }, of_dy[LANES] = { 0 }, of_more[LANES] = { 0 };
+    const float gain = p.of.gain, above = gain > 0 ? gain : p.of.slope * gain, below = gain > 0 ? p.of.slope * gain : gain; // of y, not of u
     int64_t i = 0;
     for (; i + LANES <= count; i += LANES)
         for (int k = 0; k < LANES; k++) {
-            const float t = fabsf(y[i + k]) < p.clamp ? dy[i + k] : 0, g = t * (y[i + k] > 0 ? above : below);
+            const float v = y[i + k], a = dy[i + k], b = more[i + k];
+            const float t = fabsf(v) < p.of.clamp ? a * p.s + b * p.more_s : 0, g = t * (v > 0 ? above : below);
             du[i + k] = g;
-            of_du[k] += g, of_u[k] += t * y[i + k], of_noise[k] += g * noise[i + k];
+            of_du[k] += g, of_u[k] += t * v, of_noise[k] += g * noise[i + k], of_dy[k] += a * v, of_more[k] += b * v;
         }
     for (; i < count; i++) {
-        const float t = fabsf(y[i]) < p.clamp ? dy[i] : 0, g = t * (y[i] > 0 ? above : below);
+        const float t = fabsf(y[i]) < p.of.clamp ? dy[i] * p.s + more[i] * p.more_s : 0, g = t * (y[i] > 0 ? above : below);
         du[i] = g;
-        sum[0] += g, sum[1] += (double) t * y[i], sum[2] += (double) g * noise[i];
+        sum[0] += g, sum[1] += (double) t * y[i], sum[2] += (double) g * noise[i], sum[3] += (double) dy[i] * y[i], sum[4] += (double) more[i] * y[i];
     }
-    for (int k = 0; k < LANES; k++) sum[0] += of_du[k], sum[1] += of_u[k], sum[2] += of_noise[k];
+    for (int k = 0; k < LANES; k++) sum[0] += of_du[k], sum[1] += of_u[k], sum[2] += of_noise[k], sum[3] += of_dy[k], sum[4] += of_more[k];
 }
 
-typedef struct back_job { const weft_node *node; const float *const *in; float *du, *sums; } back_job;
+typedef struct back_job { const weft_node *node; const float *const *in; void *const *out; } back_job;
 
 static void back_planes(void *user, int64_t begin, int64_t end)
 {
@@ -129,21 +133,25 @@ static void back_planes(void *user, int64_t begin, int64_t end)
     const back_job *j = user;
     const weft_node *n = j->node;
     const weft_bias_act_back_attrs *at = n->attrs;
-    const weft_shape s = n->out_shape[0];
-    const int64_t c = s.dim[1], count = s.dim[0] * c, area = s.dim[2] * s.dim[3];
+    const weft_shape shape = n->out_shape[0];
+    const int64_t c = shape.dim[1], area = shape.dim[2] * shape.dim[3];
     const float strength = weft_has(n, 1 + STRENGTH) ? j->in[1 + STRENGTH][0] : 1;
-    plane p = { .gain = at->of.gain, .clamp = at->of.clamp > 0 ? at->of.clamp : INFINITY };
-    slope_of(&at->of, &p.slope);
+    back_plane p = { { .gain = at->of.gain, .clamp = at->of.clamp > 0 ? at->of.clamp : INFINITY }, 1, 1 };
+    slope_of(&at->of, &p.of.slope);
     for (int64_t k = begin; k < end; k++) {
         const float *noise = weft_has(n, 1 + NOISE) ? j->in[1 + NOISE] + (n->in_shape[1 + NOISE].dim[0] == 1 ? 0 : k / c) * area : NULL;
+        const float *more = weft_has(n, WEFT_BACK_MORE) ? j->in[WEFT_BACK_MORE] + k * area : NULL;
         const double b = weft_has(n, 1 + B) ? j->in[1 + B][k % c] : 0, d = weft_has(n, 1 + D) ? j->in[1 + D][k] : 1;
-        double sum[3] = { 0 };
-        for (int64_t i = 0; i < area; i += BLOCK)
-            back(j->du + k * area + i, j->in[0] + k * area + i, j->in[1] + k * area + i, noise ? noise + i : none, p, area - i < BLOCK ? area - i : BLOCK, sum);
-        float *to = j->sums ? j->sums + k : NULL;
-        if (at->sums & WEFT_SUM_DU) *to = (float) sum[0], to += count;
-        if (at->sums & WEFT_SUM_DU_X) *to = (float) (d == 0 ? 0 : (sum[1] - b * sum[0] - strength * sum[2]) / d), to += count;
-        if (at->sums & WEFT_SUM_DU_NOISE) *to = (float) sum[2];
+        double sum[WEFT_SUMS] = { 0 };
+        if (weft_has(n, WEFT_BACK_S)) p.s = j->in[WEFT_BACK_S][k];
+        if (weft_has(n, WEFT_BACK_MORE_S)) p.more_s = j->in[WEFT_BACK_MORE_S][k];
+        for (int64_t i = 0; i < area; i += BLOCK) {
+            const back_lines lines = { j->in[WEFT_BACK_DY] + k * area + i, j->in[WEFT_BACK_Y] + k * area + i, noise ? noise + i : none, more ? more + i : none };
+            back((float *) j->out[0] + k * area + i, lines, p, area - i < BLOCK ? area - i : BLOCK, sum);
+        }
+        sum[1] = d == 0 ? 0 : (sum[1] - b * sum[0] - strength * sum[2]) / d;
+        for (int i = 0; i < WEFT_SUMS; i++)
+            if (at->sums >> i & 1) ((float *) j->out[1 + weft_sums_below(at->sums, 1 << i)])[k] = (float) sum[i];
     }
 }
 
@@ -157,7 +165,7 @@ static weft_result prepare_back(weft_context *ctx, const weft_node *n, const voi
 
 static weft_result run_back(void *state, weft_context *ctx, const weft_node *n, void *const *out, const void *const *in, void *scratch)
 {
-    const back_job j = { n, (const float *const *) in, out[0], n->out_count > 1 ? out[1] : NULL };
+    const back_job j = { n, (const float *const *) in, out };
     (void) state, (void) scratch;
     weft_parallel(ctx->pool, n->out_shape[0].dim[0] * n->out_shape[0].dim[1], 1, back_planes, (void *) (uintptr_t) &j);
     return WEFT_OK;

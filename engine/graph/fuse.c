@@ -61,7 +61,7 @@ weft_result weft_pass_fuse(const weft_graph *from, const weft_fuse_rule *rules, 
         for (int k = 0; k < n->in_count; k++) here.in[k] = weft_graph_map(from, to, map, n->in[k]);
         WEFT_TRY(weft_graph_status(to));
         const int first = to->value_count;
-        const bool found = n->out_count == 1 && find_rule(from, uses, n, &here, rules, to, fused);
+        const bool found = find_rule(from, uses, n, &here, rules, to, fused);
         for (int v = first; v < to->value_count; v++) to->values[v].origin = -1; // what rules make on the way is nobody's
         WEFT_TRY(weft_graph_status(to));
         if (!found) {
@@ -69,10 +69,13 @@ weft_result weft_pass_fuse(const weft_graph *from, const weft_fuse_rule *rules, 
             continue;
         }
         to->name_prefix = n->name;
-        map[n->out[0]] = weft_graph_op(to, fused->op, fused->in, fused->in_count, fused->attrs);
+        const weft_value out = weft_graph_op(to, fused->op, fused->in, fused->in_count, fused->attrs);
         to->name_prefix = NULL;
         WEFT_TRY(weft_graph_status(to));
-        to->values[map[n->out[0]]].origin = from->values[n->out[0]].origin;
+        for (int k = 0; k < n->out_count; k++) {
+            map[n->out[k]] = out + k;
+            to->values[out + k].origin = from->values[n->out[k]].origin;
+        }
     }
     return weft_graph_copy_outputs(from, to, map);
 }

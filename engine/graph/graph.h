@@ -99,6 +99,9 @@ weft_result weft_pass_fuse(const weft_graph *from, const weft_fuse_rule *rules, 
 // recompute.c: of what the forward half makes and nodes after the turn - where most memory is alive - read again, part is made again there.
 // `segments` 2 or more: what crosses the borders of so many segments of the forward half is kept; 0: what is costly to make.
 weft_result weft_pass_recompute(const weft_graph *from, int segments, weft_graph *to);
+// beside.c: where a rule says that a node can do the work of another one that reads the same values, it does.
+typedef struct weft_beside_rule weft_beside_rule;
+weft_result weft_pass_beside(const weft_graph *from, const weft_beside_rule *rules, weft_graph *to);
 // physical.c: chooses layout and storage of every value and puts `convert` nodes where they differ.
 typedef enum weft_half {
     WEFT_HALF_NONE,
@@ -121,6 +124,13 @@ struct weft_fuse_rule {
     // Values are those of `g`, the graph being built; new constant nodes may be added to it.
     bool (*fuse)(weft_graph *g, const weft_node *producer, const weft_node *consumer, int slot, weft_fused *out);
     bool shared; // also where others use the producer's output: it costs nothing to do its work again
+};
+
+// A rule looks at `host` and `guest`, which reads nothing that host does not read. It gives -1, or fills `fused` (op, attrs, inputs) with a host
+// that makes what both make, and gives the place among its outputs of the guest's only one: the host's from there on have moved up by one.
+struct weft_beside_rule {
+    const char *name, *host, *guest;
+    int (*join)(const weft_node *host, const weft_node *guest, weft_fused *fused);
 };
 
 // --- Helpers for passes. -------------------------------------------------------------------------------------

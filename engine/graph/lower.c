@@ -18,7 +18,9 @@ weft_result weft_lower(const weft_graph *bound, weft_pool *pool, bool fuse, weft
         WEFT_TRY(weft_pass_fold(&b, pool, &a)); // what the rules said about weights
         WEFT_TRY(weft_pass_prune(&a, to));
     }
-    return WEFT_OK;
+    if (!fuse) return WEFT_OK;
+    b = *to;
+    return weft_pass_beside(&b, weft_beside_rules, to);
 }
 
 weft_value weft_lower_root(const weft_graph *g, weft_value v)

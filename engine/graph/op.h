@@ -86,7 +86,7 @@ typedef struct weft_cpu_args {
 // --- Vulkan: what to dispatch, as data. vk/record.c turns it into commands, and nothing else does. -----------
 
 enum { WEFT_MAX_OUT = 16 }; // outputs of a node
-enum { WEFT_MAX_SPEC = 22, WEFT_MAX_BIND = 10, WEFT_MAX_PARAM_BYTES = 128 };
+enum { WEFT_MAX_SPEC = 22, WEFT_MAX_BIND = 12, WEFT_MAX_PARAM_BYTES = 128 };
 
 // What a dispatch reads and writes: an input or output of the node, or scratch memory.
 typedef struct weft_bind {
@@ -197,7 +197,7 @@ struct weft_op {
     int index;                           // within a family
 };
 
-enum { WEFT_CASE_INPUTS = 8 };
+enum { WEFT_CASE_INPUTS = 9 };
 typedef struct weft_case {
     weft_shape in[WEFT_CASE_INPUTS]; // rank 0 ends the list, unless `in_count` says otherwise
     const void *attrs;               // NULL: the defaults

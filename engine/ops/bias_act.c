@@ -118,19 +118,32 @@ static weft_result bias_act_grad_emit(const weft_node *n, weft_emit *e) { return
 
 // --- The gradient from y instead of x. ---
 
-static int sums_of(const weft_bias_act_back_attrs *at) { return (at->sums & 1) + (at->sums >> 1 & 1) + (at->sums >> 2 & 1); }
-static int back_outputs(const void *attrs) { return sums_of(attrs) ? 2 : 1; }
+static int sums_of(const weft_bias_act_back_attrs *at) { return weft_sums_below(at->sums, 1 << WEFT_SUMS); }
+static int back_outputs(const void *attrs) { return 1 + sums_of(attrs); }
+
+static weft_result check_scale(const weft_node *n, int input, const char *name, weft_shape x)
+{
+    char text[WEFT_SHAPE_TEXT];
+    const weft_shape s = n->in_shape[input];
+    if (!weft_has(n, input) || (s.rank == 2 && s.dim[0] == x.dim[0] && s.dim[1] == x.dim[1])) return WEFT_OK;
+    return weft_node_fail(n, "%s is %s, wants [%lld, %lld]", name, weft_shape_text(s, text), (long long) x.dim[0], (long long) x.dim[1]);
+}
 
 static weft_result bias_act_back_infer(weft_node *n)
 {
     const weft_bias_act_back_attrs *at = n->attrs;
     const weft_shape x = n->in_shape[0];
-    if (x.rank != 4 || !weft_shape_equal(x, n->in_shape[1])) return weft_node_fail(n, "dy and y must have one shape of 4 dimensions");
+    const bool more = weft_has(n, WEFT_BACK_MORE);
+    if (x.rank != 4 || !weft_shape_equal(x, n->in_shape[1]) || (more && !weft_shape_equal(x, n->in_shape[WEFT_BACK_MORE])))
+        return weft_node_fail(n, "dy, y and more must have one shape of 4 dimensions");
     if (weft_activation_back(at->of.act, at->of.a) < 0) return weft_node_fail(n, "this activation cannot be gone back from its value: use bias_act_grad");
     if (at->of.gain == 0) return weft_node_fail(n, "with a gain of 0 y says nothing: use bias_act_grad");
     if (at->sums & WEFT_SUM_DU_NOISE && !weft_has(n, 1 + NOISE)) return weft_node_fail(n, "a sum with noise wants noise");
+    if (!more && (at->sums & WEFT_SUM_MORE_Y || weft_has(n, WEFT_BACK_MORE_S))) return weft_node_fail(n, "a sum or a scale of more wants more");
+    WEFT_TRY(check_scale(n, WEFT_BACK_S, "s", x));
+    WEFT_TRY(check_scale(n, WEFT_BACK_MORE_S, "more_s", x));
     n->out_shape[0] = x;
-    if (sums_of(at)) n->out_shape[1] = (weft_shape) WEFT_SHAPE(sums_of(at), x.dim[0], x.dim[1]);
+    for (int k = 0; k < sums_of(at); k++) n->out_shape[1 + k] = (weft_shape) WEFT_SHAPE(x.dim[0], x.dim[1], 1, 1);
     return weft_bias_act_check(n, x, 1);
 }
 
@@ -142,19 +155,24 @@ static void bias_act_back_cpu(const weft_node *n, const weft_cpu_args *arg)
     for (int64_t k = arg->begin; k < arg->end; k++) {
         const weft_ending e = weft_ending_of(n, arg, 1, k);
         const weft_real *dy = (const weft_real *) arg->in[0] + k * area, *y = (const weft_real *) arg->in[1] + k * area;
-        weft_real *du = (weft_real *) arg->out[0] + k * area, *sums = sums_of(at) ? arg->out[1] : NULL;
-        double of_du = 0, of_x = 0, of_noise = 0;
+        const weft_real *more = weft_has(n, WEFT_BACK_MORE) ? (const weft_real *) arg->in[WEFT_BACK_MORE] + k * area : NULL;
+        const double s = weft_has(n, WEFT_BACK_S) ? ((const weft_real *) arg->in[WEFT_BACK_S])[k] : 1;
+        const double more_s = weft_has(n, WEFT_BACK_MORE_S) ? ((const weft_real *) arg->in[WEFT_BACK_MORE_S])[k] : 1;
+        double sum[WEFT_SUMS] = { 0 };
         for (int64_t i = 0; i < area; i++) {
-            const double v = y[i] / at->of.gain, noise = e.noise ? e.noise[i] : 0;
+            const double v = y[i] / at->of.gain, noise = e.noise ? e.noise[i] : 0, whole = dy[i] * s + (more ? more[i] * more_s : 0);
             const bool inside = at->of.clamp <= 0 || fabs(y[i]) < at->of.clamp;
-            const double over = inside ? dy[i] * at->of.gain : 0, g = over * weft_activation_slope_from(act, v, at->of.a);
-            du[i] = (weft_real) g;
-            of_du += g, of_noise += g * noise;
-            of_x += over * weft_activation_x_slope_from(act, v, at->of.a) - g * (noise * e.strength + e.bias);
+            const double over = inside ? whole * at->of.gain : 0, g = over * weft_activation_slope_from(act, v, at->of.a);
+            ((weft_real *) arg->out[0])[k * area + i] = (weft_real) g;
+            sum[0] += g;
+            sum[1] += over * weft_activation_x_slope_from(act, v, at->of.a) - g * (noise * e.strength + e.bias);
+            sum[2] += g * noise;
+            sum[3] += (double) dy[i] * y[i];
+            sum[4] += more ? (double) more[i] * y[i] : 0;
         }
-        if (at->sums & WEFT_SUM_DU) sums[k] = (weft_real) of_du, sums += planes(n);
-        if (at->sums & WEFT_SUM_DU_X) sums[k] = (weft_real) (e.scale == 0 ? 0 : of_x / e.scale), sums += planes(n);
-        if (at->sums & WEFT_SUM_DU_NOISE) sums[k] = (weft_real) of_noise;
+        sum[1] = e.scale == 0 ? 0 : sum[1] / e.scale;
+        for (int b = 0; b < WEFT_SUMS; b++)
+            if (at->sums >> b & 1) ((weft_real *) arg->out[1 + weft_sums_below(at->sums, 1 << b)])[k] = (weft_real) sum[b];
     }
 }
 
@@ -175,25 +193,27 @@ static weft_result bias_act_back_emit(const weft_node *n, weft_emit *e)
     while (sums_of(at) && steps < 16 && rows * steps < p.area) steps *= 2; // what is left for the second pass to add up is not more than the first had
     p.columns = (p.c + lanes - 1) / lanes;
     p.chunks = (p.area + rows * steps - 1) / (rows * steps);
-    const bool whole = !sums_of(at) || p.chunks == 1;
-    const int64_t sums = sums_of(at) * planes(n);
-    const int room = weft_emit_scratch(e, whole ? 1 : sums * p.chunks, WEFT_I32); // four bytes whatever the storage
+    const int kinds = sums_of(at);
+    const bool whole = !kinds || (kinds == 1 && p.chunks == 1);
+    const int64_t each = planes(n);
+    const int room = weft_emit_scratch(e, whole ? 1 : kinds * each * p.chunks, WEFT_I32); // four bytes whatever the storage
     if (room < 0) return WEFT_ERR_MEMORY;
-    WEFT_TRY(weft_emit_dispatch(e, &(weft_dispatch) {
+    weft_dispatch d = {
         .kernel = "bias_act_back",
         .spec = { (uint32_t) weft_activation_back(at->of.act, at->of.a), (uint32_t) at->sums, weft_has(n, 1 + B), !noise ? 0 : per_image ? 2 : 1,
-                  weft_has(n, 1 + STRENGTH), weft_has(n, 1 + D), wide, lanes, steps, whole },
-        .spec_count = 10, .params = &p, .params_bytes = sizeof p, .grid = { 64 * p.n * p.columns * p.chunks },
-        .bind = { WEFT_BIND_OUT(0), WEFT_BIND_OUT(sums && whole), WEFT_BIND_IN(0), WEFT_BIND_IN(1), WEFT_BIND_IN(2), WEFT_BIND_IN(3), WEFT_BIND_IN(4),
-                  WEFT_BIND_IN(5), WEFT_BIND_SCRATCH(room, !whole) },
-        .bind_count = 9, .flops = 2 * flops(n),
-    }));
+                  weft_has(n, 1 + STRENGTH), weft_has(n, 1 + D), wide, lanes, steps, whole, weft_has(n, WEFT_BACK_S),
+                  !weft_has(n, WEFT_BACK_MORE) ? 0 : weft_has(n, WEFT_BACK_MORE_S) ? 2 : 1 },
+        .spec_count = 12, .params = &p, .params_bytes = sizeof p, .grid = { 64 * p.n * p.columns * p.chunks },
+        .bind = { WEFT_BIND_OUT(0), WEFT_BIND_OUT(kinds && whole), [8] = WEFT_BIND_SCRATCH(room, !whole) }, .bind_count = 12, .flops = 2 * flops(n),
+    };
+    for (int i = 0; i < WEFT_BACK_INPUTS; i++) d.bind[(i < WEFT_BACK_S ? 2 : 3) + i] = (weft_bind) WEFT_BIND_IN(i);
+    WEFT_TRY(weft_emit_dispatch(e, &d));
     if (whole) return WEFT_OK;
-    const struct add_parts_params q = { (u32) sums, p.chunks };
-    return weft_emit_dispatch(e, &(weft_dispatch) {
-        .kernel = "add_parts", .params = &q, .params_bytes = sizeof q, .grid = { 64 * q.count },
-        .bind = { WEFT_BIND_OUT(1), WEFT_BIND_SCRATCH(room, 0) }, .bind_count = 2,
-    });
+    const struct add_parts_params q = { (u32) (kinds * each), (u32) each, p.chunks };
+    weft_dispatch add = { .kernel = "add_parts", .params = &q, .params_bytes = sizeof q, .grid = { 64 * q.count },
+                          .bind = { [5] = WEFT_BIND_SCRATCH(room, 0) }, .bind_count = 6 };
+    for (int k = 0; k < WEFT_SUMS; k++) add.bind[k] = (weft_bind) WEFT_BIND_OUT(k < kinds ? 1 + k : 1);
+    return weft_emit_dispatch(e, &add);
 }
 
 // --- The gradient rule. ---
@@ -224,18 +244,13 @@ static bool is_told_by_y(const weft_node *n, const weft_graph *g, const bool *wa
            !(weft_has(n, D) && want[D] && !is_never_zero(g, n->in[D]));
 }
 
-// One of the sums of bias_act_back, in the shape `to`: [c], [n, c] or [1].
-static weft_value pick(weft_graph *g, weft_value sums, int32_t bits, int32_t bit, weft_shape to)
+// A sum over pixels [n, c, 1, 1] in the shape `to`: [c], [n, c] or one number.
+static weft_value settle(weft_graph *g, weft_value sum, weft_shape to)
 {
-    if (bits & (bits - 1)) { // more than this
-        int before = 0;
-        for (int32_t b = 1; b < bit; b *= 2) before += (bits & b) != 0;
-        sums = weft_grad_slice(g, sums, 0, before, before + 1);
-    }
-    const weft_shape s = g->values[sums].shape;
-    if (to.rank == 1 && to.dim[0] != s.dim[2]) sums = weft_grad_reduce(g, "sum", sums, 7);
-    else if (to.rank == 1 && s.dim[1] > 1) sums = weft_grad_reduce(g, "sum", sums, 2);
-    return weft_grad_reshape(g, sums, to);
+    const weft_shape s = g->values[sum].shape;
+    if (weft_shape_count(to) == 1) sum = weft_grad_reduce(g, "sum", sum, 3);
+    else if (to.rank == 1 && s.dim[0] > 1) sum = weft_grad_reduce(g, "sum", sum, 1);
+    return weft_grad_reshape(g, sum, to);
 }
 
 static weft_result by_y(const weft_node *n, weft_graph *g, weft_value dy, const bool *want, weft_value *dx)
@@ -250,11 +265,12 @@ static weft_result by_y(const weft_node *n, weft_graph *g, weft_value dy, const 
     for (int i = B; i < WEFT_BIAS_INPUTS; i++)
         if (weft_has(n, i)) in[1 + i] = n->in[i];
     const weft_value du = weft_graph_call(g, "bias_act_back", in, 1 + WEFT_BIAS_INPUTS, &back), sums = du + 1;
+    const int32_t made = back.sums;
     if (du < 0) return weft_graph_status(g);
     if (want[X]) dx[X] = weft_has(n, D) ? weft_grad_mul(g, du, weft_grad_reshape(g, n->in[D], (weft_shape) WEFT_SHAPE(x.dim[0], x.dim[1], 1, 1))) : du;
-    if (back.sums & WEFT_SUM_DU) dx[B] = pick(g, sums, back.sums, WEFT_SUM_DU, n->in_shape[B]);
-    if (back.sums & WEFT_SUM_DU_X) dx[D] = pick(g, sums, back.sums, WEFT_SUM_DU_X, n->in_shape[D]);
-    if (back.sums & WEFT_SUM_DU_NOISE) dx[STRENGTH] = weft_grad_reshape(g, pick(g, sums, back.sums, WEFT_SUM_DU_NOISE, (weft_shape) WEFT_SHAPE(1)), n->in_shape[STRENGTH]);
+    if (made & WEFT_SUM_DU) dx[B] = settle(g, sums, n->in_shape[B]);
+    if (made & WEFT_SUM_DU_X) dx[D] = settle(g, sums + weft_sums_below(made, WEFT_SUM_DU_X), n->in_shape[D]);
+    if (made & WEFT_SUM_DU_NOISE) dx[STRENGTH] = settle(g, sums + weft_sums_below(made, WEFT_SUM_DU_NOISE), n->in_shape[STRENGTH]);
     return noise ? by_noise(n, g, du, want, dx) : weft_graph_status(g);
 }
 
@@ -334,11 +350,11 @@ static const weft_op bias_act_grad = {
 static const weft_op bias_act_back = {
     .name = "bias_act_back",
     .doc = "du as `bias_act_grad` gives it, but from y, for activations that grow: none, relu, leaky_relu, elu, tanh and sigmoid, with a not\n"
-           "below 0 and a gain. `sums` adds bits: 1 for the sums over pixels of du, 2 of du x, where x is what y says that it was (d must not be 0),\n"
-           "4 of du noise: [bits, n, c], in this order.",
-    .out_names = "du sums", .in_names = "dy y b? noise? strength? d?", .flags = WEFT_OP_IMAGE,
+           "below 0 and a gain. With s and more, [n, c], dy stands for s dy + more_s more. `sums` adds bits: 1 for the sum over pixels of du, 2 of\n"
+           "du x, where x is what y says that it was (d must not be 0), 4 of du noise, 8 of dy y and 16 of more y, as they are: an output [n, c, 1, 1] each.",
+    .out_names = "du sums...", .in_names = "dy y b? noise? strength? d? s? more? more_s?", .flags = WEFT_OP_IMAGE,
     .attr_bytes = sizeof(weft_bias_act_back_attrs),
-    .attrs = (const weft_attr[]) { ENTRIES, WEFT_ATTR(weft_bias_act_back_attrs, sums, INT, .max = 7, .doc = "which sums"), { 0 } },
+    .attrs = (const weft_attr[]) { ENTRIES, WEFT_ATTR(weft_bias_act_back_attrs, sums, INT, .max = 31, .doc = "which sums"), { 0 } },
     .outputs = back_outputs, .infer = bias_act_back_infer, .items = planes, .cpu = bias_act_back_cpu, .emit = bias_act_back_emit, .flops = flops,
     .cases = (const weft_case[]) {
         { .in = { WEFT_SHAPE(2, 5, 3, 7), WEFT_SHAPE(2, 5, 3, 7), WEFT_SHAPE(5), WEFT_SHAPE(1, 1, 3, 7), WEFT_SHAPE(1), WEFT_SHAPE(2, 5) },
@@ -351,6 +367,12 @@ static const weft_op bias_act_back = {
         { .in = { WEFT_SHAPE(3, 66, 4, 4), WEFT_SHAPE(3, 66, 4, 4), WEFT_SHAPE(66) }, .attrs = BACK(1, .act = 5), .low = 0.1, .high = 0.9 },
         { .in = { WEFT_SHAPE(1, 3, 40, 41), WEFT_SHAPE(1, 3, 40, 41), [3] = WEFT_SHAPE(1, 1, 40, 41) }, .in_count = 4, .absent = 1 << 2,
           .attrs = BACK(4, .gain = -1) },
+        { .in = { WEFT_SHAPE(2, 8, 9, 7), WEFT_SHAPE(2, 8, 9, 7), WEFT_SHAPE(8), WEFT_SHAPE(1, 1, 9, 7), WEFT_SHAPE(1), WEFT_SHAPE(2, 8), WEFT_SHAPE(2, 8),
+                  WEFT_SHAPE(2, 8, 9, 7), WEFT_SHAPE(2, 8) }, .attrs = BACK(31, .act = 2, .a = 0.2f, .gain = 1.41421356f), .low = -0.8, .high = 1.2 },
+        { .in = { WEFT_SHAPE(1, 5, 33, 31), WEFT_SHAPE(1, 5, 33, 31), [7] = WEFT_SHAPE(1, 5, 33, 31) }, .in_count = 8,
+          .absent = 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6, .attrs = BACK(24, .act = 1) },
+        { .in = { WEFT_SHAPE(2, 4, 6, 5), WEFT_SHAPE(2, 4, 6, 5), [6] = WEFT_SHAPE(2, 4) }, .in_count = 7,
+          .absent = 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5, .attrs = BACK(8, .act = 4) },
         { 0 }
     },
 };

@@ -16,13 +16,21 @@ enum { WEFT_BIAS_X, WEFT_BIAS_B, WEFT_BIAS_NOISE, WEFT_BIAS_STRENGTH, WEFT_BIAS_
 // Whether b, noise, strength and d, which are `later` in the node's inputs than in bias_act's, fit an x of that shape.
 weft_result weft_bias_act_check(weft_node *n, weft_shape x, int later);
 
-// Row bias_act_back: inputs dy, y, and bias_act's from b on; outputs du, and with any of these bits in `sums` the sums over pixels of what
-// they say, [bits, n, c], in this order.
-enum { WEFT_SUM_DU = 1, WEFT_SUM_DU_X = 2, WEFT_SUM_DU_NOISE = 4 };
+// Row bias_act_back: inputs dy, y, bias_act's from b on, and s, more and more_s, where dy stands for s dy + more_s more. Outputs du, and for
+// each of these bits in `sums` the sum over pixels of what it says, [n, c, 1, 1], in this order; of dy and more as they are, without s.
+enum { WEFT_BACK_DY, WEFT_BACK_Y, WEFT_BACK_S = 1 + WEFT_BIAS_INPUTS, WEFT_BACK_MORE, WEFT_BACK_MORE_S, WEFT_BACK_INPUTS };
+enum { WEFT_SUM_DU = 1, WEFT_SUM_DU_X = 2, WEFT_SUM_DU_NOISE = 4, WEFT_SUM_DY_Y = 8, WEFT_SUM_MORE_Y = 16, WEFT_SUMS = 5 };
 typedef struct weft_bias_act_back_attrs {
     weft_bias_act_attrs of;
     int32_t sums;
 } weft_bias_act_back_attrs;
+
+static inline int weft_sums_below(int32_t sums, int32_t bit) // how many come before that one
+{
+    int count = 0;
+    for (int32_t b = 1; b < bit; b *= 2) count += (sums & b) != 0;
+    return count;
+}
 
 // For truths: what is the same for all pixels of plane `at` (of n * c) of output 0.
 typedef struct weft_ending {

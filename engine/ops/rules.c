@@ -5,6 +5,7 @@
 #include "ops/bias_act.h"
 #include "ops/conv.h"
 #include "ops/norm.h"
+#include "ops/reduce.h"
 #include "ops/upfirdn2d.h"
 #include <string.h>
 
@@ -211,6 +212,62 @@ static bool scale_conv(weft_graph *g, const weft_node *mul, const weft_node *con
     return out->in[WEFT_CONV_S] >= 0;
 }
 
+static void start_back(const weft_node *back, weft_fused *out)
+{
+    out->op = back->op;
+    out->in_count = WEFT_BACK_INPUTS;
+    for (int i = 0; i < WEFT_BACK_INPUTS; i++) out->in[i] = weft_has(back, i) ? back->in[i] : -1;
+    memcpy(out->attrs, back->attrs, sizeof(weft_bias_act_back_attrs));
+}
+
+static bool is_summed(const weft_node *back, int slot) // as it is: then it must not become another
+{
+    return ((const weft_bias_act_back_attrs *) back->attrs)->sums & (slot == WEFT_BACK_DY ? WEFT_SUM_DY_Y : WEFT_SUM_MORE_Y);
+}
+
+// add -> bias_act_back: what y gave to two receives from both.
+static bool add_back(weft_graph *g, const weft_node *add, const weft_node *back, int slot, weft_fused *out)
+{
+    (void) g;
+    if (slot != WEFT_BACK_DY || weft_has(back, WEFT_BACK_S) || weft_has(back, WEFT_BACK_MORE) || is_summed(back, slot) || add->in[0] == add->in[1] ||
+        !weft_shape_equal(add->in_shape[0], add->in_shape[1]))
+        return false;
+    start_back(back, out);
+    out->in[WEFT_BACK_DY] = add->in[0], out->in[WEFT_BACK_MORE] = add->in[1];
+    return true;
+}
+
+// mul by one number per image and channel -> bias_act_back: the style that y was scaled by.
+static bool scale_back(weft_graph *g, const weft_node *mul, const weft_node *back, int slot, weft_fused *out)
+{
+    const int s = slot == WEFT_BACK_DY ? WEFT_BACK_S : WEFT_BACK_MORE_S, factor = same_planes(mul->in_shape[0], mul->out_shape[0]) ? 0 : 1;
+    const weft_list shape = { 2, { mul->out_shape[0].dim[0], mul->out_shape[0].dim[1] } };
+    if ((slot != WEFT_BACK_DY && slot != WEFT_BACK_MORE) || weft_has(back, s) || is_summed(back, slot) ||
+        !same_planes(mul->in_shape[factor], mul->out_shape[0]) || !weft_shape_equal(mul->in_shape[1 - factor], mul->out_shape[0]))
+        return false;
+    start_back(back, out);
+    out->in[slot] = mul->in[1 - factor];
+    out->in[s] = weft_graph_call(g, "reshape", WEFT_V(mul->in[factor]), &shape);
+    return out->in[s] >= 0;
+}
+
+// sum over pixels of dy y, or more y, beside bias_act_back: the style's gradient.
+static int style_beside_back(const weft_node *back, const weft_node *sum, weft_fused *out)
+{
+    uint32_t axes;
+    const bool y = sum->in[0] == back->in[WEFT_BACK_Y];
+    const weft_value other = sum->in[y ? 1 : 0];
+    if (!weft_reduce_mask(sum, &axes) || axes != (1 << 2 | 1 << 3) || sum->out_shape[0].rank != 4 || sum->in[y ? 0 : 1] != back->in[WEFT_BACK_Y]) return -1;
+    const bool is_dy = other == back->in[WEFT_BACK_DY];
+    if (!is_dy && !(weft_has(back, WEFT_BACK_MORE) && other == back->in[WEFT_BACK_MORE])) return -1;
+    start_back(back, out);
+    weft_bias_act_back_attrs *at = (weft_bias_act_back_attrs *) out->attrs;
+    const int32_t bit = is_dy ? WEFT_SUM_DY_Y : WEFT_SUM_MORE_Y;
+    if (at->sums & bit) return -1;
+    at->sums |= bit;
+    return 1 + weft_sums_below(at->sums, bit);
+}
+
 // mul of two tensors of one shape -> sum over some dimensions: the product is not stored.
 static bool sum_product(weft_graph *g, const weft_node *mul, const weft_node *sum, int slot, weft_fused *out)
 {
@@ -227,6 +284,8 @@ const weft_fuse_rule weft_fuse_rules[] = {
     { "mul + bias_act_grad", "mul", "bias_act_grad", scale_bias_act, true },
     { "conv2d + bias_act", "conv2d", "bias_act", conv_bias_act },
     { "conv_transpose2d + bias_act", "conv_transpose2d", "bias_act", conv_bias_act },
+    { "add + bias_act_back", "add", "bias_act_back", add_back },
+    { "mul + bias_act_back", "mul", "bias_act_back", scale_back },
     { "upfirdn2d + bias_act", "upfirdn2d", "bias_act", upfirdn_bias_act },
     { "mul + upfirdn2d", "mul", "upfirdn2d", scale_upfirdn },
     { "mul + conv2d", "mul", "conv2d", scale_conv },
@@ -247,5 +306,10 @@ const weft_fuse_rule weft_fuse_rules[] = {
 
 const weft_fuse_rule weft_grad_fuse_rules[] = {
     { "mul + bias_act", "mul", "bias_act", scale_bias_act, true }, // from y alone: what makes x need not keep it
+    { 0 }
+};
+
+const weft_beside_rule weft_beside_rules[] = {
+    { "bias_act_back, sum_product", "bias_act_back", "sum_product", style_beside_back },
     { 0 }
 };

@@ -1,4 +1,4 @@
 #include "base.h"
 WEFT_PARAMS(add_parts) {
-    u32 count, parts; // sums, and what each is the sum of
+    u32 count, each, parts; // sums, of one tensor, and what each is the sum of
 } WEFT_PARAMS_END;

@@ -122,7 +122,7 @@ static weft_value half_weight(weft_graph *g, const char *name, weft_shape shape,
 
 static weft_result make_subject(const test *t, const weft_op *op, const weft_case *c, int form, subject *s)
 {
-    static char names[WEFT_CASE_INPUTS][4] = { "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7" };
+    static char names[WEFT_CASE_INPUTS][4] = { "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8" };
     weft_random rng = { 0x5eed };
     weft_value in[WEFT_CASE_INPUTS];
     const int count = input_count(c);

@@ -147,7 +147,7 @@ typedef struct made_node {
 
 static weft_result make_graph(collection *c, const made_node *m, weft_graph *g)
 {
-    static const char *const names[WEFT_CASE_INPUTS] = { "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7" };
+    static const char *const names[WEFT_CASE_INPUTS] = { "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8" };
     weft_value in[WEFT_CASE_INPUTS];
     g->bound = true;
     for (int i = 0; i < m->count; i++) {

@@ -25,21 +25,24 @@ static float *numbers(weft_arena *a, weft_shape s, weft_random *r) { return numb
 static void evaluate(weft_context *ctx, weft_graph *g, const void *const *data, const char *name, int index)
 {
     assert_int_equal(weft_graph_status(g), WEFT_OK);
-    const int64_t size = weft_shape_count(g->values[g->outputs[0].value].shape);
-    float *y[2];
+    enum { OUTPUTS = 8 };
+    void *y[2][OUTPUTS];
     for (int fast = 0; fast < 2; fast++) {
         weft_cpu_run *run;
-        y[fast] = weft_arena_new(g->arena, (size_t) size * 4);
+        for (int k = 0; k < g->output_count; k++) y[fast][k] = weft_arena_new(g->arena, (size_t) weft_shape_count(g->values[g->outputs[k].value].shape) * 4);
         assert_int_equal(weft_cpu_run_create(ctx, g, &(weft_session_params) { 0 }, fast, &run), WEFT_OK);
-        assert_int_equal(weft_cpu_run_go(run, data, (void *const[]) { y[fast] }), WEFT_OK);
+        assert_int_equal(weft_cpu_run_go(run, data, y[fast]), WEFT_OK);
         weft_cpu_run_destroy(run);
     }
-    double error = 0, norm = 0;
-    for (int64_t i = 0; i < size; i++) {
-        error += ((double) y[1][i] - y[0][i]) * ((double) y[1][i] - y[0][i]);
-        norm += (double) y[0][i] * y[0][i];
+    for (int k = 0; k < g->output_count; k++) {
+        const float *is = y[1][k], *wants = y[0][k];
+        double error = 0, norm = 0;
+        for (int64_t i = 0; i < weft_shape_count(g->values[g->outputs[k].value].shape); i++) {
+            error += ((double) is[i] - wants[i]) * ((double) is[i] - wants[i]);
+            norm += (double) wants[i] * wants[i];
+        }
+        if (!(error <= 1e-10 * norm)) fail_msg("%s case %d, output %d: relative error %g", name, index, k, sqrt(error / norm));
     }
-    if (!(error <= 1e-10 * norm)) fail_msg("%s case %d: relative error %g", name, index, sqrt(error / norm));
 }
 
 // One node, of whose inputs some are ports and the others weights.
@@ -62,7 +65,9 @@ static void compare(weft_context *ctx, const weft_op *op, const weft_case *c, ui
             data[ports++] = f;
         } else in[count] = weft_graph_numbers(&g, c->in[count], f);
     }
-    weft_graph_output(&g, "y", weft_graph_op(&g, op, in, count, c->attrs));
+    const weft_value y = weft_graph_op(&g, op, in, count, c->attrs);
+    for (int k = 0; y >= 0 && k < g.nodes[g.values[y].node].out_count; k++)
+        weft_graph_output(&g, (const char[]) { 'y', (char) ('0' + k), 0 }, y + k);
     evaluate(ctx, &g, data, op->name, (int) (c - op->cases));
     weft_arena_free(&a);
 }
