@@ -321,6 +321,17 @@ static void a_stop_keeps_what_was_measured(void **state)
     cJSON_Delete(top);
 }
 
+static void a_time_limit_keeps_it_too(void **state)
+{
+    (void) state;
+    const int code = weft("help > /dev/null && cd '%s' && timeout 3 '%s' bench nets --model small.weft --filter small.weft:synthesis_none --no-cold --no-peak --seconds 600 "
+                          "--most-seconds 600 --device cpu --json limit.json", folder, program);
+    if (code != 124) fail_msg("exit code %d: %s", code, text); // what `timeout` says when it had to stop a program, and that program ended
+    cJSON *top = read_json("limit.json");
+    assert_true(cJSON_IsTrue(get(top, "stopped")));
+    cJSON_Delete(top);
+}
+
 static void nothing_half_written_is_left(void **state)
 {
     (void) state;
@@ -360,6 +371,7 @@ int main(void)
         cmocka_unit_test(slow_rows_end_with_fewer_samples),
         cmocka_unit_test(exit_codes),
         cmocka_unit_test(a_stop_keeps_what_was_measured),
+        cmocka_unit_test(a_time_limit_keeps_it_too),
         cmocka_unit_test(nothing_half_written_is_left),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -3,21 +3,28 @@
 #include "command.h"
 #include <signal.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t stop;
 static bool bar_shown;
 
+// A second Ctrl-C kills at once. The same signal within half a second is none: `timeout` sends its own twice.
 static void on_interrupt(int number)
 {
-    (void) number;
+    static struct timespec first;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (!stop) first = now;
     stop = 1;
+    if ((double) (now.tv_sec - first.tv_sec) + 1e-9 * (double) (now.tv_nsec - first.tv_nsec) < 0.5) return;
+    signal(number, SIG_DFL);
+    raise(number);
 }
 
 void catch_interrupts(void)
 {
-    // Once: a second Ctrl-C kills at once.
-    struct sigaction a = { .sa_handler = on_interrupt, .sa_flags = (int) SA_RESETHAND };
+    struct sigaction a = { .sa_handler = on_interrupt };
     sigaction(SIGINT, &a, NULL);
     sigaction(SIGTERM, &a, NULL);
     signal(SIGXFSZ, SIG_IGN); // a file that grows too large is a failed write
