@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Pass: nodes whose inputs are all constants are computed now, on the CPU.
 #include "graph/compute.h"
-#include "base/half.h"
-#include <string.h>
 
 // What a graph may make of its constants: a small file could say `expand` to a terabyte. Beyond it nodes stay nodes, which
 // run within the memory that a session is allowed.
@@ -44,28 +42,8 @@ static bool is_constant(const weft_graph *from, const weft_node *n)
 static bool reads_half(const weft_graph *from, const weft_node *n)
 {
     for (int i = 0; i < n->in_count; i++)
-        if (n->in[i] >= 0 && from->values[n->in[i]].weight->dtype == WEFT_F16) return true;
+        if (n->in[i] >= 0 && (from->values[n->in[i]].weight->dtype == WEFT_F16 || from->values[n->in[i]].weight->from_half)) return true;
     return false;
-}
-
-// What was made of f16 by moving it, or by a power of two, is f16 still. In place: the second half of the memory is left unused.
-static void narrow(weft_weight *w, void *data)
-{
-    const int64_t count = weft_shape_count(w->shape);
-    const char *from = data;
-    for (int64_t i = 0; i < count; i++) {
-        float f, back;
-        memcpy(&f, from + i * 4, 4);
-        back = weft_half_to_float(weft_float_to_half(f));
-        if (memcmp(&f, &back, 4)) return;
-    }
-    for (int64_t i = 0; i < count; i++) {
-        float f;
-        memcpy(&f, from + i * 4, 4);
-        const uint16_t half = weft_float_to_half(f);
-        memcpy((char *) data + i * 2, &half, 2);
-    }
-    w->dtype = WEFT_F16, w->bytes = (size_t) count * 2;
 }
 
 // The node's inputs are values of `from`, its outputs are in `origins`.
@@ -74,22 +52,20 @@ static weft_result fold_node(const weft_graph *from, const weft_value_def *origi
     weft_arena *a = to->arena;
     const void **in = weft_arena_new(a, sizeof *in * (size_t) n->in_count);
     void **out = weft_arena_new(a, sizeof *out * (size_t) n->out_count);
-    weft_weight **made = weft_arena_new(a, sizeof *made * (size_t) n->out_count);
-    if (!in || !out || !made) return WEFT_ERR_MEMORY;
+    const bool half = reads_half(from, n);
+    if (!in || !out) return WEFT_ERR_MEMORY;
     for (int i = 0; i < n->in_count; i++)
         if (n->in[i] >= 0 && !(in[i] = weft_weight_numbers(a, from->values[n->in[i]].weight))) return WEFT_ERR_MEMORY;
     for (int k = 0; k < n->out_count; k++) {
-        weft_weight *w = made[k] = weft_arena_new(a, sizeof *w);
+        weft_weight *w = weft_arena_new(a, sizeof *w);
         const size_t bytes = (size_t) weft_shape_count(n->out_shape[k]) * 4;
         if (!w || !(out[k] = weft_arena_new(a, bytes))) return WEFT_ERR_MEMORY;
-        *w = (weft_weight) { n->name, (weft_dtype) n->out_dtype[k], n->out_shape[k], out[k], bytes };
+        *w = (weft_weight) { n->name, (weft_dtype) n->out_dtype[k], n->out_shape[k], out[k], bytes, half };
         map[n->out[k]] = weft_graph_constant(to, w);
         WEFT_TRY(weft_graph_status(to));
         to->values[map[n->out[k]]].origin = origins[n->out[k]].origin;
     }
     weft_node_compute(pool, n, out, in);
-    for (int k = 0; k < n->out_count && reads_half(from, n); k++)
-        if (n->out_dtype[k] == WEFT_F32) narrow(made[k], out[k]);
     return WEFT_OK;
 }
 

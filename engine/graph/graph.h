@@ -11,6 +11,7 @@ typedef struct weft_weight { // stored once per model, shared by its entries and
     weft_shape shape;
     const void *data;
     size_t bytes;
+    bool from_half; // F32, computed from others in F16: its numbers may be such that F16 holds them
 } weft_weight;
 
 typedef struct weft_value_def {

@@ -2,6 +2,8 @@
 // Pass: chooses layout and storage of every value, and converts where a maker and a user differ.
 // Constants are not converted by kernels: they are declared as wanted, and the upload writes them so.
 #include "graph/lower.h"
+#include "base/half.h"
+#include <string.h>
 
 typedef struct form { weft_layout layout; weft_dtype storage; } form; // how a value lies in device memory
 
@@ -19,7 +21,7 @@ typedef struct physical {
     const weft_op *convert;
     weft_half half;
     bool *exact; // per old node: f32 even so
-    bool *packed; // per old value: a weight of f16 that all its users take as it is
+    bool *packed; // per old value: a weight of f16, or that f16 holds, which all its users take so
     int *last;   // as weft_lower_readers has it
 } physical;
 
@@ -95,19 +97,34 @@ static weft_result find_exact(physical *p)
 
 static bool in_half(const physical *p, const weft_node *n, int8_t dtype) { return p->half && dtype == WEFT_F32 && !p->exact[n - p->from->nodes]; }
 
+// Moving numbers, or scaling them by a power of two, mostly leaves them such.
+static bool f16_holds(const weft_weight *w)
+{
+    for (int64_t i = 0; i < weft_shape_count(w->shape); i++) {
+        float f, back;
+        memcpy(&f, (const char *) w->data + i * 4, 4);
+        back = weft_half_to_float(weft_float_to_half(f));
+        if (memcmp(&f, &back, 4)) return false;
+    }
+    return true;
+}
+
+static bool may_pack(const weft_weight *w) { return w && (w->dtype == WEFT_F16 || (w->dtype == WEFT_F32 && w->from_half)); }
+
 // Weights that a file holds in f16 are widened unless all who read them can do without.
 static weft_result find_packed(physical *p)
 {
     const weft_graph *g = p->from;
     p->packed = weft_arena_new(p->to->arena, (size_t) g->value_count + 1);
     if (!p->packed) return WEFT_ERR_MEMORY;
-    for (int v = 0; v < g->value_count; v++) p->packed[v] = g->values[v].weight && g->values[v].weight->dtype == WEFT_F16;
+    for (int v = 0; v < g->value_count; v++) p->packed[v] = may_pack(g->values[v].weight);
     for (const weft_node *n = g->nodes; n < g->nodes + g->node_count; n++)
         for (int i = 0; i < n->in_count; i++)
             if (n->in[i] >= 0 && !in_half(p, n, WEFT_F32) && !(i < 32 && n->op->half_inputs >> i & 1)) p->packed[n->in[i]] = false;
     for (int i = 0; i < g->output_count; i++) p->packed[g->outputs[i].value] = false;
     for (int i = 0; i < g->state_count; i++)
         if (g->states[i].next >= 0) p->packed[g->states[i].next] = false;
+    for (int v = 0; v < g->value_count; v++) p->packed[v] = p->packed[v] && (g->values[v].weight->dtype == WEFT_F16 || f16_holds(g->values[v].weight));
     return WEFT_OK;
 }
 

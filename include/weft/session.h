@@ -56,7 +56,7 @@ WEFT_API const weft_device_info *weft_device_get_info(const weft_device *dev);
 WEFT_API void weft_device_destroy(weft_device **dev); // after its sessions
 
 typedef enum weft_precision {
-    WEFT_EXACT, // f32 storage
+    WEFT_EXACT, // f32 storage; weights that the model has in f16 lie so, too, and are the same numbers
     WEFT_FAST,  // f16 storage where the device has it, f32 accumulation; otherwise as WEFT_EXACT
     WEFT_MIXED, // so, but only for images with at least a 64th of the pixels of the largest one (the top four sizes of a
                 // generator, as StyleGAN2-ADA does it), and f32 for all that is smaller
@@ -124,6 +124,8 @@ WEFT_API weft_result weft_session_set_state(weft_session *s, const char *name, c
 WEFT_API weft_result weft_session_get_state(weft_session *s, const char *name, void *data, size_t bytes);
 
 typedef struct weft_session_facts {
+    // weight_bytes: on a Vulkan device as they lie there, f16 where the model has them so and their users read it; on the CPU as the model has
+    // them, with what was made of them, widened or packed.
     size_t weight_bytes, workspace_bytes, workspace_least_bytes;
     int dispatches;  // kernels per run (nodes, on the CPU)
     int submissions; // of the last weft_session_run or weft_session_repeat; 0 on the CPU
