@@ -120,7 +120,7 @@ typedef struct weft_caps {
     bool int64;                  // 64-bit integers, to load two or four numbers at once
     uint32_t subgroup_size;      // 0: unknown
     bool subgroup_add;           // subgroups can add up, find maxima and shuffle
-    bool subgroup_fixed;         // every full workgroup has subgroups of exactly that size, and they can broadcast
+    uint32_t subgroup_sizes[2];  // the least and the largest that weft_dispatch.subgroup may be, with subgroups that can broadcast; 0: none
     uint32_t max_group;          // invocations per workgroup; at least 128
     uint32_t shared_bytes;       // at least 16384
     bool is_software;            // the driver runs on the processor

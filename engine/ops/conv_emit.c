@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ops/conv_emit.h"
 #include "ops/divide.h"
+#include "ops/lanes.h"
 #include "ops/loop.h"
 #include "ops/matrix.h"
 #include "ops/winograd.h"
@@ -134,7 +135,7 @@ static bool can_cover(const conv *c)
 
 static bool can_subgroup(const conv *c, const weft_caps *caps)
 {
-    return can_cover(c) && caps->subgroup_fixed && caps->subgroup_size >= 4 && caps->subgroup_size <= 32;
+    return can_cover(c) && weft_lanes(caps);
 }
 
 static bool can_subgroup_long(const conv *c, const weft_caps *caps)
@@ -142,23 +143,27 @@ static bool can_subgroup_long(const conv *c, const weft_caps *caps)
     return can_subgroup(c, caps) && caps->int64 && c->wide_in && c->wide_out && (!c->at->gate || c->p.co % 4 == 0);
 }
 
-// Cut: pixels of a lane and columns of the workgroup, which is one subgroup. Up to 4 x 32, which the vector registers of processors just hold,
-// half of that where compiling would take longer than it saves, and as little past the end of pixels and channels as there can be.
+// Cut: pixels of a lane, columns of the workgroup, which is one subgroup, and how a GPU comes by weights, 0: by a processor's way to all.
+// Up to 4 x 32, which the vector registers of processors just hold, half of that where compiling would take longer than it saves, and as little past the end of pixels and channels as there can be.
 static weft_way subgroup_way(const conv *c, const weft_caps *caps, const char *kernel)
 {
     const uint32_t span = c->at->gate ? 2 * c->p.co : c->p.co_group, tiles = ceil_div(span, c->d.flops < VERY_LONG_WORK ? 16 : 32);
-    const uint32_t lanes = ceil_div(phase_pixels(c), caps->subgroup_size);
+    const uint32_t lanes = ceil_div(phase_pixels(c), weft_lanes(caps));
     uint32_t columns = ceil_div(span, tiles);
     if (tiles > 1) columns = (columns + 3) & ~3u;
     if (c->at->gate) columns = c->wide_out ? (columns + 7) & ~7u : (columns + 1) & ~1u;
     return (weft_way) { kernel, { (uint8_t) (lanes < 4 ? lanes : 4), (uint8_t) columns } };
 }
 
+enum { SHARING = 2, BROADCAST = 1, UNIFORM = 2 };
+
 static weft_result emit_subgroup(conv *c, weft_emit *e, const weft_way *way)
 {
-    const uint32_t threads = weft_emit_caps(e)->subgroup_size, pixels = way->cut[0], columns = way->cut[1];
-    const uint32_t own[] = { threads, pixels, columns, c->wide_in };
-    return emit_cover(c, e, way->kernel, (cover) { threads, threads * pixels, columns, 0 }, own, 4);
+    const weft_caps *caps = weft_emit_caps(e);
+    const uint32_t threads = weft_lanes(caps), pixels = way->cut[0], columns = way->cut[1];
+    const uint32_t own[] = { threads, pixels, columns, c->wide_in, c->wide_out, !way->cut[SHARING], way->cut[SHARING] == UNIFORM };
+    c->d.subgroup = threads;
+    return emit_cover(c, e, way->kernel, (cover) { threads, threads * pixels, columns, 0 }, own, 7);
 }
 
 // --- Tiles in shared memory. Cut: ACROSS, ROWS, QUADS of shaders/glsl/conv_tile.glsl, invocations / 32, and parts of the sums. ---
@@ -309,8 +314,29 @@ static void add(weft_way *list, int *count, weft_way w)
     if (*count < WEFT_MAX_WAYS) list[(*count)++] = w;
 }
 
-static void add_subgroup(const conv *c, const weft_caps *caps, weft_way list[WEFT_MAX_WAYS], int *count)
+// A GPU's, of which tools/static says, with Mesa 26.1: no spill on GCN 4 to RDNA 4, Turing, Ampere; a readlane or shuffle per weight where
+// weights are broadcast, for which 8 pixels to a lane leave 81 % of the vector instructions on RDNA to products, and none where they are
+// uniform: 93 %. Intel's compiler spills from 64 sums on and broadcasts for nothing.
+static void add_gpu_subgroup(conv *c, const weft_caps *caps, weft_way list[WEFT_MAX_WAYS], int *count)
 {
+    static const uint8_t many[][3] = { { 8, 16, UNIFORM }, { 8, 16, BROADCAST }, { 4, 32, BROADCAST }, { 4, 16, UNIFORM }, { 8, 8, UNIFORM }, { 8, 4, UNIFORM } };
+    static const uint8_t few[][3] = { { 4, 8, BROADCAST }, { 2, 16, BROADCAST }, { 4, 4, BROADCAST } };
+    const int all = caps->few_registers ? sizeof few / sizeof *few : sizeof many / sizeof *many;
+    const uint32_t span = c->at->gate ? 2 * c->p.co : c->p.co_group, lanes = weft_lanes(caps);
+    for (int k = 0; k < all; k++) {
+        const uint8_t *cut = caps->few_registers ? few[k] : many[k];
+        const uint32_t pixels = lanes * cut[0], columns = cut[1];
+        if (columns > 4 ? columns >= 2 * span : c->at->gate || span > 4) continue; // fours for images and the like
+        // half empty, or a device that idles
+        if (k < all - 2 && (pixels >= 2 * phase_pixels(c) || cover_groups(c, (cover) { lanes, pixels, columns, 0 }) < ENOUGH)) continue;
+        add(list, count, (weft_way) { "conv_subgroup", { cut[0], cut[1], cut[SHARING] } });
+    }
+}
+
+static void add_subgroup(conv *c, const weft_caps *caps, weft_way list[WEFT_MAX_WAYS], int *count)
+{
+    if (!caps->is_software && can_subgroup(c, caps)) add_gpu_subgroup(c, caps, list, count);
+    if (!caps->is_software) return;
     if (can_subgroup_long(c, caps)) add(list, count, subgroup_way(c, caps, "conv_subgroup_long"));
     if (can_subgroup(c, caps)) add(list, count, subgroup_way(c, caps, "conv_subgroup"));
 }

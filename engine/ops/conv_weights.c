@@ -3,6 +3,7 @@
 // where pixels are many, so the pixels are split into parts that are summed apart and added up by a second dispatch, always in one order.
 #include "ops/conv_weights.h"
 #include "ops/divide.h"
+#include "ops/lanes.h"
 #include "ops/loop.h"
 #include "ops/matrix.h"
 #include "params/conv_weights.h"
@@ -38,8 +39,7 @@ static void describe(task *t, const weft_node *n, const weft_emit *e)
     weft_layout_strides(n->out_shape[0], (weft_layout) n->out_layout[0], step);
     *t = (task) {
         .node = n, .caps = caps, .is_software = caps->is_software, .few_registers = caps->few_registers,
-        .matrices = weft_emit_half(e) && weft_matrix_serves(caps),
-        .lanes = caps->subgroup_fixed && caps->subgroup_size >= 4 && caps->subgroup_size <= 32 ? caps->subgroup_size : 0,
+        .matrices = weft_emit_half(e) && weft_matrix_serves(caps), .lanes = weft_lanes(caps),
         .taps = (u32) (at->kernel[0] * at->kernel[1]), .groups = (u32) at->groups,
         .lines = (u32) (y[0] * y[2]), .pixels = (u32) (y[0] * y[2] * y[3]),
         .p = { .n = (u32) x[0], .ci = (u32) x[1], .co = (u32) y[1], .hi = (i32) x[2], .wi = (i32) x[3], .ho = (i32) y[2], .wo = (i32) y[3],
@@ -122,13 +122,21 @@ static void cover_subgroup(task *t, uint32_t rows, uint32_t columns)
     t->p.row_tiles = t->taps * ceil_div(t->p.ci_group, rows);
 }
 
-static void add_subgroup(task *t, weft_way *list, int *count)
+static void add_subgroup_of(task *t, uint8_t rows, int most, weft_way *list, int *count)
 {
-    uint8_t rows = 32, columns = (uint8_t) least(ceil_div(t->p.co_group, t->lanes), 4), parts[3];
+    uint8_t columns = (uint8_t) least(ceil_div(t->p.co_group, t->lanes), 4), parts[3];
     while (rows > 4 && rows / 2 >= t->p.ci_group) rows /= 2;
     cover_subgroup(t, rows, columns);
     const int parts_count = parts_for(t, t->p.column_tiles * t->p.row_tiles * t->groups, t->lines, parts);
-    for (int k = 0; k < parts_count; k++) add(list, count, (weft_way) { "conv_weights_subgroup", { rows, columns, parts[k] } });
+    for (int k = 0; k < parts_count && k < most; k++) add(list, count, (weft_way) { "conv_weights_subgroup", { rows, columns, parts[k] } });
+}
+
+// 32 x 4 sums are what GCN has registers for, once, RDNA and NVIDIA some more often; half of that leaves room for others.
+static void add_subgroup(task *t, weft_way *list, int *count)
+{
+    const bool halves = t->few_registers || (!t->is_software && t->p.ci_group > 16);
+    if (!t->few_registers) add_subgroup_of(t, 32, 3, list, count);
+    if (halves) add_subgroup_of(t, 16, t->few_registers ? 3 : 1, list, count);
 }
 
 // `most`: of the numbers of parts.
@@ -240,7 +248,7 @@ static weft_result emit_direct(task *t, const weft_way *way, weft_emit *e, int *
 
 static weft_result emit_subgroup(task *t, const weft_way *way, weft_emit *e, int *room)
 {
-    weft_dispatch d = { .kernel = way->kernel, .group = { t->lanes }, .spec = { [SPEC_OWN] = t->lanes, way->cut[0], way->cut[1] } };
+    weft_dispatch d = { .kernel = way->kernel, .group = { t->lanes }, .subgroup = t->lanes, .spec = { [SPEC_OWN] = t->lanes, way->cut[0], way->cut[1] } };
     cover_subgroup(t, way->cut[0], way->cut[1]);
     cut_parts(t, t->lines, way->cut[2], 1);
     return emit_sums(t, e, &d, 3, t->p.column_tiles * t->p.row_tiles * t->groups, room);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ops/gemm.h"
 #include "ops/divide.h"
+#include "ops/lanes.h"
 #include "ops/matrix.h"
 #include "params/matmul.h"
 #include "params/matmul_finish.h"
@@ -136,19 +137,15 @@ static weft_result emit_rows(product *w, weft_emit *e)
                     (const uint32_t[]) { rows, !g->trans_a && g->k % 4 == 0, g->n % 4 == 0, g->has_bias, lanes, w->halves }, 6);
 }
 
-static bool can_subgroup(const product *w)
-{
-    return w->caps->subgroup_fixed && w->caps->subgroup_size >= 4 && w->caps->subgroup_size <= 32;
-}
-
 // Cut: rows of an invocation, columns of a workgroup.
 static weft_result emit_subgroup(product *w, weft_emit *e, const weft_way *way)
 {
-    const uint32_t rows = way->cut[0], columns = way->cut[1], threads = w->caps->subgroup_size;
+    const uint32_t rows = way->cut[0], columns = way->cut[1], threads = weft_lanes(w->caps);
     const bool a_wide = w->a_wide && !w->a_turned;
     w->p.column_tiles = (u32) ceil_div(w->p.n, columns), w->p.row_tiles = (u32) ceil_div(w->p.m, threads * rows);
+    w->d.subgroup = threads;
     return dispatch(w, e, "matmul_subgroup", (double) w->p.column_tiles * w->p.row_tiles * w->p.batch, threads,
-                    (const uint32_t[]) { a_wide, a_wide && !w->b_turned, w->y_wide, w->g->has_bias, w->caps->subgroup_size, rows, columns, w->halves }, 8);
+                    (const uint32_t[]) { a_wide, a_wide && !w->b_turned, w->y_wide, w->g->has_bias, threads, rows, columns, w->halves }, 8);
 }
 
 // --- Kernels with tiles in shared memory, which can split k. --------------------------------------------------
@@ -323,13 +320,14 @@ static void add_rest(choice *c, const product *w)
     const weft_gemm *g = w->g;
     const bool software = w->caps->is_software, few = g->m <= 8;
     const double far = 1e300, each = w->flops / 2 / ENOUGH;
-    const uint8_t columns = g->n > 16 ? 32 : g->n > 8 ? 16 : 8, wave = (uint8_t) w->caps->subgroup_size;
+    const uint8_t columns = g->n > 16 ? 32 : g->n > 8 ? 16 : 8, wave = (uint8_t) weft_lanes(w->caps);
     const uint8_t rows = !wave || g->m > 3 * wave ? 4 : (uint8_t) ceil_div((double) g->m, wave);
     const bool by_subgroup = software && w->flops >= (rows > 1 ? LONG_WORK : LONG_WORK / 50) && wave >= 8 && g->m > 1;
     const bool by_rows = g->n >= 4 && (!must_pack(w) || g->m >= 16);
     if (can_vector(w)) add(c, (weft_way) { "matmul_vector", { 0 } }, software ? (few ? 5 : far) : few ? 0 : 8 * each); // it waits at barriers
-    if (can_subgroup(w)) add(c, (weft_way) { "matmul_subgroup", { rows, columns } }, by_subgroup ? 1 : far);
-    if (can_subgroup(w) && columns > 16) add(c, (weft_way) { "matmul_subgroup", { rows, 16 } }, by_subgroup ? 2 : far);
+    if (wave && rows * columns <= (w->caps->few_registers ? 64 : 128))
+        add(c, (weft_way) { "matmul_subgroup", { rows, columns } }, by_subgroup ? 1 : far);
+    if (wave && columns > 16) add(c, (weft_way) { "matmul_subgroup", { rows, 16 } }, by_subgroup ? 2 : far);
     if (g->n >= 4) add(c, (weft_way) { "matmul_rows", { 0 } }, software ? (by_rows ? 3 : far) : 8 * each);
     add(c, (weft_way) { "matmul_direct", { 0 } }, software ? 4 : 32 * each);
 }

@@ -58,26 +58,37 @@ static weft_result has_extension(const weft_vk_calls *vk, VkPhysicalDevice physi
     return no_memory ? WEFT_ERR_MEMORY : r == VK_SUCCESS ? WEFT_OK : weft_vk_fail(r, "vkEnumerateDeviceExtensionProperties");
 }
 
+static weft_result look_for_subgroups(const weft_vk_instance *i, weft_vk_candidate *c)
+{
+    bool found;
+    WEFT_TRY(has_extension(&i->vk, c->physical, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME, &found));
+    if (!found) return WEFT_OK;
+    VkPhysicalDeviceSubgroupSizeControlFeatures control = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES };
+    VkPhysicalDeviceFeatures2 features = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, &control };
+    VkPhysicalDeviceSubgroupSizeControlProperties sizes = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES };
+    VkPhysicalDeviceProperties2 props = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, &sizes };
+    i->vk.vkGetPhysicalDeviceFeatures2(c->physical, &features);
+    i->vk.vkGetPhysicalDeviceProperties2(c->physical, &props);
+    c->full_subgroups = control.computeFullSubgroups;
+    c->subgroup_control = c->full_subgroups && control.subgroupSizeControl && sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT;
+    if (c->subgroup_control || sizes.minSubgroupSize == sizes.maxSubgroupSize)
+        c->subgroup_sizes[0] = sizes.minSubgroupSize, c->subgroup_sizes[1] = sizes.maxSubgroupSize;
+    return WEFT_OK;
+}
+
 static weft_result look_for_extensions(const weft_vk_instance *i, weft_vk_candidate *c)
 {
     bool found;
     WEFT_TRY(has_extension(&i->vk, c->physical, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME, &c->memory_budget));
+    WEFT_TRY(look_for_subgroups(i, c));
     WEFT_TRY(has_extension(&i->vk, c->physical, WEFT_VK_MATRIX_EXTENSION, &found));
-    if (found) WEFT_TRY(has_extension(&i->vk, c->physical, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME, &found));
-    if (!found) return WEFT_OK;
-    VkPhysicalDeviceSubgroupSizeControlFeatures control = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES };
-    weft_vk_matrix_features matrices = { WEFT_VK_MATRIX_FEATURES, &control };
+    if (!found || !c->subgroup_sizes[0]) return WEFT_OK;
+    weft_vk_matrix_features matrices = { WEFT_VK_MATRIX_FEATURES };
     VkPhysicalDeviceVulkanMemoryModelFeatures model = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES, &matrices };
     VkPhysicalDeviceShaderFloat16Int8Features half = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES, &model };
     VkPhysicalDeviceFeatures2 features = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, &half };
     i->vk.vkGetPhysicalDeviceFeatures2(c->physical, &features);
-    VkPhysicalDeviceSubgroupSizeControlProperties sizes = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES };
-    VkPhysicalDeviceProperties2 props = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, &sizes };
-    i->vk.vkGetPhysicalDeviceProperties2(c->physical, &props);
-    c->subgroup_control = control.subgroupSizeControl && control.computeFullSubgroups && sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT;
-    const bool known = c->subgroup_control || sizes.minSubgroupSize == sizes.maxSubgroupSize;
-    if (known && matrices.matrix && model.vulkanMemoryModel && half.shaderFloat16) weft_vk_matrix_shape(i, c->physical, c->matrix);
-    c->matrix_subgroup = sizes.minSubgroupSize; // where there is a choice, that of the matrix units
+    if (matrices.matrix && model.vulkanMemoryModel && half.shaderFloat16) weft_vk_matrix_shape(i, c->physical, c->matrix);
     c->info.matrix_units = c->matrix[0] > 0;
     memcpy(c->info.matrix, c->matrix, sizeof c->info.matrix);
     return WEFT_OK;

@@ -14,8 +14,9 @@ typedef struct weft_vk_candidate {
     bool memory_budget, int64;
     bool f16_arithmetic;
     uint32_t matrix[3]; // cooperative matrix m, n, k; 0: none
-    uint32_t matrix_subgroup; // see weft_caps
-    bool subgroup_control;    // kernels can ask for it; else there is no other
+    uint32_t subgroup_sizes[2]; // the least and the largest that kernels can be sure of; 0: not known
+    bool subgroup_control;    // kernels can ask for them; else there is no other
+    bool full_subgroups;      // kernels can ask for no invocation of a subgroup to be missing
     weft_device_info info; // its texts are the arrays below
     char name[256], driver[600], rejected[256];
 } weft_vk_candidate;

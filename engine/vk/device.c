@@ -62,15 +62,17 @@ static void read_facts(weft_vk_device *dev, const weft_vk_candidate *c, bool no_
         dev->caps.subgroup_size = subgroup.subgroupSize;
         const VkSubgroupFeatureFlags adds = VK_SUBGROUP_FEATURE_ARITHMETIC_BIT | VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
         dev->caps.subgroup_add = subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT && (subgroup.supportedOperations & adds) == adds;
-        // Processors: the width of their vectors. GPUs may run narrower subgroups than they report.
-        dev->caps.subgroup_fixed = dev->caps.is_software && subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT &&
-                                   subgroup.supportedOperations & VK_SUBGROUP_FEATURE_BALLOT_BIT;
+        // Processors: the width of their vectors. GPUs may run narrower subgroups than they report, unless they are asked not to.
+        const uint32_t width[2] = { subgroup.subgroupSize, subgroup.subgroupSize };
+        if (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT && subgroup.supportedOperations & VK_SUBGROUP_FEATURE_BALLOT_BIT)
+            memcpy(dev->caps.subgroup_sizes, dev->caps.is_software ? width : c->subgroup_sizes, sizeof width);
         dev->caps.max_group = l->maxComputeWorkGroupSize[0] < l->maxComputeWorkGroupInvocations ? l->maxComputeWorkGroupSize[0]
                                                                                                 : l->maxComputeWorkGroupInvocations;
         dev->caps.shared_bytes = l->maxComputeSharedMemorySize;
         dev->memory_budget = c->memory_budget;
         memcpy(dev->caps.matrix, c->matrix, sizeof dev->caps.matrix);
-        dev->caps.matrix_subgroup = c->matrix_subgroup, dev->subgroup_control = c->subgroup_control;
+        dev->caps.matrix_subgroup = c->subgroup_sizes[0]; // where there is a choice, that of the matrix units
+        dev->subgroup_control = c->subgroup_control, dev->full_subgroups = c->full_subgroups;
     }
     // Guesses on the slow side, until a run was measured.
     dev->rate = type == VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU ? 1e12 : dev->caps.is_software ? 1e10 : 1e11;
@@ -85,17 +87,19 @@ static weft_result create_device(weft_vk_device *dev)
     const char *extensions[3];
     uint32_t extension_count = 0;
     if (matrix) extensions[extension_count++] = WEFT_VK_MATRIX_EXTENSION;
-    if (matrix && dev->subgroup_control) extensions[extension_count++] = VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME;
+    if (dev->full_subgroups) extensions[extension_count++] = VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME;
     if (dev->inspected) extensions[extension_count++] = VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME;
     const VkDeviceQueueCreateInfo queue = { VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO, NULL, 0, dev->family, 1, &priority };
     // What cooperative matrices need besides themselves: the memory model, subgroups of a size that is known, and f16 arithmetic,
     // which is there without them, too.
-    VkPhysicalDeviceSubgroupSizeControlFeatures control = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES, NULL, VK_TRUE, VK_TRUE };
-    weft_vk_matrix_features matrices = { WEFT_VK_MATRIX_FEATURES, dev->subgroup_control ? &control : NULL, VK_TRUE, VK_FALSE };
+    VkPhysicalDeviceSubgroupSizeControlFeatures control = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES, NULL,
+                                                            dev->subgroup_control, VK_TRUE };
+    void *const rest = dev->full_subgroups ? &control : NULL;
+    weft_vk_matrix_features matrices = { WEFT_VK_MATRIX_FEATURES, rest, VK_TRUE, VK_FALSE };
     VkPhysicalDeviceVulkanMemoryModelFeatures model = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES, &matrices, VK_TRUE };
-    VkPhysicalDeviceShaderFloat16Int8Features arithmetic = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES, matrix ? &model : NULL, VK_TRUE };
+    VkPhysicalDeviceShaderFloat16Int8Features arithmetic = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES, matrix ? &model : rest, VK_TRUE };
     VkPhysicalDevice16BitStorageFeatures half = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES,
-                                                  matrix || dev->f16_arithmetic ? &arithmetic : NULL,
+                                                  matrix || dev->f16_arithmetic ? &arithmetic : rest,
                                                   dev->caps.f16_storage };
     VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR inspect = {
         VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR, &half, VK_TRUE };

@@ -25,7 +25,8 @@ struct weft_vk_device {
     weft_device_info info;
     char name[256], driver[600], rejected[256];
     weft_caps caps;
-    bool subgroup_control;   // pipelines can ask for a subgroup size
+    bool subgroup_control;   // pipelines can ask for a subgroup size; else all have the one that is known
+    bool full_subgroups;     // and for no invocation to be missing
     pthread_mutex_t matrix_lock; // of what follows
     enum { WEFT_VK_MATRIX_UNKNOWN, WEFT_VK_MATRIX_RIGHT, WEFT_VK_MATRIX_WRONG } matrix; // what a product on the matrix units gave
     bool matrix_spoiled;     // for tests: it gave something else

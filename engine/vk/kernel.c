@@ -127,12 +127,13 @@ static weft_result make_pipeline(const weft_vk_kernels *k, const key *key, VkSha
         VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO, NULL, key->subgroup,
     };
     const bool ask = key->subgroup && dev->subgroup_control; // else all have that size
+    const bool full = key->subgroup && dev->full_subgroups;
     const VkComputePipelineCreateInfo info = {
         VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO, NULL,
         VK_PIPELINE_CREATE_DISPATCH_BASE_BIT | (dev->inspected ? VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR : 0) |
             (dev->texts ? VK_PIPELINE_CREATE_CAPTURE_INTERNAL_REPRESENTATIONS_BIT_KHR : 0),
         { VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO, ask ? &size : NULL,
-          ask ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT : 0, VK_SHADER_STAGE_COMPUTE_BIT, module, "main", &spec },
+          full ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT : 0, VK_SHADER_STAGE_COMPUTE_BIT, module, "main", &spec },
         layout, VK_NULL_HANDLE, -1,
     };
     VK_TRY(&dev->vk, vkCreateComputePipelines, dev->device, k->cache, 1, &info, NULL, out);
