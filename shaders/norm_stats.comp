@@ -1,32 +1,51 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-//! kernel norm_stats    joins partial means and deviations into mean and 1 / sqrt(var + eps): a workgroup per statistic
-//! variants DTYPE=f32
+//! kernel norm_stats    second pass of large norms and their gradients: joins what norm_partial left, a workgroup per statistic
+//! variants DTYPE=f32,f16
 #include "glsl/tensor.glsl"
 #include "glsl/tree.glsl"
 #include "params/norm_stats.h"
+layout(constant_id = 3) const bool GRAD = false;
+layout(constant_id = 4) const bool SCALE = false;
+layout(constant_id = 5) const bool PARAMS = false; // also what scale and bias receive, from one image
 
-TENSOR_OUT_F32(0, stat)
-TENSOR_IN_F32(1, part)
+TENSOR_OUT_AS(0, stat, vec4, vec4) // what norm_apply multiplies with
+TENSOR_OUT_AS(1, each, vec2, vec2) // [n, channels]: what scale and bias receive
+TENSOR_IN_AS(2, part, vec4, vec4)
+TENSOR_IN(3, x)
+TENSOR_IN(4, scale)
 
-uint place; // of the statistic's first partial
-uint partial(uint k) { return 2 * (place + k / p.per_group * p.channels + k % p.per_group); }
-float weight(uint k) { return k / p.per_group % p.chunks == p.chunks - 1 ? p.last : p.chunk; }
+uint image, first_channel;
+uint place(uint line, uint c) { return (image * p.lines + line) * p.channels + first_channel + c; }
+float weight(uint line) { return line % p.chunks == p.chunks - 1 ? p.last : p.chunk; }
+vec2 factor(uint c) { return vec2(1, GRAD && SCALE ? scale(first_channel + c) : 1); }
 
 void main() {
-    uint i = LINEAR_GROUP;
-    if (i >= p.count) return;
-    uint parts = p.lines * p.per_group;
-    place = i / p.groups * p.lines * p.channels + i % p.groups * p.per_group;
-    float sum = 0;
-    for (uint k = gl_LocalInvocationIndex; k < parts; k += gl_WorkGroupSize.x) sum += part(partial(k)) * weight(k);
-    float mean = tree_sum(sum) / p.total, m2 = 0;
-    for (uint k = gl_LocalInvocationIndex; k < parts; k += gl_WorkGroupSize.x) {
-        float d = part(partial(k)) - mean;
-        m2 += part(partial(k) + 1) + d * d * weight(k);
+    uint s = LINEAR_GROUP, id = gl_LocalInvocationIndex, parts = p.lines * p.per_group;
+    if (s >= p.count) return;
+    image = s / p.groups, first_channel = s % p.groups * p.per_group;
+    vec2 sum = vec2(0), sums = vec2(0);
+    for (uint k = id; k < parts; k += gl_WorkGroupSize.x) {
+        uint line = k / p.per_group, c = k % p.per_group;
+        sum += part(place(line, c)).xy * factor(c) * weight(line);
     }
-    m2 = tree_sum(m2);
-    if (gl_LocalInvocationIndex != 0) return;
-    stat_put(2 * i, mean);
-    stat_put(2 * i + 1, 1 / sqrt(m2 / p.total + p.eps));
+    vec2 all = vec2(tree_sum(sum.x), GRAD ? tree_sum(sum.y) : 0) / p.total;
+    for (uint k = id; k < parts; k += gl_WorkGroupSize.x) {
+        uint line = k / p.per_group, c = k % p.per_group;
+        vec4 v = part(place(line, c));
+        vec2 apart = v.xy * factor(c) - all;
+        sums += v.zw * factor(c) + apart.x * apart * weight(line);
+    }
+    sums = vec2(tree_sum(sums.x), GRAD ? tree_sum(sums.y) : 0) / p.total;
+    float by = 1 / sqrt(sums.x + p.eps), along = sums.y * by * by * by;
+    if (id == 0) stat_put(s, vec4(x(image * p.n_stride + first_channel * p.c_stride), by, along, GRAD ? all.x * along - all.y * by : -all.x * by));
+    if (PARAMS) for (uint c = 0; c < p.per_group; c++) {
+        vec2 mine = vec2(0);
+        for (uint line = id; line < p.lines; line += gl_WorkGroupSize.x) {
+            vec4 v = part(place(line, c));
+            mine += vec2((v.w + (v.x - all.x) * v.y * weight(line)) * by, v.y * weight(line));
+        }
+        mine = vec2(tree_sum(mine.x), tree_sum(mine.y));
+        if (id == 0) each_put(image * p.channels + first_channel + c, mine);
+    }
 }

@@ -4,9 +4,6 @@
 #include "ops/loop.h"
 #include "ops/grad.h"
 #include "ops/divide.h"
-#include "params/norm_apply.h"
-#include "params/norm_partial.h"
-#include "params/norm_stats.h"
 #include <math.h>
 #include <string.h>
 
@@ -45,66 +42,7 @@ weft_result weft_norm_vector(const weft_node *n, int i, const char *what, int64_
     return weft_node_fail(n, "%s is %s, not [%lld]", what, weft_shape_text(n->in_shape[i], text), (long long) count);
 }
 
-// The last pass walks [n, groups, channels of a group, rows] in the order of y.
-static weft_result emit_apply(const weft_node *n, weft_emit *e, const weft_norm_view *x, int64_t groups, bool over_n, int stats)
-{
-    const weft_norm_view y = weft_norm_look(n->out_shape[0], (weft_layout) n->out_layout[0]);
-    const int64_t per = x->c / groups;
-    int64_t stride[WEFT_LOOP_TENSORS][WEFT_MAX_RANK] = {
-        { y.n_stride, y.c_stride * per, y.c_stride, y.row_stride },
-        { x->n_stride, x->c_stride * per, x->c_stride, x->row_stride },
-        { over_n ? 0 : groups, 1, 0, 0 },
-        { 0, per, 1, 0 },
-    };
-    weft_loop l;
-    weft_loop_make(&l, (weft_shape) { 4, { x->n, groups, per, x->rows } }, 4, stride);
-    struct norm_apply_params p = { .count = (u32) weft_shape_count(n->out_shape[0]) };
-    for (int d = 0; d < 4; d++) {
-        p.dim[d] = d < l.rank ? (u32) l.dim[d] : 1;
-        p.x_stride[d] = d < l.rank ? (u32) l.stride[1][d] : 0;
-        p.stat_stride[d] = d < l.rank ? (u32) l.stride[2][d] : 0;
-        p.c_stride[d] = d < l.rank ? (u32) l.stride[3][d] : 0;
-    }
-    return weft_emit_dispatch(e, &(weft_dispatch) {
-        .kernel = "norm_apply", .spec = { (uint32_t) l.rank, weft_has(n, 1), weft_has(n, 2) }, .spec_count = 3,
-        .params = &p, .params_bytes = sizeof p, .grid = { p.count }, .flops = 4.0 * p.count, .bind_count = 5,
-        .bind = { WEFT_BIND_OUT(0), WEFT_BIND_IN(0), WEFT_BIND_IN(weft_has(n, 1) ? 1 : 0), WEFT_BIND_IN(weft_has(n, 2) ? 2 : 0),
-                  WEFT_BIND_SCRATCH(stats, 0) },
-    });
-}
-
-static weft_result emit_split(const weft_node *n, weft_emit *e, const weft_norm_kind *kind)
-{
-    const int64_t groups = kind->groups;
-    const bool over_n = kind->over_n;
-    const weft_norm_view v = weft_norm_look(n->in_shape[0], (weft_layout) n->in_layout[0]);
-    const int64_t chunk = v.rows <= 32 ? v.rows : (int64_t) fmax(32, ceil(sqrt((double) v.rows))); // balances the two passes
-    const int64_t chunks = (v.rows + chunk - 1) / chunk, partials = v.n * chunks * v.c, stats = over_n ? groups : v.n * groups;
-    // Four bytes each whatever the storage: statistics are always f32.
-    const int parts = weft_emit_scratch(e, 2 * partials, WEFT_I32), room = weft_emit_scratch(e, 2 * stats, WEFT_I32);
-    if (parts < 0 || room < 0) return WEFT_ERR_MEMORY;
-
-    const struct norm_partial_params a = {
-        (u32) partials, (u32) v.c, (u32) chunks, (u32) v.rows, (u32) chunk, (u32) v.n_stride, (u32) v.c_stride, (u32) v.row_stride,
-    };
-    WEFT_TRY(weft_emit_dispatch(e, &(weft_dispatch) {
-        .kernel = "norm_partial", .params = &a, .params_bytes = sizeof a, .grid = { a.count },
-        .flops = 4.0 * (double) weft_shape_count(n->in_shape[0]), .bind_count = 2,
-        .bind = { WEFT_BIND_SCRATCH(parts, 1), WEFT_BIND_IN(0) },
-    }));
-    const struct norm_stats_params b = {
-        .count = (u32) stats, .channels = (u32) v.c, .groups = (u32) groups, .per_group = (u32) (v.c / groups), .chunks = (u32) chunks,
-        .lines = (u32) (over_n ? v.n * chunks : chunks), .chunk = (f32) chunk, .last = (f32) (v.rows - (chunks - 1) * chunk),
-        .total = (f32) ((over_n ? v.n : 1) * v.rows * (v.c / groups)), .eps = kind->eps,
-    };
-    WEFT_TRY(weft_emit_dispatch(e, &(weft_dispatch) {
-        .kernel = "norm_stats", .params = &b, .params_bytes = sizeof b, .grid = { b.count * 64 }, .flops = 4.0 * (double) partials,
-        .bind_count = 2, .bind = { WEFT_BIND_SCRATCH(room, 1), WEFT_BIND_SCRATCH(parts, 0) },
-    }));
-    return emit_apply(n, e, &v, groups, over_n, room);
-}
-
-// --- One dispatch. ---
+// --- Devices. ---
 
 weft_norm_lines weft_norm_lines_of(const weft_node *n, int x, const weft_norm_kind *k)
 {
@@ -145,24 +83,31 @@ void weft_norm_dispatch(const weft_norm_lines *l, const weft_emit *e, bool scale
     d->params = &l->params, d->params_bytes = sizeof l->params;
 }
 
+int weft_norm_any_ways(const weft_node *n, int x, const weft_emit *e, const weft_norm_kind *k, const char *const whole[2], weft_way list[WEFT_MAX_WAYS])
+{
+    enum { ENOUGH = 64, LONG = 2048 }; // workgroups that are not too few for a GPU when each has to read its numbers twice; numbers for a processor
+    const weft_norm_lines l = weft_norm_lines_of(n, x, k);
+    const weft_way split = { "norm_split", { 0 } };
+    int count = weft_line_ways(e, &l.set, whole, list + 1);
+    const bool busy = weft_emit_caps(e)->is_software ? l.set.count <= LONG : l.set.lines / list[1].cut[1] >= ENOUGH;
+    const bool splits = weft_norm_splits(n, x), first = splits && !list[1].cut[2] && !busy;
+    if (first) return list[0] = split, count + 1;
+    for (int i = 0; i < count; i++) list[i] = list[i + 1];
+    if (splits) list[count++] = split;
+    return count;
+}
+
 static const char *const whole[2] = { "norm_whole_subgroup", "norm_whole" };
 
 int weft_norm_ways(const weft_node *n, const weft_emit *e, const weft_norm_kind *k, weft_way list[WEFT_MAX_WAYS])
 {
-    enum { ENOUGH = 64 }; // workgroups that are not too few for a GPU when each has to read its numbers twice
-    const weft_norm_lines l = weft_norm_lines_of(n, 0, k);
-    const weft_way split = { "norm_split", { 0 } };
-    int count = 1 + weft_line_ways(e, &l.set, whole, list + 1);
-    const bool kept = list[1].cut[2] > 0, busy = l.set.lines / list[1].cut[1] >= ENOUGH;
-    if (!weft_emit_caps(e)->is_software && !kept && !busy) return list[0] = split, count;
-    for (int i = 1; i < count; i++) list[i - 1] = list[i];
-    return list[count - 1] = split, count;
+    return weft_norm_any_ways(n, 0, e, k, whole, list);
 }
 
 weft_result weft_norm_emit(const weft_node *n, weft_emit *e, const weft_norm_kind *k)
 {
     WEFT_TRY(weft_loop_check(n));
-    if (!strcmp(weft_emit_way(e)->kernel, "norm_split")) return emit_split(n, e, k);
+    if (!strcmp(weft_emit_way(e)->kernel, "norm_split")) return weft_norm_split(n, e, k, (weft_norm_inputs) { .x = 0, .dy = -1, .scale = 1, .bias = 2 });
     const weft_norm_lines l = weft_norm_lines_of(n, 0, k);
     return weft_norm_whole(n, e, &l);
 }

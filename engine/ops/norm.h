@@ -42,6 +42,15 @@ void weft_norm_dispatch(const weft_norm_lines *l, const weft_emit *e, bool scale
 int weft_norm_whole_ways(const weft_emit *e, const weft_norm_lines *l, weft_way list[WEFT_LINE_WAYS]);
 weft_result weft_norm_whole(const weft_node *n, weft_emit *e, const weft_norm_lines *l);
 
+// Ways of a norm or its gradient, x being input `x`: those of one dispatch, and "norm_split".
+int weft_norm_any_ways(const weft_node *n, int x, const weft_emit *e, const weft_norm_kind *k, const char *const whole[2], weft_way list[WEFT_MAX_WAYS]);
+
+// "norm_split": dispatches for statistics that should not wait for one workgroup. Inputs by place, -1: there is none; params: outputs 1 and 2 are
+// what scale and bias receive.
+typedef struct weft_norm_inputs { int x, dy, scale, bias; bool params; } weft_norm_inputs;
+bool weft_norm_splits(const weft_node *n, int x); // there are positions to split
+weft_result weft_norm_split(const weft_node *n, weft_emit *e, const weft_norm_kind *k, weft_norm_inputs in);
+
 // Input i, where present, must be a vector of `count` numbers.
 weft_result weft_norm_vector(const weft_node *n, int i, const char *what, int64_t count);
 

@@ -5,6 +5,7 @@
 #include "ops/grad.h"
 #include "ops/loop.h"
 #include <math.h>
+#include <string.h>
 
 enum { DY, X, SCALE };
 typedef struct norm_grad_attrs { float eps; int32_t groups, over_n; } norm_grad_attrs;
@@ -65,8 +66,7 @@ static int norm_grad_ways(const weft_node *n, const weft_emit *e, weft_way list[
 {
     static const char *const kernels[2] = { "norm_grad_subgroup", "norm_grad" };
     const weft_norm_kind k = weft_norm_grad_kind_of(n);
-    const weft_norm_lines l = weft_norm_lines_of(n, X, &k);
-    return weft_line_ways(e, &l.set, kernels, list);
+    return weft_norm_any_ways(n, X, e, &k, kernels, list);
 }
 
 static double norm_grad_flops(const weft_node *n) { return 16.0 * (double) weft_shape_count(n->out_shape[0]); }
@@ -77,11 +77,12 @@ static weft_result norm_grad_emit(const weft_node *n, weft_emit *e)
     const weft_norm_lines l = weft_norm_lines_of(n, X, &k);
     weft_dispatch d = { .flops = norm_grad_flops(n) };
     WEFT_TRY(weft_loop_check(n));
+    if (!strcmp(weft_emit_way(e)->kernel, "norm_split")) return weft_norm_split(n, e, &k, (weft_norm_inputs) { .x = X, .dy = DY, .scale = SCALE, .bias = -1 });
     weft_norm_dispatch(&l, e, weft_has(n, SCALE), &d);
     return weft_emit_dispatch(e, &d);
 }
 
-// --- In other rows, which store what is in between: for large statistics and for gradients of gradients. ------------
+// --- In other rows, which store what is in between: for gradients of gradients. ------------
 
 // dy and x [n, c, ..]; scale [c], -1: none.
 static weft_value compose(weft_graph *g, const weft_norm_kind *k, weft_value dy, weft_value x_, weft_value scale)
@@ -111,15 +112,12 @@ static weft_result norm_grad_unfuse(const weft_node *n, weft_graph *g, weft_valu
 weft_result weft_norm_grad(const weft_node *n, weft_graph *g, weft_value dy, const bool *want, weft_value *dx, const weft_norm_kind *k,
                            weft_shape view, weft_shape params)
 {
-    enum { LARGE = 1 << 15 }; // elements of a statistic that should not wait for one workgroup
     const bool scale = weft_has(n, 1);
     if (want[0]) {
-        const int64_t count = weft_shape_count(view) / (k->groups * (k->over_n ? 1 : view.dim[0]));
         const norm_grad_attrs at = { k->eps, (int32_t) k->groups, k->over_n };
         weft_value in[] = { weft_grad_reshape(g, dy, view), weft_grad_reshape(g, n->in[0], view), -1 };
         if (scale) in[SCALE] = weft_grad_reshape(g, n->in[1], (weft_shape) WEFT_SHAPE(view.dim[1]));
-        const weft_value v = count > LARGE ? compose(g, k, in[DY], in[X], in[SCALE]) : weft_graph_call(g, "norm_grad", in, scale ? 3 : 2, &at);
-        dx[0] = weft_grad_reshape(g, v, n->in_shape[0]);
+        dx[0] = weft_grad_reshape(g, weft_graph_call(g, "norm_grad", in, scale ? 3 : 2, &at), n->in_shape[0]);
     }
     if (scale && want[1]) { // the row once more, without scale and bias, is z
         const weft_value z = weft_graph_op(g, n->op, n->in, 1, n->attrs);
@@ -158,6 +156,9 @@ const weft_op weft_op_norm_grad = {
         { .in = { WEFT_SHAPE(3, 67, 4, 4), WEFT_SHAPE(3, 67, 4, 4), WEFT_SHAPE(67) }, .attrs = AT(.over_n = 1) },
         { .in = { WEFT_SHAPE(6, 65), WEFT_SHAPE(6, 65), WEFT_SHAPE(65) }, .attrs = AT(.groups = 1) },
         { .in = { WEFT_SHAPE(2, 4, 150), WEFT_SHAPE(2, 4, 150) }, .attrs = AT(.groups = 2) },
+        { .in = { WEFT_SHAPE(1, 3, 257, 129), WEFT_SHAPE(1, 3, 257, 129), WEFT_SHAPE(3) } },
+        { .in = { WEFT_SHAPE(2, 40, 17, 31), WEFT_SHAPE(2, 40, 17, 31), WEFT_SHAPE(40) }, .attrs = AT(.over_n = 1) },
+        { .in = { WEFT_SHAPE(2, 1), WEFT_SHAPE(2, 1), WEFT_SHAPE(1) }, .attrs = AT(.groups = 1) },
         { 0 }
     },
     .tolerance = 2e-5,

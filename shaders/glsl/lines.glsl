@@ -40,6 +40,7 @@ vec2 line_join(vec2 v) {
 #else
 vec2 line_join(vec2 v) {
     uint at = gl_LocalInvocationIndex;
+    if (LANES == 1) return v;
     line_room[at] = v;
     barrier();
     for (uint half_ = LANES / 2; half_ > 0; half_ /= 2) {

@@ -1,9 +1,6 @@
 // Statistics over lines of numbers: mean and deviation, and with ARRIVING(e), what arrives at element e, its mean and how it goes along with x.
-// Elements are counted as they lie in memory. Read once: an invocation has the statistics of BLOCK elements and joins them to those of
-// the blocks before (Chan, Golub and LeVeque 1979), so that no sum of squares loses digits to a large mean.
-vec2 norm_add(vec2 a, vec2 b) { return a + b; }
-#define JOIN norm_add
-#include "glsl/lines.glsl"
+// Elements are counted as they lie in memory.
+#include "glsl/norm_sums.glsl"
 #include "glsl/divide.glsl"
 layout(constant_id = 7) const uint ORDER = 0;   // of elements: one channel, channels first, positions first, channels only
 layout(constant_id = 8) const bool IMAGES = false; // statistics are of all images
@@ -31,59 +28,26 @@ uint x_place(uint e) { return x_first + norm_place(e, p.x_stride); }
 uint y_place(uint e) { return y_first + norm_place(e, p.y_stride); }
 
 // Elements are less `zero`, which is near the mean, so that a large mean costs no digits; `mean` is less it, too.
-float kept[BLOCK], zero = 0, mean = 0, by;
-#if defined(ARRIVING)
-float came[BLOCK], mean_came = 0, along = 0; // along: mean of what arrives times the normalised x
-#endif
-
+float kept[BLOCK], came[BLOCK], zero = 0, mean, by, mean_came, along; // along: mean of what arrives times the normalised x
 void norm_load(uint first) { // a block
     LINE_LOAD(p.count, kept[i] = x(x_place(e)) - zero;)
 #if defined(ARRIVING)
     LINE_LOAD(p.count, came[i] = ARRIVING(e);)
-#endif
-}
-
-float have = 0;
-vec2 middle = vec2(0), together = vec2(0); // means; together.x: sum of squared deviations, .y: of deviations of both
-void norm_take(uint first) {
-    float count = 0;
-    vec2 sum = vec2(0), sums = vec2(0);
-    norm_load(first);
-#if defined(ARRIVING)
-#define NORM_PAIR(i) vec2(kept[i], came[i])
 #else
-#define NORM_PAIR(i) vec2(kept[i], 0)
+    [[unroll]] for (uint i = 0; i < BLOCK; i++) came[i] = 0;
 #endif
-    LINE_BLOCK(p.count, {
-        count += 1;
-        sum += NORM_PAIR(i);
-    })
-    sum /= max(count, 1);
-    if (!CENTRED) sum = vec2(0);
-    LINE_BLOCK(p.count, {
-        vec2 d = NORM_PAIR(i) - sum;
-        sums += d.x * d;
-    })
-    float all = have + count, part = count / max(all, 1);
-    vec2 apart = sum - middle;
-    together += sums + apart.x * apart * have * part;
-    middle += apart * part;
-    have = all;
 }
 
 void norm_statistics() {
     norm_begin();
     if (CENTRED) zero = x(x_place(0));
-    LINE_BLOCKS(p.count, { norm_take(first); })
-    float count = float(p.count);
-    vec2 all = vec2(0);
-    if (CENTRED) all = line_join(have * middle) / count;
-    vec2 apart = middle - all;
-    together = line_join(together + have * apart.x * apart);
-    mean = all.x;
-    by = 1 / sqrt(together.x / count + p.eps);
-#if defined(ARRIVING)
-    mean_came = all.y;
-    along = together.y / count * by;
-#endif
+    norm_sums s = norm_nothing();
+    LINE_BLOCKS(p.count, {
+        norm_load(first);
+        NORM_ADD(s, p.count, CENTRED)
+    })
+    s = norm_join(s, float(p.count), CENTRED);
+    mean = s.middle.x, mean_came = s.middle.y;
+    by = 1 / sqrt(s.together.x / s.have + p.eps);
+    along = s.together.y / s.have * by;
 }

@@ -6,4 +6,5 @@ WEFT_PARAMS(norm_stats) {
     f32 chunk, last; // positions of a partial, of the last one of a channel
     f32 total;     // positions of a statistic
     f32 eps;
+    u32 n_stride, c_stride; // of x
 } WEFT_PARAMS_END;
