@@ -3,6 +3,7 @@
 #include "cpu/fast_winograd.h"
 #ifdef WEFT_DNNL
 #include "cpu/winograd.h"
+#include "ops/divide.h"
 #include <oneapi/dnnl/dnnl.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -18,35 +19,35 @@ typedef struct state {
     weft_cpu_weight *packed;
     int64_t tiles, strips;    // of a strip, and how many there are
     int64_t slots;            // threads with a strip each; 1: all share the one there is
-    size_t slot_floats, u_floats;
+    size_t slot_floats, u_floats, gate_floats; // parts of the scratch
 } state;
-
-static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // NULL: none.
 static const weft_winograd_scheme *scheme_of(const weft_node *n, bool transposed)
 {
     const weft_conv_attrs *at = n->attrs;
     const int64_t *w = n->in_shape[1].dim;
-    if (w[2] != 3 || w[3] != 3 || at->groups != 1 || at->stride[0] != at->stride[1] || at->dilation[0] != 1 || at->dilation[1] != 1) return NULL;
-    if (at->stride[0] == 1) return transposed && (at->pads[0] > 2 || at->pads[1] > 2) ? NULL : &weft_winograd_same;
-    return at->stride[0] != 2 ? NULL : transposed ? &weft_winograd_up : &weft_winograd_down;
+    if (w[2] != 3 || w[3] != 3 || at->groups != 1 || at->stride[0] != at->stride[1]) return NULL;
+    if (at->stride[0] == 1) return transposed && (at->pads[0] > 2 * at->dilation[0] || at->pads[1] > 2 * at->dilation[1]) ? NULL : &weft_winograd_same;
+    return at->stride[0] != 2 || at->dilation[0] != 1 || at->dilation[1] != 1 ? NULL : transposed ? &weft_winograd_up : &weft_winograd_down;
 }
 
 static weft_winograd_sizes sizes_of(const weft_node *n, const weft_winograd_scheme *c, bool transposed)
 {
     const weft_conv_attrs *at = n->attrs;
     const int64_t *x = n->in_shape[0].dim, *y = n->out_shape[0].dim, step = at->stride[0];
-    weft_winograd_sizes z = { .images = x[0], .ci = x[1], .h = x[2], .w = x[3], .co = at->gate ? 2 * y[1] : y[1], .ho = y[2], .wo = y[3] };
+    weft_winograd_sizes z = { .images = x[0], .ci = x[1], .h = x[2], .w = x[3], .co = at->gate ? 2 * y[1] : y[1], .ho = y[2], .wo = y[3],
+                              .dy = at->dilation[0], .dx = at->dilation[1] };
     if (c == &weft_winograd_up) {
         z.top = z.left = 1, z.reach_y = z.h, z.reach_x = z.w;
         z.crop_y = at->pads[0], z.crop_x = at->pads[1];
     } else {
-        z.top = transposed ? 2 - at->pads[0] : at->pads[0], z.left = transposed ? 2 - at->pads[1] : at->pads[1];
+        z.top = transposed ? 2 * z.dy - at->pads[0] : at->pads[0], z.left = transposed ? 2 * z.dx - at->pads[1] : at->pads[1];
         z.mode = transposed ? WEFT_PAD_ZERO : at->pad_mode;
-        z.reach_y = (z.ho - 1) * step + 3 - z.top, z.reach_x = (z.wo - 1) * step + 3 - z.left;
+        z.reach_y = (z.ho - 1) * step + 2 * z.dy + 1 - z.top, z.reach_x = (z.wo - 1) * step + 2 * z.dx + 1 - z.left;
     }
-    z.rows = ceil_div(z.ho + z.crop_y, c->tile), z.columns = ceil_div(z.wo + z.crop_x, c->tile), z.tiles = z.images * z.rows * z.columns;
+    z.rows = ceil_div(ceil_div(z.ho, z.dy) + z.crop_y, c->tile), z.columns = ceil_div(ceil_div(z.wo, z.dx) + z.crop_x, c->tile);
+    z.tiles = z.images * z.dy * z.dx * z.rows * z.columns;
     return z;
 }
 
@@ -92,7 +93,8 @@ static weft_result prepare(weft_context *ctx, const weft_node *n, const void *co
     s->scheme = c, s->z = sizes_of(n, c, transposed), s->turned = transposed, s->constant = constant[1];
     cut(s, weft_pool_threads(ctx->pool));
     s->u_floats = s->constant ? 0 : (size_t) round_up(c->side * c->side * s->z.ci * s->z.co);
-    *scratch = (s->u_floats + s->slot_floats * (size_t) s->slots) * sizeof(float);
+    if (((const weft_conv_attrs *) n->attrs)->gate && s->z.dy * s->z.dx > 1) s->gate_floats = (size_t) round_up(weft_shape_count(n->out_shape[0]));
+    *scratch = (s->u_floats + s->gate_floats + s->slot_floats * (size_t) s->slots) * sizeof(float);
     *out = s;
     return WEFT_OK;
 }
@@ -134,7 +136,7 @@ typedef struct job {
     const state *s;
     const weft_node *node;
     const void *const *in;
-    float *y, *room;
+    float *y, *gates, *room;
     const float *u;
     weft_winograd_strip strip; // that all threads work on
     int64_t parts;             // of a plane's product
@@ -147,7 +149,7 @@ static weft_winograd_strip strip_at(const job *j, int64_t slot, int64_t index)
     const state *s = j->s;
     const int64_t first = index * s->tiles, left = s->z.tiles - first, count = left < s->tiles ? left : s->tiles, lead = round_up(s->tiles);
     float *v = j->room + (size_t) slot * s->slot_floats;
-    return (weft_winograd_strip) { first, count, lead, v, v + weft_winograd_room(s->scheme, s->z.ci, lead) };
+    return (weft_winograd_strip) { first, count, lead, v, v + weft_winograd_room(s->scheme, s->z.ci, lead), j->gates };
 }
 
 static void lift(const job *j, const weft_winograd_strip *p, int64_t begin, int64_t end)
@@ -213,14 +215,22 @@ static void shared_strips(job *j, weft_pool *pool)
     }
 }
 
+static void finish_some(void *user, int64_t begin, int64_t end)
+{
+    const job *j = user;
+    for (int64_t i = begin; i < end; i++) weft_cpu_winograd_finish(&j->s->z, j->node, j->in, j->y, j->s->gate_floats ? j->gates : NULL, i);
+}
+
 static weft_result run(void *user, weft_context *ctx, const weft_node *n, void *const *out, const void *const *in, void *scratch)
 {
     const state *s = user;
     float *room = scratch;
-    job j = { .s = s, .node = n, .in = in, .y = out[0], .room = room + s->u_floats, .u = s->packed ? weft_cpu_weight_data(s->packed) : room };
+    job j = { .s = s, .node = n, .in = in, .y = out[0], .gates = room + s->u_floats, .room = room + s->u_floats + s->gate_floats,
+              .u = s->packed ? weft_cpu_weight_data(s->packed) : room };
     if (!s->packed) weft_parallel(ctx->pool, s->z.ci, 8, some_weights, &(weights_job) { s, in[1], room });
     if (s->slots == 1) shared_strips(&j, ctx->pool);
     else weft_parallel(ctx->pool, s->slots, 1, whole_strips, &j);
+    if (s->z.dy * s->z.dx > 1) weft_parallel(ctx->pool, n->out_shape[0].dim[0] * n->out_shape[0].dim[1], 1, finish_some, &j);
     return j.failed ? weft_fail_memory(0) : WEFT_OK;
 }
 
@@ -234,17 +244,23 @@ static weft_result prepare_transposed(weft_context *ctx, const weft_node *n, con
 }
 
 // Against oneDNN 2.6 on 2 cores of Zen 4, times as fast in processor time. Stride 1: 16 channels at 128 x 128: 1.3; 64 at 16 x 16, 32 x 32,
-// 64 x 64: 1.5, 2.0, 2.1; 256 at 12 x 12 (9 tiles), 16 x 16, 64 x 64: 1.0, 1.3, 2.7; 512 at 16 x 16, 32 x 32, 64 x 64: 1.7, 2.7, 3.1.
+// 64 x 64: 1.5, 2.0, 2.1; 128 at 17 x 17 (a third of the tiles is for nothing): 1.0; 256 at 12 x 12 (9 tiles), 16 x 16, 64 x 64: 1.0, 1.3, 2.7;
+// 512 at 16 x 16, 32 x 32, 64 x 64: 1.7, 2.7, 3.1. Dilated by 2, 4, 8, 16, 96 to 192 channels at 64 x 64: 1.8, 1.6, 1.35, 0.8; 64 at 128 x 128: 1.15,
+// 1.1, 1.1, 0.9; 128 to 256 at 28 x 28: 1.4, 1.2, 0.85, 0.2; 32 at 32 x 32: 0.9, 0.6.
 // Transposed with stride 2: 16 channels at 64 x 64: 1.7, 64 at 64 x 64: 1.5, 512 at 16 x 16 (36 tiles), 32 x 32 (121): 0.95, 1.35, 256 to 128 at
 // 128 x 128: 1.4. Stride 2: 32 channels to 32 x 32: 0.9; 64 to 64 x 64: 1.0; 128 to 32 x 32: 1.1; 512 to 16 x 16, 32 x 32: 0.8, 1.3.
 // Weights that change from run to run have to be transformed in each.
 bool weft_cpu_winograd_wins(const weft_node *n, bool transposed, bool constant_weights)
 {
+    enum { MOST_DILATION = 8, LEAST_SIDE = 7 }; // LEAST_SIDE: of the images that dilation makes of one
     const weft_winograd_scheme *c = scheme_of(n, transposed);
     if (!c) return false;
     const weft_winograd_sizes z = sizes_of(n, c, transposed);
-    const int64_t channels = c == &weft_winograd_down ? 128 : 16, tiles = c == &weft_winograd_same ? 16 : 100;
-    return z.ci >= channels && z.co >= channels && z.tiles >= (constant_weights ? tiles : 4 * tiles);
+    const bool same = c == &weft_winograd_same, dilated = z.dy * z.dx > 1;
+    const int64_t channels = c == &weft_winograd_down ? 128 : dilated ? 64 : 16, tiles = same ? 16 : 100;
+    if (dilated && (z.dy > MOST_DILATION || z.dx > MOST_DILATION || z.ho < LEAST_SIDE * z.dy || z.wo < LEAST_SIDE * z.dx)) return false;
+    const bool wasteful = same && 5 * c->tile * c->tile * z.tiles > 7 * z.images * z.ho * z.wo;
+    return !wasteful && z.ci >= channels && z.co >= channels && z.tiles >= (constant_weights ? tiles : 4 * tiles);
 }
 
 const weft_cpu_fast *weft_cpu_winograd_row(bool transposed)

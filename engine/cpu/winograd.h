@@ -10,7 +10,8 @@ typedef struct weft_winograd_sizes {
     int mode;                             // what lies there: of WEFT_PAD_MODES
     int64_t reach_y, reach_x;             // what lies from there on has no part in any output
     int64_t crop_y, crop_x;               // outputs of the first tiles that nobody wants
-    int64_t rows, columns, tiles;         // tiles of an image, and of all
+    int64_t dy, dx;                       // dilation: each dy-th row and dx-th column are an image of their own
+    int64_t rows, columns, tiles;         // tiles of such an image, and of all
 } weft_winograd_sizes;
 
 // Some of the tiles, which count along rows, then images, and their transforms. Plane p of v has [ci][columns of p][lead] numbers, of m
@@ -18,18 +19,21 @@ typedef struct weft_winograd_sizes {
 typedef struct weft_winograd_strip {
     int64_t first, count, lead;
     float *v, *m;
+    float *gates; // with dilation: where sums wait that are gates, laid out like y
 } weft_winograd_strip;
 
 // Tiles side by side in one row, or in `rows` whole rows; those of the strip from `at` on.
-typedef struct weft_winograd_run { int64_t image, row, column, count, rows, at; } weft_winograd_run;
+// Of the image that begins at (y, x) of `image`.
+typedef struct weft_winograd_run { int64_t image, y, x, row, column, count, rows, at; } weft_winograd_run;
 
 enum { WEFT_WINOGRAD_LINE = 272, WEFT_WINOGRAD_LANES = 16, WEFT_WINOGRAD_MOST_PLANES = 36 };
 
-// As many tiles as whole registers hold: loops then need no tails. What they compute past the run is overwritten by the next, or in nobody's way.
+// As many tiles as whole registers hold: loops then need no tails. What they compute past the run is overwritten by the next, or in nobody's
+// way. For half a register's the tail is less.
 static inline int64_t weft_winograd_lanes(const weft_winograd_strip *s, int64_t at, int64_t count)
 {
     const int64_t all = (count + WEFT_WINOGRAD_LANES - 1) / WEFT_WINOGRAD_LANES * WEFT_WINOGRAD_LANES;
-    return all < s->lead - at ? all : s->lead - at;
+    return 2 * count <= WEFT_WINOGRAD_LANES ? count : all < s->lead - at ? all : s->lead - at;
 }
 
 // One algorithm. Each way there are `side` kinds of products; the last takes `plain` numbers of each tile as they are.
@@ -77,9 +81,11 @@ void weft_cpu_winograd_weights(const weft_winograd_scheme *c, const weft_winogra
 void weft_cpu_winograd_in(const weft_winograd_scheme *c, const weft_winograd_sizes *z, const weft_winograd_strip *s, const float *x, const float *scale,
                           int64_t channel);
 
-// y of one output channel (of half as many with a gate) from m, finished as the node says.
+// y of one output channel (of half as many with a gate) from m, finished as the node says; with dilation that remains to be done.
 void weft_cpu_winograd_out(const weft_winograd_scheme *c, const weft_winograd_sizes *z, const weft_winograd_strip *s, const weft_node *n,
                            const void *const *in, float *y, int64_t channel);
+// Finishes one plane of y.
+void weft_cpu_winograd_finish(const weft_winograd_sizes *z, const weft_node *n, const void *const *in, float *y, float *gates, int64_t plane);
 
 // What will be touched soon, too far away for the processor to guess.
 #if defined(__GNUC__)

@@ -102,6 +102,7 @@ static bool compare(scene *s, const weft_op *op, const weft_case *c, int index)
 typedef struct extra { const char *op; weft_case c; } extra;
 #define CONV(...) &(const weft_conv_attrs) { .stride = { 1, 1 }, .dilation = { 1, 1 }, .groups = 1, __VA_ARGS__ }
 #define HALF(...) &(const weft_conv_attrs) { .stride = { 2, 2 }, .dilation = { 1, 1 }, .groups = 1, __VA_ARGS__ }
+#define SPREAD(d, ...) &(const weft_conv_attrs) { .stride = { 1, 1 }, .dilation = { d, d }, .groups = 1, __VA_ARGS__ }
 #define SAME .pads = { 1, 1, 1, 1 }
 
 static const extra extras[] = {
@@ -141,6 +142,18 @@ static const extra extras[] = {
     { "conv_transpose2d", { .in = { WEFT_SHAPE(1, 8, 45, 65), WEFT_SHAPE(8, 6, 3, 3), { 0 }, WEFT_SHAPE(1, 6, 45, 65) }, .in_count = 4, .absent = 1 << 2, .attrs = CONV(SAME) } },
     { "conv_transpose2d", { .in = { WEFT_SHAPE(1, 40, 7, 7), WEFT_SHAPE(40, 33, 3, 3) }, .attrs = CONV(.pads = { 0 }) } },
     { "conv_transpose2d", { .in = { WEFT_SHAPE(1, 3, 7, 9), WEFT_SHAPE(3, 5, 3, 3) }, .attrs = CONV(.pads = { 1, 0, 0, 1 }, .output_pad = { 3, 6 }) } },
+    // dilated
+    { "conv2d", { .in = { WEFT_SHAPE(1, 3, 13, 18), WEFT_SHAPE(5, 3, 3, 3), WEFT_SHAPE(5) }, .attrs = SPREAD(2, .pads = { 2, 2, 2, 2 }, .act = 1) } },
+    { "conv2d", { .in = { WEFT_SHAPE(2, 4, 31, 30), WEFT_SHAPE(6, 4, 3, 3), WEFT_SHAPE(6), WEFT_SHAPE(2, 3, 31, 30) },
+                  .attrs = SPREAD(8, .pads = { 8, 8, 8, 8 }, .act = 3, .a = 1, .gate = 1) } },
+    { "conv2d", { .in = { WEFT_SHAPE(1, 3, 9, 11), WEFT_SHAPE(4, 3, 3, 3) }, .attrs = SPREAD(16, .pads = { 16, 16, 16, 16 }) } },
+    { "conv2d", { .in = { WEFT_SHAPE(1, 3, 19, 17), WEFT_SHAPE(4, 3, 3, 3) }, .attrs = SPREAD(3, .pads = { 6, 5, 4, 3 }, .pad_mode = WEFT_PAD_REFLECT) } },
+    { "conv2d", { .in = { WEFT_SHAPE(2, 3, 10, 33), WEFT_SHAPE(4, 3, 3, 3) },
+                  .attrs = &(const weft_conv_attrs) { .stride = { 1, 1 }, .dilation = { 1, 4 }, .groups = 1, .pads = { 1, 4, 1, 4 } } } },
+    { "conv2d", { .in = { WEFT_SHAPE(1, 3, 33, 10), WEFT_SHAPE(4, 3, 3, 3), { 0 }, { 0 }, WEFT_SHAPE(1, 4), WEFT_SHAPE(1, 1, 33, 10) }, .in_count = 6, .absent = 1 << 2 | 1 << 3,
+                  .attrs = &(const weft_conv_attrs) { .stride = { 1, 1 }, .dilation = { 4, 1 }, .groups = 1, .pads = { 4, 1, 4, 1 } } } },
+    { "conv2d", { .in = { WEFT_SHAPE(1, 2, 70, 80), WEFT_SHAPE(3, 2, 3, 3) }, .attrs = SPREAD(2, .pads = { 2, 2, 2, 2 }) } },
+    { "conv_transpose2d", { .in = { WEFT_SHAPE(1, 5, 12, 13), WEFT_SHAPE(5, 7, 3, 3), WEFT_SHAPE(7) }, .attrs = SPREAD(2, .pads = { 2, 2, 1, 0 }) } },
     // stride 2, every way of padding
     { "conv2d", { .in = { WEFT_SHAPE(1, 1, 1, 1), WEFT_SHAPE(1, 1, 3, 3) }, .attrs = HALF(SAME) } },
     { "conv2d", { .in = { WEFT_SHAPE(2, 5, 33, 33), WEFT_SHAPE(7, 5, 3, 3), WEFT_SHAPE(7) }, .attrs = HALF(.pads = { 0 }, .act = 1) } },
@@ -191,7 +204,7 @@ static void other_convolutions_are_declined(void **state)
     const extra cases[] = {
         { "conv2d", { .in = { x, w }, .attrs = &(const weft_conv_attrs) { .stride = { 3, 3 }, .dilation = { 1, 1 }, .groups = 1 } } },
         { "conv2d", { .in = { x, w }, .attrs = &(const weft_conv_attrs) { .stride = { 2, 1 }, .dilation = { 1, 1 }, .groups = 1 } } },
-        { "conv2d", { .in = { x, w }, .attrs = &(const weft_conv_attrs) { .stride = { 1, 1 }, .dilation = { 1, 2 }, .groups = 1 } } },
+        { "conv2d", { .in = { x, w }, .attrs = &(const weft_conv_attrs) { .stride = { 2, 2 }, .dilation = { 1, 2 }, .groups = 1 } } },
         { "conv2d", { .in = { x, half }, .attrs = &(const weft_conv_attrs) { .stride = { 1, 1 }, .dilation = { 1, 1 }, .groups = 2 } } },
         { "conv2d", { .in = { x, five }, .attrs = CONV(.pads = { 0 }) } },
         { "conv_transpose2d", { .in = { x, w }, .attrs = CONV(.pads = { 1, 3, 1, 1 }) } },
