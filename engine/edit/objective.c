@@ -3,12 +3,13 @@
 // in as inputs.
 #include "edit/objective.h"
 #include "base/context.h"
-#include "base/number.h"
 #include "base/status.h"
 #include "edit/convention.h"
+#include "edit/features.h"
+#include "edit/short.h"
 #include <string.h>
 
-enum { MOST_TAPS = 64, IDENTITY_ROOM = 256, IDENTITY_SIZE = 112, SMALLEST_LEVEL = 8, DEFAULT_MOST = 256 };
+enum { SMALLEST_LEVEL = 8 };
 
 const char *weft_loss_name(weft_loss_kind kind)
 {
@@ -16,8 +17,6 @@ const char *weft_loss_name(weft_loss_kind kind)
                                          "latent-mean", "latent-l2", "latent-spread", "noise" };
     return (unsigned) kind < WEFT_LOSS_KINDS ? names[kind] : NULL;
 }
-
-static bool has_network(weft_loss_kind kind) { return kind >= WEFT_LOSS_PERCEPTUAL && kind <= WEFT_LOSS_CLIP; }
 
 // --- Generators. -------------------------------------------------------------------------------------------------
 
@@ -32,29 +31,8 @@ weft_result weft_source_read(const weft_model *m, const weft_generator_info *inf
     return WEFT_OK;
 }
 
-// --- Short forms. ------------------------------------------------------------------------------------------------
+// --- Shapes. -----------------------------------------------------------------------------------------------------
 
-static weft_value unary(weft_builder *b, const char *op, weft_value x) { return weft_build_op(b, op, &x, 1, NULL, 0); }
-static weft_value binary(weft_builder *b, const char *op, weft_value x, weft_value y) { return weft_build_op(b, op, (weft_value[]) { x, y }, 2, NULL, 0); }
-static weft_value affine(weft_builder *b, weft_value x, double scale, double shift)
-{
-    if (scale == 1 && shift == 0) return x;
-    return weft_build(b, "affine", WEFT_IN(x), WEFT_NUM("a", scale), WEFT_NUM("b", shift));
-}
-static weft_value shaped(weft_builder *b, const char *op, weft_value x, weft_shape s) // reshape and expand
-{
-    weft_attr_arg to = { .name = "shape", .count = s.rank };
-    for (int d = 0; d < s.rank; d++) to.num[d] = (double) s.dim[d];
-    return weft_build_op(b, op, &x, 1, &to, 1);
-}
-static weft_value sized(weft_builder *b, weft_value x, int64_t h, int64_t w) // averages where it shrinks
-{
-    return weft_build(b, "resize", WEFT_IN(x), WEFT_TEXT("mode", "area"), WEFT_NUM("size", (double) h, (double) w));
-}
-static weft_value halved(weft_builder *b, weft_value x)
-{
-    return weft_build(b, "avg_pool2d", WEFT_IN(x), WEFT_NUM("kernel", 2), WEFT_NUM("stride", 2));
-}
 static weft_shape with_front(weft_shape s, int64_t n) // [n, ...]
 {
     weft_shape r = { s.rank + 1, { n } };
@@ -68,118 +46,7 @@ static int64_t count_of(weft_shape s)
     return n;
 }
 
-// --- Networks of losses. -----------------------------------------------------------------------------------------
-
-static int feature_entry(const weft_model *m)
-{
-    static const char *const names[] = { "features", "image", "main" };
-    const weft_port *in;
-    for (int i = 0; i < 3; i++) {
-        const int e = weft_model_find_entry(m, names[i]);
-        if (e >= 0 && weft_model_inputs(m, e, &in) == 1 && in->shape.rank == 4) return e;
-    }
-    return -1;
-}
-
-static weft_result read_three(const weft_model *m, const char *key, float to[3], bool *there)
-{
-    const char *value = weft_model_meta(m, key), *p = value;
-    *there = value != NULL;
-    for (int i = 0; value && i < 3; i++) {
-        double number;
-        if (i && *p == ',') p++;
-        while (*p == ' ') p++;
-        if (!weft_read_number(&p, &number)) return weft_fail(WEFT_ERR_FORMAT, "the network's metadata says %s=%s, which is not three numbers", key, value);
-        to[i] = (float) number;
-    }
-    return WEFT_OK;
-}
-
-static const char *tap_name(const weft_objective *o, int term, const char *tap)
-{
-    const char *name = weft_arena_print(o->arena, "%s.%s", o->names[term], tap);
-    return name ? name : "";
-}
-
-// The picture [1, 3, h, w] in -1..1 as the network of a term wants it.
-static weft_value prepare(const weft_objective *o, weft_builder *b, int term, weft_value x)
-{
-    const weft_loss *t = &o->losses[term];
-    const weft_port *in;
-    int64_t h = o->source.info.height, w = o->source.info.width;
-    double low = -1, high = 1;
-    float mean[3] = { 0 }, std[3] = { 1, 1, 1 };
-    bool has_mean, has_std;
-    weft_model_inputs(t->model, feature_entry(t->model), &in);
-    weft_result r = weft_convention_range(t->model, "image.range", &low, &high);
-    if (r == WEFT_OK) r = read_three(t->model, "image.mean", mean, &has_mean);
-    if (r == WEFT_OK) r = read_three(t->model, "image.std", std, &has_std);
-    if (r != WEFT_OK) return weft_build_fail(b, r, weft_error_text()), WEFT_NONE;
-
-    if (t->kind == WEFT_LOSS_IDENTITY) {
-        if (h != IDENTITY_ROOM || w != IDENTITY_ROOM) x = sized(b, x, IDENTITY_ROOM, IDENTITY_ROOM);
-        x = weft_build(b, "slice", WEFT_IN(x), WEFT_NUM("starts", 35, 32), WEFT_NUM("ends", 223, 220), WEFT_NUM("axes", 2, 3));
-        x = sized(b, x, IDENTITY_SIZE, IDENTITY_SIZE);
-    } else if (in->shape.dim[2] > 0 && in->shape.dim[3] > 0) { // a network of one size
-        const bool grows = in->shape.dim[2] > h || in->shape.dim[3] > w;
-        if (grows) x = weft_build(b, "resize", WEFT_IN(x), WEFT_TEXT("mode", "bilinear"), WEFT_NUM("size", (double) in->shape.dim[2], (double) in->shape.dim[3]));
-        else if (in->shape.dim[2] != h || in->shape.dim[3] != w) x = sized(b, x, in->shape.dim[2], in->shape.dim[3]);
-    } else {
-        const int64_t most = t->most ? t->most : DEFAULT_MOST, side = h > w ? h : w;
-        if (side > most) x = sized(b, x, h * most / side, w * most / side);
-    }
-    x = affine(b, x, (high - low) / 2, (high + low) / 2);
-    const weft_shape each = WEFT_SHAPE(1, 3, 1, 1);
-    if (has_mean) x = binary(b, "sub", x, weft_build_weight(b, tap_name(o, term, "image.mean"), WEFT_F32, each, mean));
-    if (has_std) x = binary(b, "div", x, weft_build_weight(b, tap_name(o, term, "image.std"), WEFT_F32, each, std));
-    return x;
-}
-
-typedef struct tap { const char *name; weft_value value; } tap;
-
-static bool wants_tap(const weft_loss *t, const char *name)
-{
-    static const char *const usual[] = { "relu1_2", "relu2_2", "relu3_3", "relu4_3" };
-    const bool chosen = t->kind == WEFT_LOSS_PERCEPTUAL || t->kind == WEFT_LOSS_STYLE;
-    const char *const *taps = t->tap_count ? t->taps : usual;
-    if (!chosen) return true;
-    for (int i = 0; i < (t->tap_count ? t->tap_count : 4); i++)
-        if (!strcmp(taps[i], name)) return true;
-    return false;
-}
-
-// The features of a picture that term `i` looks at. Gives their count.
-static int call_network(const weft_objective *o, weft_builder *b, int i, weft_value picture, tap taps[MOST_TAPS])
-{
-    const weft_loss *t = &o->losses[i];
-    const weft_port *ports;
-    weft_value all[MOST_TAPS];
-    const int entry = feature_entry(t->model), count = weft_model_outputs(t->model, entry, &ports);
-    int used = 0;
-    weft_build_name(b, o->names[i]);
-    const weft_port_arg in = { NULL, prepare(o, b, i, picture) };
-    weft_build_call(b, &(weft_call) { .model = t->model, .entry = entry, .in = &in, .in_count = 1, .prefix = o->names[i] }, all, MOST_TAPS);
-    for (int k = 0; k < count && k < MOST_TAPS; k++)
-        if (wants_tap(t, ports[k].name)) taps[used++] = (tap) { ports[k].name, all[k] };
-    return used;
-}
-
 // --- Checks. -----------------------------------------------------------------------------------------------------
-
-static weft_result check_taps(const weft_loss *t, const char *name)
-{
-    const weft_port *ports;
-    const int count = weft_model_outputs(t->model, feature_entry(t->model), &ports);
-    int found = 0;
-    if (count > MOST_TAPS) return weft_fail(WEFT_ERR_UNSUPPORTED, "loss %s: its network has more than %d outputs", name, MOST_TAPS);
-    for (int k = 0; k < t->tap_count; k++) {
-        int i = 0;
-        while (i < count && strcmp(ports[i].name, t->taps[k])) i++;
-        if (i == count) return weft_fail(WEFT_ERR_ARGUMENT, "loss %s: its network has no output '%s'; `weft info` lists them", name, t->taps[k]);
-    }
-    for (int i = 0; i < count; i++) found += wants_tap(t, ports[i].name);
-    return found ? WEFT_OK : weft_fail(WEFT_ERR_ARGUMENT, "loss %s: its network has none of the outputs relu1_2, relu2_2, relu3_3 and relu4_3; name its taps", name);
-}
 
 static weft_result check_term(const weft_objective *o, int i)
 {
@@ -188,22 +55,7 @@ static weft_result check_term(const weft_objective *o, int i)
     if (!name) return weft_fail(WEFT_ERR_ARGUMENT, "there is no loss %d", (int) t->kind);
     if (!(t->weight >= 0 && t->weight < 1e30)) return weft_fail(WEFT_ERR_ARGUMENT, "loss %s: its weight is not a number above 0", name);
     if (t->levels < 0 || t->most < 0 || !(t->width >= 0)) return weft_fail(WEFT_ERR_ARGUMENT, "loss %s: a number below 0", name);
-    if (has_network(t->kind)) {
-        const char *task = t->model ? weft_model_meta(t->model, "task") : NULL;
-        static const char *const tasks[] = { "perceptual", "perceptual", "perceptual", "identity", "clip" };
-        const char *want = tasks[t->kind - WEFT_LOSS_PERCEPTUAL];
-        if (!t->model) return weft_fail(WEFT_ERR_ARGUMENT, "loss %s: it needs a network", name);
-        if (task && strcmp(task, want)) return weft_fail(WEFT_ERR_ARGUMENT, "loss %s: its network's metadata says task=%s, not %s", name, task, want);
-        if (feature_entry(t->model) < 0) return weft_fail(WEFT_ERR_ARGUMENT, "loss %s: its network has no entry `features`, `image` or `main` that takes one picture", name);
-        WEFT_TRY(check_taps(t, name));
-    }
-    if (t->kind == WEFT_LOSS_CLIP && t->embedding) {
-        const weft_port *out;
-        weft_model_outputs(t->model, feature_entry(t->model), &out);
-        const int64_t size = out->shape.dim[out->shape.rank - 1];
-        if (t->embedding_count != (size_t) size)
-            return weft_fail(WEFT_ERR_ARGUMENT, "loss clip: an embedding of %zu numbers, and the network makes %lld", t->embedding_count, (long long) size);
-    }
+    if (weft_loss_has_network(t->kind)) WEFT_TRY(weft_features_check(t, name));
     if (t->kind == WEFT_LOSS_NOISE && o->maps_mode != WEFT_MAPS_OPTIMIZE) return weft_fail(WEFT_ERR_ARGUMENT, "loss noise: only where noise is optimised");
     return WEFT_OK;
 }
@@ -225,7 +77,7 @@ weft_result weft_objective_check(weft_objective *o)
 
 // --- The photo's features. ---------------------------------------------------------------------------------------
 
-static bool looks_at_photo(const weft_loss *t) { return has_network(t->kind) && !(t->kind == WEFT_LOSS_CLIP && t->embedding); }
+static bool looks_at_photo(const weft_loss *t) { return weft_loss_has_network(t->kind) && !(t->kind == WEFT_LOSS_CLIP && t->embedding); }
 
 static weft_shape picture_shape(const weft_objective *o, int64_t n, int64_t c) { return (weft_shape) WEFT_SHAPE(n, c, o->source.info.height, o->source.info.width); }
 
@@ -238,10 +90,10 @@ weft_result weft_objective_targets(const weft_objective *o, weft_model **out)
     WEFT_TRY(weft_builder_create(o->ctx, &b));
     const weft_value target = weft_build_input(b, "target", WEFT_F32, picture_shape(o, 1, 3));
     for (int i = 0; i < o->loss_count; i++) {
-        tap taps[MOST_TAPS];
+        weft_tap taps[WEFT_MOST_TAPS];
         if (!looks_at_photo(&o->losses[i])) continue;
-        const int count = call_network(o, b, i, target, taps);
-        for (int k = 0; k < count; k++) weft_build_output(b, tap_name(o, i, taps[k].name), taps[k].value);
+        const int count = weft_features_call(o, b, i, target, taps);
+        for (int k = 0; k < count; k++) weft_build_output(b, weft_features_name(o, i, taps[k].name), taps[k].value);
     }
     return weft_builder_finish(&b, out);
 }
@@ -394,15 +246,15 @@ static weft_value tap_loss(const weft_objective *o, weft_builder *b, const weft_
 static weft_value network_loss(const weft_objective *o, weft_builder *b, int i, const struct parts *p, const weft_port *features, int feature_count)
 {
     const weft_loss *t = &o->losses[i];
-    tap taps[MOST_TAPS];
+    weft_tap taps[WEFT_MOST_TAPS];
     weft_value sum = WEFT_NONE;
-    const int count = call_network(o, b, i, seen(o, b, p), taps);
+    const int count = weft_features_call(o, b, i, seen(o, b, p), taps);
     if (t->kind == WEFT_LOSS_CLIP && t->embedding) {
-        const weft_value want = weft_build_weight(b, tap_name(o, i, "embedding"), WEFT_F32, (weft_shape) WEFT_SHAPE(1, (int64_t) t->embedding_count), t->embedding);
+        const weft_value want = weft_build_weight(b, weft_features_name(o, i, "embedding"), WEFT_F32, (weft_shape) WEFT_SHAPE(1, (int64_t) t->embedding_count), t->embedding);
         return binary(b, "cosine_loss", taps[0].value, want);
     }
     for (int k = 0; k < count; k++) {
-        const char *name = tap_name(o, i, taps[k].name);
+        const char *name = weft_features_name(o, i, taps[k].name);
         const weft_port *f = features;
         while (f < features + feature_count && strcmp(f->name, name)) f++;
         if (f == features + feature_count) return weft_build_fail(b, WEFT_ERR_ARGUMENT, "a feature is missing"), WEFT_NONE;
@@ -430,7 +282,7 @@ static weft_value latent_loss(const weft_objective *o, weft_builder *b, int term
     if (t->kind == WEFT_LOSS_LATENT_SPREAD) return latent_spread(o, b, p->latent[0]);
     for (int i = 0; i < o->latent_count; i++) {
         const weft_latent *l = &o->latents[i];
-        const weft_value mean = weft_build_weight(b, tap_name(o, term, l->name), WEFT_F32, with_front(l->shape, 1), l->mean);
+        const weft_value mean = weft_build_weight(b, weft_features_name(o, term, l->name), WEFT_F32, with_front(l->shape, 1), l->mean);
         weft_value here = binary(b, "mse_loss", p->latent[i], mean);
         if (t->kind == WEFT_LOSS_LATENT_MEAN) here = affine(b, here, 1 / (l->std * l->std), 0);
         sum = i ? binary(b, "add", sum, here) : here;
@@ -453,7 +305,7 @@ static weft_value term(const weft_objective *o, weft_builder *b, int i, const st
     const weft_loss *t = &o->losses[i];
     if (t->kind <= WEFT_LOSS_CHARBONNIER) return pixel_loss(o, b, t, p);
     if (t->kind == WEFT_LOSS_TOTAL_VARIATION) return weft_build_op(b, "total_variation", (weft_value[]) { p->image, p->mask }, o->masked ? 2 : 1, NULL, 0);
-    if (has_network(t->kind)) return network_loss(o, b, i, p, features, feature_count);
+    if (weft_loss_has_network(t->kind)) return network_loss(o, b, i, p, features, feature_count);
     if (t->kind == WEFT_LOSS_NOISE) return noise_loss(o, b, p);
     return latent_loss(o, b, i, p);
 }
@@ -463,7 +315,7 @@ static weft_value term(const weft_objective *o, weft_builder *b, int i, const st
 static void add_terms(const weft_objective *o, weft_builder *b, const struct parts *p, const weft_model *targets)
 {
     const weft_port *features = NULL;
-    weft_value sum = WEFT_NONE, terms[MOST_TAPS];
+    weft_value sum = WEFT_NONE, terms[WEFT_MOST_TAPS];
     const int feature_count = targets ? weft_model_outputs(targets, 0, &features) : 0;
     for (int i = 0; i < o->loss_count; i++) {
         weft_build_name(b, o->names[i]);
