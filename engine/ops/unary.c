@@ -5,6 +5,7 @@
 #include "ops/grad.h"
 #include "params/unary.h"
 #include "params/unary_grad.h"
+#include <string.h>
 #include "ops/formula.h"
 
 typedef struct unary_attrs { float a, b; } unary_attrs;
@@ -67,6 +68,15 @@ static weft_result unary_grad_emit(const weft_node *n, weft_emit *e)
     });
 }
 
+// Whether the derivative's formula in unary.def comes out the same with y for x: then x need not be kept, and what made it can make y.
+static bool is_told_by_y(const char *name, const unary_attrs *at)
+{
+    static const char *const names[] = { "relu", "tanh", "sigmoid", "hard_sigmoid", "exp", "sqrt" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(name, names[i])) return true;
+    return !strcmp(name, "leaky_relu") && at->a >= 0;
+}
+
 // Sizes around the workgroup size of 64, and primes. The first and the last run with other attributes than the defaults.
 #define CASES(low_, high_)                                                                        \
     (const weft_case[]) {                                                                         \
@@ -121,8 +131,9 @@ enum { FLAGS_ANY, FLAGS_POSITIVE = 0, FLAGS_STEP = WEFT_OP_STEP };
     }                                                                                             \
     static weft_result name_##_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx) \
     {                                                                                             \
+        const weft_value x = is_told_by_y(#name_, n->attrs) ? n->out[0] : n->in[0];               \
         (void) want;                                                                              \
-        dx[0] = weft_graph_call(g, #name_ "_grad", WEFT_V(n->in[0], n->out[0], dy[0]), n->attrs); \
+        dx[0] = weft_graph_call(g, #name_ "_grad", WEFT_V(x, n->out[0], dy[0]), n->attrs);        \
         return WEFT_OK;                                                                           \
     }                                                                                             \
     const weft_op weft_op_##name_ = {                                                             \

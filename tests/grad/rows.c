@@ -196,6 +196,30 @@ static int try_layer(trial *t, int number, const weft_bias_act_attrs *at, unsign
     return r == 1 && by_y;
 }
 
+// Gradients that need not keep x do not read it.
+static int try_by_value(void)
+{
+    static const char *const names[] = { "relu", "leaky_relu", "tanh", "sigmoid", "hard_sigmoid", "exp", "sqrt" };
+    int bad = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        trial t = { .random = { 7 } };
+        if (weft_context_create(&(weft_context_params) { .threads = 1 }, &t.ctx)) return 1;
+        t.arena.ctx = t.ctx;
+        begin_forward(&t);
+        const weft_value x = weft_graph_input(&t.forward, "x", WEFT_F32, (weft_shape) WEFT_SHAPE(20));
+        t.in[0] = numbers(&t, (weft_shape) WEFT_SHAPE(20), &(weft_case) { .low = strcmp(names[i], "sqrt") ? -1 : 0.2, .high = 2 }, 0);
+        weft_graph_output(&t.forward, "y", weft_grad_unary(&t.forward, names[i], x));
+        bool reads = compare(&t, names[i], -1, &(unknowns) { { x }, { 0 }, 1 }, (const bool[]) { true }) != 1;
+        for (int k = 1; k < t.backward.node_count; k++)
+            for (int input = 0; input < t.backward.nodes[k].in_count; input++) reads |= t.backward.nodes[k].in[input] == t.backward.inputs[0].value;
+        if (reads) printf("FAIL %s: its gradient reads x\n", names[i]);
+        bad += reads;
+        weft_arena_free(&t.arena);
+        weft_context_destroy(&t.ctx);
+    }
+    return bad;
+}
+
 static int try_layers(void)
 {
     static const weft_bias_act_attrs ats[] = { // none, relu, leaky_relu, elu, tanh, sigmoid
@@ -263,7 +287,7 @@ int main(int argc, char **argv)
             printf("%s has no gradient\n", op->name);
         }
     }
-    if (argc == 1 || !strcmp(argv[1], "layer")) bad += try_layers(), checked++;
+    if (argc == 1 || !strcmp(argv[1], "layer")) bad += try_layers() + try_by_value(), checked++;
     printf("%d cases checked, %d bad; %d rows without a gradient\n", checked, bad, without);
     return bad || without || (!checked && argc == 1);
 }

@@ -13,7 +13,7 @@
 #include <weft/build.h>
 #include <weft/session.h>
 
-enum { LAYERS = 24, CHANNELS = 4, SIDE = 16, COUNT = CHANNELS * SIDE * SIDE };
+enum { LAYERS = 32, CHANNELS = 4, SIDE = 32, COUNT = CHANNELS * SIDE * SIDE };
 
 static weft_context *ctx;
 static weft_model *gradient; // by the input and one weight of many layers
