@@ -53,12 +53,25 @@ WEFT_CLONES static void rows_in(const float *in, float *out, int64_t plane, int6
         row_in(in, out, out + plane, out + 2 * plane, out + 3 * plane, out + 4 * plane, out + 5 * plane, count);
 }
 
+// The next channel of all planes, where runs are too short for the processor to see where they lead.
+static void ahead(const weft_winograd_run *r, const float *at, int64_t plane, int64_t lead, int64_t count, bool writes)
+{
+    for (int p = 0; p < PLANES && r->count < LANES; p++)
+        for (int64_t i = 0; i < count; i += LANES) {
+            if (writes) WEFT_AHEAD(at + p * plane + lead + i, 1);
+            else WEFT_AHEAD(at + p * plane + lead + i, 0);
+        }
+}
+
 static void lift(const weft_winograd_sizes *z, const weft_winograd_strip *s, const weft_winograd_run *r, int64_t channel, const float *in)
 {
     float half[SIDE * LINE];
     const int64_t lanes = weft_winograd_lanes(s, r->at, r->count);
+    const int64_t plane = weft_winograd_at(&weft_winograd_same, 1, z->ci, s->lead);
+    float *v = s->v + channel * s->lead + r->at;
+    ahead(r, v, plane, s->lead, lanes, true);
     columns_in(in, half, M * lanes + LANES);
-    rows_in(half, s->v + channel * s->lead + r->at, weft_winograd_at(&weft_winograd_same, 1, z->ci, s->lead), lanes);
+    rows_in(half, v, plane, lanes);
 }
 
 // --- Output: A^T m A. ---
@@ -95,7 +108,10 @@ static void sums(const weft_winograd_sizes *z, const weft_winograd_strip *s, con
 {
     float half[SIDE * LINE], rest[3 * WIDE];
     (void) skip; // there are none
-    rows_out(s->m + channel * s->lead + r->at, weft_winograd_at(&weft_winograd_same, 1, z->co, s->lead), half, weft_winograd_lanes(s, r->at, r->rows * r->count));
+    const int64_t plane = weft_winograd_at(&weft_winograd_same, 1, z->co, s->lead), lanes = weft_winograd_lanes(s, r->at, r->rows * r->count);
+    const float *m = s->m + channel * s->lead + r->at;
+    ahead(r, m, plane, s->lead, lanes, false);
+    rows_out(m, plane, half, lanes);
     for (int64_t k = 0; k < r->rows; k++) columns_out_to(half + k * M * r->count, to + k * M * stride, stride, height - k * M, rest, width);
 }
 
