@@ -47,22 +47,11 @@ shared f16vec4 weights[OWN * P_STEP];
 shared vec4 scores[OWN * S_STEP]; // of a subgroup alone; then what its sums shrink by, and at last the sums on their way to y
 shared float part[THREADS], by_row[OWN];
 
-// Four numbers of a row from column c on, zeros beyond its end and where it does not exist.
-#define FOUR(name, data, data4, WIDE_)                                                                                  \
-    f16vec4 name(bool exists, uint row, uint c, uint width) {                                                           \
-        f16vec4 all = f16vec4(0);                                                                                       \
-        if (!exists) return all;                                                                                        \
-        if (WIDE_) { if (c < width) all = data4[(row * width + c) / 4]; }                                               \
-        else [[unroll]] for (uint l = 0; l < 4; l++) if (c + l < width) all[l] = data[row * width + c + l];             \
-        return all;                                                                                                     \
-    }
+#include "glsl/sdpa_matrix.glsl"
 FOUR(q_four, q_data, q4_data, D_WIDE)
 FOUR(k_four, k_data, k4_data, D_WIDE)
 FOUR(v_four, v_data, v4_data, E_WIDE)
 
-#define SUM coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator>
-#define LEFT coopmat<float16_t, gl_ScopeSubgroup, M, K, gl_MatrixUseA>
-#define RIGHT coopmat<float16_t, gl_ScopeSubgroup, K, N, gl_MatrixUseB>
 // Queries, K of their numbers, with all keys of a stretch.
 #define SCORE(queries)                                                                                                  \
     [[unroll]] for (uint j = 0; j < OTHER / N; j++) {                                                                   \

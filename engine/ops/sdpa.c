@@ -157,7 +157,7 @@ int weft_sdpa_ways(const weft_node *n, int first, const weft_emit *e, weft_way l
     return 2;
 }
 
-static weft_result fill(const weft_node *n, int first, bool keys, struct sdpa_params *p) // all but the tiles
+weft_result weft_sdpa_fill(const weft_node *n, int first, bool keys, struct sdpa_params *p)
 {
     const weft_sdpa_sizes z = weft_sdpa_sizes_of(n, first);
     *p = (struct sdpa_params) {
@@ -166,12 +166,11 @@ static weft_result fill(const weft_node *n, int first, bool keys, struct sdpa_pa
     return fill_mask(n, first, keys, p);
 }
 
-weft_result weft_sdpa_dispatch(const weft_node *n, int first, const weft_emit *e, bool keys, int64_t columns, weft_dispatch *d, struct sdpa_params *p)
+weft_result weft_sdpa_dispatch(const weft_node *n, int first, const uint8_t *cut, bool keys, int64_t columns, weft_dispatch *d, struct sdpa_params *p)
 {
     const weft_sdpa_sizes z = weft_sdpa_sizes_of(n, first);
-    const uint8_t *cut = weft_emit_way(e)->cut;
     const uint32_t group = cut[0], own = cut[1], other = cut[2], lanes = lanes_for(columns, group / own > 4 ? group / own : 4, group < 64 ? group : 64);
-    WEFT_TRY(fill(n, first, keys, p));
+    WEFT_TRY(weft_sdpa_fill(n, first, keys, p));
     p->tiles = (p->own + own - 1) / own, p->column_tiles = columns ? (u32) ((columns + lanes * 4 - 1) / (lanes * 4)) : 1;
     const uint32_t spec[] = { group, own, other, lanes, z.d % 4 == 0, z.e % 4 == 0, (uint32_t) ((const weft_sdpa_attrs *) n->attrs)->causal,
                               weft_has(n, first + MASK), keys };
@@ -205,11 +204,11 @@ static weft_result sdpa_emit(const weft_node *n, weft_emit *e)
     weft_dispatch d = { .kernel = weft_emit_way(e)->kernel, .flops = sdpa_flops(n) };
     WEFT_TRY(weft_loop_check(n));
     if (!strcmp(d.kernel, "sdpa_matrix")) {
-        WEFT_TRY(fill(n, 0, false, &p));
+        WEFT_TRY(weft_sdpa_fill(n, 0, false, &p));
         weft_sdpa_matrix_dispatch(n, e, &d, &p);
         return weft_emit_dispatch(e, &d);
     }
-    WEFT_TRY(weft_sdpa_dispatch(n, 0, e, false, weft_sdpa_sizes_of(n, 0).e, &d, &p));
+    WEFT_TRY(weft_sdpa_dispatch(n, 0, weft_emit_way(e)->cut, false, weft_sdpa_sizes_of(n, 0).e, &d, &p));
     d.spec_count--; // no keys of its own
     return weft_emit_dispatch(e, &d);
 }

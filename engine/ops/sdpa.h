@@ -28,7 +28,8 @@ int64_t weft_sdpa_mask_row(const weft_node *n, int first, int64_t row, int64_t *
 // For emit. A way's cut: invocations, own rows and other rows of a workgroup.
 int weft_sdpa_ways(const weft_node *n, int first, const weft_emit *e, weft_way list[WEFT_MAX_WAYS]);
 // A dispatch whose own rows are queries, or keys; `columns` are made of every own row (0: none). Kernel, binds and flops are the caller's.
-weft_result weft_sdpa_dispatch(const weft_node *n, int first, const weft_emit *e, bool keys, int64_t columns, weft_dispatch *d, struct sdpa_params *p);
+weft_result weft_sdpa_dispatch(const weft_node *n, int first, const uint8_t *cut, bool keys, int64_t columns, weft_dispatch *d, struct sdpa_params *p);
+weft_result weft_sdpa_fill(const weft_node *n, int first, bool keys, struct sdpa_params *p); // its numbers, all but the tiles
 
 // Gradient rule of sdpa: sdpa_grad.c.
 weft_result weft_sdpa_grad_rule(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx);

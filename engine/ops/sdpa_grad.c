@@ -5,7 +5,9 @@
 #include "ops/sdpa.h"
 #include "ops/grad.h"
 #include "ops/loop.h"
+#include "ops/sdpa_matrix.h"
 #include <math.h>
+#include <string.h>
 
 enum { DY, Y, FIRST, Q = FIRST + WEFT_SDPA_Q, K = FIRST + WEFT_SDPA_K, V = FIRST + WEFT_SDPA_V, MASK = FIRST + WEFT_SDPA_MASK };
 enum { DQ, DK, DV };
@@ -109,11 +111,34 @@ static double products(const weft_node *n, double of_d, double of_e) // with all
 }
 static double sdpa_grad_flops(const weft_node *n) { return products(n, 3, 2); } // of scores, their slopes, dq, dk and dv
 
-static int sdpa_grad_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS]) { return weft_sdpa_ways(n, FIRST, e, list); }
+static int sdpa_grad_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS])
+{
+    const weft_caps *caps = weft_emit_caps(e);
+    const weft_sdpa_sizes z = weft_sdpa_sizes_of(n, FIRST);
+    const bool first = !caps->is_software && z.l * 2 > caps->matrix[0] && z.s * 2 > caps->matrix[0]; // not if most rows were empty
+    int count = 0;
+    if (first) weft_sdpa_grad_matrix_ways(n, FIRST, e, list, &count);
+    count += weft_sdpa_ways(n, FIRST, e, list + count);
+    if (!first) weft_sdpa_grad_matrix_ways(n, FIRST, e, list, &count);
+    return count;
+}
+
+// One of the two whose own rows are queries, or keys.
+static weft_result emit_half(const weft_node *n, weft_emit *e, bool keys, weft_dispatch *d)
+{
+    const weft_sdpa_sizes z = weft_sdpa_sizes_of(n, FIRST);
+    const weft_way *way = weft_emit_way(e);
+    struct sdpa_params p;
+    d->kernel = way->kernel, d->bind_count = 8;
+    if (!strcmp(way->kernel, "sdpa_grad_matrix")) WEFT_TRY(weft_sdpa_grad_matrix_dispatch(n, FIRST, e, keys, d, &p));
+    else WEFT_TRY(weft_sdpa_dispatch(n, FIRST, way->cut, keys, keys && z.e > z.d ? z.e : z.d, d, &p));
+    return weft_emit_dispatch(e, d);
+}
 
 static weft_result sdpa_grad_emit(const weft_node *n, weft_emit *e)
 {
     const weft_sdpa_sizes z = weft_sdpa_sizes_of(n, FIRST);
+    weft_way plain[WEFT_MAX_WAYS]; // the queries' numbers have no products on matrix units
     struct sdpa_params p;
     WEFT_TRY(weft_loop_check(n));
     const int rows = weft_emit_scratch(e, 4 * z.batch * z.l, WEFT_I32); // four numbers per query, f32 whatever the storage
@@ -123,21 +148,21 @@ static weft_result sdpa_grad_emit(const weft_node *n, weft_emit *e)
         .kernel = "sdpa_rows", .flops = products(n, 1, 0), .bind_count = 6,
         .bind = { WEFT_BIND_SCRATCH(rows, 1), WEFT_BIND_IN(Q), WEFT_BIND_IN(K), WEFT_BIND_IN(Y), WEFT_BIND_IN(DY), mask },
     };
-    WEFT_TRY(weft_sdpa_dispatch(n, FIRST, e, false, 0, &about, &p));
+    weft_sdpa_ways(n, FIRST, e, plain);
+    const bool matrix = !strcmp(weft_emit_way(e)->kernel, "sdpa_grad_matrix");
+    WEFT_TRY(weft_sdpa_dispatch(n, FIRST, matrix ? plain->cut : weft_emit_way(e)->cut, false, 0, &about, &p));
     about.spec_count--; // own rows are queries anyway
     WEFT_TRY(weft_emit_dispatch(e, &about));
     weft_dispatch by_q = {
-        .kernel = "sdpa_grad", .flops = products(n, 2, 1), .bind_count = 8,
+        .flops = products(n, 2, 1),
         .bind = { WEFT_BIND_OUT(DQ), WEFT_BIND_OUT(DQ), WEFT_BIND_IN(Q), WEFT_BIND_IN(DY), WEFT_BIND_IN(K), WEFT_BIND_IN(V), mask, WEFT_BIND_SCRATCH(rows, 0) },
     };
-    WEFT_TRY(weft_sdpa_dispatch(n, FIRST, e, false, z.d, &by_q, &p));
-    WEFT_TRY(weft_emit_dispatch(e, &by_q));
+    WEFT_TRY(emit_half(n, e, false, &by_q));
     weft_dispatch by_kv = {
-        .kernel = "sdpa_grad", .flops = products(n, 2, 2), .bind_count = 8,
+        .flops = products(n, 2, 2),
         .bind = { WEFT_BIND_OUT(DK), WEFT_BIND_OUT(DV), WEFT_BIND_IN(K), WEFT_BIND_IN(V), WEFT_BIND_IN(Q), WEFT_BIND_IN(DY), mask, WEFT_BIND_SCRATCH(rows, 0) },
     };
-    WEFT_TRY(weft_sdpa_dispatch(n, FIRST, e, true, z.d > z.e ? z.d : z.e, &by_kv, &p));
-    return weft_emit_dispatch(e, &by_kv);
+    return emit_half(n, e, true, &by_kv);
 }
 
 // --- In other rows, which store the weights: for gradients by the mask and of gradients. -----------------------------

@@ -57,3 +57,54 @@ void weft_sdpa_matrix_dispatch(const weft_node *n, const weft_emit *e, weft_disp
     d->params = p, d->params_bytes = sizeof *p, d->subgroup = caps->matrix_subgroup;
     d->group[0] = cut[SUBGROUPS] * caps->matrix_subgroup, d->grid[0] = d->group[0] * p->tiles * p->column_tiles * p->batch;
 }
+
+// --- The gradient. -------------------------------------------------------------------------------------------
+
+static uint32_t padded(const weft_caps *caps, int64_t width) // to whole matrices both ways
+{
+    const uint32_t n = caps->matrix[1], k = caps->matrix[2], least = n > k ? n : k; // powers of two
+    return ((uint32_t) width + least - 1) / least * least;
+}
+
+static bool grad_fits(const weft_caps *caps, const weft_sdpa_sizes *z, const uint8_t *cut) // see shaders/sdpa_grad_matrix.comp
+{
+    const uint32_t lanes = caps->matrix_subgroup, own = cut[SUBGROUPS] * caps->matrix[0], other = cut[OTHER];
+    const uint32_t both = padded(caps, z->d) + padded(caps, z->e), loads = other * both / 4 / (cut[SUBGROUPS] * lanes);
+    const uint32_t halves = (own + other) * (both / 4 + 4) + 2 * own * (other / 4 + 2), shared = 8 * halves + 2 * 16 * own * (other / 4 + 1);
+    if (loads > (lanes < 32 ? 8u : 32u) && !caps->is_software) return false; // more spill on Intel
+    return other % caps->matrix[1] == 0 && other % caps->matrix[2] == 0 && cut[SUBGROUPS] * lanes <= caps->max_group && shared <= caps->shared_bytes;
+}
+
+void weft_sdpa_grad_matrix_ways(const weft_node *n, int first, const weft_emit *e, weft_way list[WEFT_MAX_WAYS], int *count)
+{
+    static const uint8_t subgroups[] = { 4, 2, 1 };
+    const weft_caps *caps = weft_emit_caps(e);
+    const weft_sdpa_sizes z = weft_sdpa_sizes_of(n, first);
+    if (!weft_emit_half(e) || !weft_matrix_serves(caps) || z.d > MOST_DEEP || z.e > MOST_DEEP) return;
+    const uint32_t all = ceil_div((uint32_t) (z.d > z.e ? z.d : z.e), caps->matrix[1]), most = caps->matrix_subgroup < 32 ? 2 : 4;
+    const uint32_t tiles = ceil_div(all, most);
+    for (int enough = 1; enough >= 0; enough--)
+        for (int i = 0; i < 3; i++) {
+            const weft_way way = { "sdpa_grad_matrix", { subgroups[enough ? i : 2 - i], caps->matrix_subgroup < 32 ? 16 : 32, (uint8_t) ceil_div(all, tiles) } };
+            const uint32_t own = way.cut[SUBGROUPS] * caps->matrix[0];
+            const double groups = (double) z.batch * tiles * ceil_div((uint32_t) (z.l < z.s ? z.l : z.s), own);
+            if ((groups >= ENOUGH) == enough && grad_fits(caps, &z, way.cut) && *count < WEFT_MAX_WAYS) list[(*count)++] = way;
+        }
+}
+
+weft_result weft_sdpa_grad_matrix_dispatch(const weft_node *n, int first, const weft_emit *e, bool keys, weft_dispatch *d, struct sdpa_params *p)
+{
+    const weft_caps *caps = weft_emit_caps(e);
+    const uint8_t *cut = weft_emit_way(e)->cut;
+    const weft_sdpa_sizes z = weft_sdpa_sizes_of(n, first);
+    const uint32_t spec[] = { z.d % 4 == 0, z.e % 4 == 0, (uint32_t) ((const weft_sdpa_attrs *) n->attrs)->causal, weft_has(n, first + WEFT_SDPA_MASK),
+                              cut[SUBGROUPS], cut[OTHER], cut[COLUMNS], padded(caps, z.d), padded(caps, z.e), caps->matrix[0], caps->matrix[1],
+                              caps->matrix[2], caps->matrix_subgroup, keys };
+    WEFT_TRY(weft_sdpa_fill(n, first, keys, p));
+    const uint32_t columns = keys && z.e > z.d ? (uint32_t) z.e : (uint32_t) z.d;
+    p->tiles = ceil_div(p->own, cut[SUBGROUPS] * caps->matrix[0]), p->column_tiles = ceil_div(columns, cut[COLUMNS] * caps->matrix[1]);
+    for (size_t i = 0; i < sizeof spec / sizeof *spec; i++) d->spec[d->spec_count++] = spec[i];
+    d->params = p, d->params_bytes = sizeof *p, d->subgroup = caps->matrix_subgroup;
+    d->group[0] = cut[SUBGROUPS] * caps->matrix_subgroup, d->grid[0] = d->group[0] * p->tiles * p->column_tiles * p->batch;
+    return WEFT_OK;
+}

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Attention on matrix units: shaders/sdpa_matrix.comp.
+// Attention on matrix units: shaders/sdpa_matrix.comp and, for its gradient, shaders/sdpa_grad_matrix.comp.
 #pragma once
 #include "ops/sdpa.h"
 
-// Adds its ways, the best first. Cut: subgroups of a workgroup, keys of a stretch, matrices side by side along v.
+// Adds ways of sdpa, the best first. Cut: subgroups of a workgroup, keys of a stretch, matrices side by side along v.
 void weft_sdpa_matrix_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS], int *count);
 // A dispatch's constants, numbers and size; kernel, binds and flops are the caller's. params: with the mask's steps already.
 void weft_sdpa_matrix_dispatch(const weft_node *n, const weft_emit *e, weft_dispatch *d, struct sdpa_params *p);
+
+// Of sdpa_grad, whose q is input `first`; own rows are queries, or keys.
+void weft_sdpa_grad_matrix_ways(const weft_node *n, int first, const weft_emit *e, weft_way list[WEFT_MAX_WAYS], int *count);
+weft_result weft_sdpa_grad_matrix_dispatch(const weft_node *n, int first, const weft_emit *e, bool keys, weft_dispatch *d, struct sdpa_params *p);
