@@ -35,36 +35,53 @@ static bool is_bare(const weft_node *conv) // the sum comes out as it is
 
 static int64_t channels(const weft_node *conv) { return conv->out_shape[0].dim[1]; }
 
-// conv -> batch_norm with known statistics: the norm is scale * s + shift per channel, and both fold into weights and bias.
+// The weights of a convolution with each output channel times its number.
+static weft_value scaled_weights(weft_graph *g, const weft_node *conv, const float *w, const float *scale)
+{
+    const weft_shape ws = conv->in_shape[W];
+    const int64_t count = weft_shape_count(ws), taps = ws.dim[2] * ws.dim[3], groups = ((const weft_conv_attrs *) conv->attrs)->groups;
+    const bool transposed = conv->op->kernel_t_inputs != 0; // w is [ci, co / groups, ..] instead of [co, ci / groups, ..]
+    float *to = weft_arena_new(g->arena, (size_t) count * 4);
+    if (!to) return -1;
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t first = i / (ws.dim[1] * taps), second = i / taps % ws.dim[1], group = first / (ws.dim[0] / groups);
+        to[i] = w[i] * scale[transposed ? group * ws.dim[1] + second : first];
+    }
+    return weft_graph_numbers(g, ws, to);
+}
+
+// The same numbers for every image.
+static weft_value for_images(weft_graph *g, int64_t n, int64_t co, const float *each)
+{
+    float *to = weft_arena_new(g->arena, (size_t) (n * co) * 4);
+    if (!to) return -1;
+    for (int64_t i = 0; i < n; i++) memcpy(to + i * co, each, (size_t) co * 4);
+    return weft_graph_numbers(g, (weft_shape) WEFT_SHAPE(n, co), to);
+}
+
+// conv -> batch_norm with known statistics: the norm is scale * s + shift per channel, and both fold into weights and bias. Weights
+// in f16 stay as they are, since products are seldom numbers that f16 holds: the scale is for the sums.
 static bool conv_norm(weft_graph *g, const weft_node *conv, const weft_node *norm, int slot, weft_fused *out)
 {
     const weft_batch_norm_attrs *at = norm->attrs;
-    const weft_conv_attrs *conv_at = conv->attrs;
     const float *w = constant(g, conv->in[W]), *b = weft_has(conv, B) ? constant(g, conv->in[B]) : NULL, *part[5] = { NULL };
     if (slot != 0 || at->batch_stats || !is_bare(conv) || !w || (weft_has(conv, B) && !b)) return false;
     for (int i = 1; i < 5; i++) // scale, bias, mean, variance
         if (weft_has(norm, i) && !(part[i] = constant(g, norm->in[i]))) return false;
 
-    const weft_shape ws = conv->in_shape[W];
-    const int64_t co = channels(conv), count = weft_shape_count(ws), taps = ws.dim[2] * ws.dim[3];
-    const bool transposed = conv->op->kernel_t_inputs != 0; // w is [ci, co / groups, ..] instead of [co, ci / groups, ..]
-    float *new_w = weft_arena_new(g->arena, (size_t) count * 4), *new_b = weft_arena_new(g->arena, (size_t) co * 4);
-    float *scale = weft_arena_new(g->arena, (size_t) co * 4);
-    if (!new_w || !new_b || !scale) return false;
+    const int64_t co = channels(conv);
+    const int scaled = g->values[conv->in[W]].weight->dtype == WEFT_F16 ? WEFT_CONV_D : W;
+    float *new_b = weft_arena_new(g->arena, (size_t) co * 4), *scale = weft_arena_new(g->arena, (size_t) co * 4);
+    if (!new_b || !scale) return false;
     for (int64_t c = 0; c < co; c++) {
         const double s = (part[1] ? part[1][c] : 1) / sqrt((double) part[4][c] + at->eps);
         scale[c] = (float) s;
         new_b[c] = (float) (((b ? b[c] : 0) - (double) part[3][c]) * s + (part[2] ? part[2][c] : 0));
     }
-    for (int64_t i = 0; i < count; i++) {
-        const int64_t first = i / (ws.dim[1] * taps), second = i / taps % ws.dim[1];
-        const int64_t group = first / (ws.dim[0] / conv_at->groups);
-        new_w[i] = w[i] * scale[transposed ? group * ws.dim[1] + second : first];
-    }
     start(conv, out);
-    out->in[W] = weft_graph_numbers(g, ws, new_w);
+    out->in[scaled] = scaled == W ? scaled_weights(g, conv, w, scale) : for_images(g, conv->out_shape[0].dim[0], co, scale);
     out->in[B] = weft_graph_numbers(g, (weft_shape) WEFT_SHAPE(co), new_b);
-    return true;
+    return out->in[scaled] >= 0 && out->in[B] >= 0;
 }
 
 // Whether this shape is one number per channel of an image: [c, 1, 1] or [1, c, 1, 1].

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "base/half.h"
 #include "base/random.h"
 #include "cpu/run.h"
 #include "ops/bias_act.h"
@@ -46,6 +47,17 @@ static weft_value bias(scene *s, weft_value x) { return weft_graph_call(&s->g, "
 static weft_value act(scene *s, weft_value x) { return weft_graph_call(&s->g, "leaky_relu", WEFT_V(x), (const float[]) { 0.2f, 0 }); }
 static weft_value plus(scene *s, weft_value x, weft_value r) { return weft_graph_call(&s->g, "add", WEFT_V(x, r), NULL); }
 
+// The same with weights in f16.
+static weft_value half_norm_act(scene *s, weft_value x)
+{
+    enum { COUNT = 4 * 2 * 9 };
+    weft_weight *w = weft_arena_new(&s->arena, sizeof *w);
+    uint16_t *h = weft_arena_new(&s->arena, COUNT * 2);
+    for (int i = 0; i < COUNT; i++) h[i] = weft_float_to_half((float) weft_random_uniform(&s->random, -1, 1));
+    *w = (weft_weight) { "w", WEFT_F16, WEFT_SHAPE(4, 2, 3, 3), h, COUNT * 2 };
+    const weft_value k = weft_graph_constant(&s->g, w), b = constant(s, (weft_shape) WEFT_SHAPE(4), -1, 1);
+    return act(s, norm(s, weft_graph_call(&s->g, "conv2d", WEFT_V(x, k, b), &plain)));
+}
 static weft_value conv_norm_act(scene *s, weft_value x) { return act(s, norm(s, convolve(s, "conv2d", x))); }
 static weft_value transpose_norm_act(scene *s, weft_value x) { return act(s, norm(s, convolve(s, "conv_transpose2d", x))); }
 static weft_value conv_bias_act(scene *s, weft_value x) { return act(s, bias(s, convolve(s, "conv2d", x))); }
@@ -145,6 +157,7 @@ static weft_value back_after_sum(scene *s, weft_value x)
 
 static const struct { const char *name; weft_value (*build)(scene *s, weft_value x); int nodes; } rows[] = {
     { "conv2d, batch_norm, leaky_relu", conv_norm_act, 1 },
+    { "conv2d with weights in f16, batch_norm, leaky_relu", half_norm_act, 1 },
     { "conv_transpose2d, batch_norm, leaky_relu", transpose_norm_act, 1 },
     { "conv2d, bias, leaky_relu", conv_bias_act, 1 },
     { "conv2d, residual, leaky_relu", conv_plus_act, 1 },
