@@ -98,7 +98,7 @@ static void put_row(const bench *b, const bench_row *r, FILE *to)
     char gpu[32] = "", share[64] = "", rate[32], plan[32] = "";
     bench_share s;
     if (*r->error) {
-        fprintf(to, "| %s/%s | %s: %s | | | | | | | |\n", r->suite, r->name, r->not_run ? "not run because" : "failed", r->error);
+        fprintf(to, "| %s/%s | %s %s | | | | | | | |\n", r->suite, r->name, r->not_run ? "not run because" : "failed:", r->error);
         return;
     }
     if (r->gpu.count) snprintf(gpu, sizeof gpu, "%.4g", r->gpu.median);
@@ -114,12 +114,13 @@ static void put_row(const bench *b, const bench_row *r, FILE *to)
 
 static void put_start(const char *kind, const bench_row *r, const bench_start *s, FILE *to)
 {
-    char run[32] = "", submit[32] = "";
+    char run[32] = "", submit[32] = "", kernels[64] = " | ";
     if (!s->known) return;
     if (s->run_ms >= 0) snprintf(run, sizeof run, "%.4g", s->run_ms);
     if (r->submit.count) snprintf(submit, sizeof submit, "%.3g", 1e3 * r->submit.median);
-    fprintf(to, "| %s/%s | %s | %.4g | %.4g | %.4g | %.0f | %.4g | %s | %.4g | %s |\n", r->suite, r->name, kind, bench_start_cost(s, &r->time), s->create_ms, s->pipelines_ms,
-            s->pipelines_new, s->first_ms, run, s->open_ms, submit);
+    if (s->pipelines_new > 0) snprintf(kernels, sizeof kernels, "%.4g | %.0f", s->pipelines_ms, s->pipelines_new);
+    fprintf(to, "| %s/%s | %s | %.4g | %.4g | %s | %.4g | %s | %.4g | %s |\n", r->suite, r->name, kind, bench_start_cost(s, &r->time), s->create_ms, kernels, s->first_ms,
+            run, s->open_ms, submit);
 }
 
 static void put_starts(const bench *b, FILE *to)
