@@ -131,7 +131,7 @@ typedef struct weft_caps {
 } weft_caps;
 
 // One of several ways to run a node: a kernel, and how it cuts the work. What the numbers mean is between a row's `ways` and its `emit`.
-enum { WEFT_MAX_WAYS = 40, WEFT_WAY_CUTS = 5 };
+enum { WEFT_MAX_WAYS = 48, WEFT_WAY_CUTS = 5 };
 typedef struct weft_way {
     const char *kernel; // lives for ever
     uint8_t cut[WEFT_WAY_CUTS];
