@@ -273,10 +273,10 @@ static weft_half half_of(const weft_vk_device *dev, weft_precision p)
     return !dev->caps.f16_storage || p == WEFT_EXACT ? WEFT_HALF_NONE : p == WEFT_MIXED ? WEFT_HALF_LARGE : WEFT_HALF_ALL;
 }
 
-static bool uses_matrices(const weft_program *p)
+static bool uses_matrices(const weft_vk_run *run)
 {
-    for (int i = 0; i < p->step_count; i++)
-        if (p->steps[i].dispatch.subgroup) return true; // nothing else asks for a size
+    for (int i = 0; i < run->program.step_count && run->caps.matrix[0]; i++)
+        if (strstr(run->program.steps[i].dispatch.kernel, "_matrix")) return true; // so all of them are called, and nothing else
     return false;
 }
 
@@ -286,7 +286,7 @@ static weft_result build_program(weft_vk_run *run)
     const weft_chooser chooser = { weft_vk_tuner_choose, &(weft_vk_tuning) { run->dev->tuner, &run->graph } };
     bool right;
     WEFT_TRY(weft_program_build(&run->graph, &run->caps, &chooser, &run->arena, &run->program));
-    if (run->forced || !uses_matrices(&run->program)) return WEFT_OK;
+    if (run->forced || !uses_matrices(run)) return WEFT_OK;
     WEFT_TRY(weft_vk_matrix_check(run->dev, &right));
     if (right) return WEFT_OK;
     memset(run->caps.matrix, 0, sizeof run->caps.matrix);
