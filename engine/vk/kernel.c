@@ -255,7 +255,15 @@ static void get_some(void *user, int64_t begin, int64_t end)
     }
 }
 
-// One want of each kernel, those that are longest to compile first.
+static bool is_there(weft_vk_kernels *k, const key *key)
+{
+    pthread_mutex_lock(&k->lock);
+    const bool there = find(k, key) >= 0; // or under way on another thread
+    pthread_mutex_unlock(&k->lock);
+    return there;
+}
+
+// One want of each kernel that is not there yet, those that are longest to compile first.
 static weft_result list_kernels(batch *b, int count)
 {
     for (int i = 0; i < count; i++) {
@@ -263,7 +271,7 @@ static weft_result list_kernels(batch *b, int count)
         if (r != WEFT_OK) return note_failure(b, r, i), r;
         int at = 0;
         while (at < b->count && memcmp(&b->keys[b->list[at]], &b->keys[i], sizeof *b->keys)) at++;
-        if (at < b->count) continue;
+        if (at < b->count || is_there(b->k, &b->keys[i])) continue;
         for (at = b->count++; at > 0; at--) { // few: kept sorted
             if (weft_kernels_spirv[b->keys[b->list[at - 1]].kernel].bytes >= weft_kernels_spirv[b->keys[i].kernel].bytes) break;
             b->list[at] = b->list[at - 1];
