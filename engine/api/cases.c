@@ -123,7 +123,7 @@ weft_result weft_op_case_fill(const char *op, int index, const char *port, uint3
 {
     if (!op || !port || !data) return weft_fail(WEFT_ERR_ARGUMENT, "weft_op_case_fill: an argument is NULL");
     const weft_case *c = index >= 0 ? case_of(weft_op_find(op), index) : NULL;
-    const int input = c && port[0] == 'x' && port[1] >= '0' && port[1] <= '7' && !port[2] ? port[1] - '0' : -1;
+    const int input = c && port[0] == 'x' && port[1] >= '0' && port[1] < '0' + WEFT_CASE_INPUTS && !port[2] ? port[1] - '0' : -1;
     if (input < 0 || input >= input_count(c)) return weft_fail(WEFT_ERR_ARGUMENT, "weft_op_case_fill: %s, case %d has no input '%s'", op, index, port);
     fill(c, input, seed, data, (int64_t) count);
     return WEFT_OK;

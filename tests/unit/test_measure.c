@@ -27,7 +27,7 @@ static void run_case(weft_device *dev, const char *op, int index)
     weft_model *m;
     weft_session *s;
     const weft_port *ports;
-    weft_io in[8];
+    weft_io in[16];
     assert_int_equal(weft_op_case_model(ctx, op, index, &m), WEFT_OK);
     assert_int_equal(weft_model_entry_count(m), 1);
     const int count = weft_model_inputs(m, 0, &ports);
