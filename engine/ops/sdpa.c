@@ -153,8 +153,10 @@ int weft_sdpa_ways(const weft_node *n, int first, const weft_emit *e, weft_way l
     // A processor wants the own rows' numbers to be those of all invocations together; a GPU wants full workgroups.
     const bool software = weft_emit_caps(e)->is_software, few = weft_emit_caps(e)->few_registers; // 16 rows are up to 64 sums
     const weft_way flat = { n->op->name, { narrow, 8, narrow } }, full = { n->op->name, { 64, few ? 8 : 16, 32 } };
-    list[0] = software ? flat : full, list[1] = software ? full : flat;
-    return 2;
+    int count = 0;
+    if (weft_sdpa_can_store(n, first, e)) list[count++] = (weft_way) { "sdpa_stored", { 0 } };
+    list[count++] = software ? flat : full, list[count++] = software ? full : flat;
+    return count;
 }
 
 weft_result weft_sdpa_fill(const weft_node *n, int first, bool keys, struct sdpa_params *p)
@@ -203,6 +205,7 @@ static weft_result sdpa_emit(const weft_node *n, weft_emit *e)
     struct sdpa_params p;
     weft_dispatch d = { .kernel = weft_emit_way(e)->kernel, .flops = sdpa_flops(n) };
     WEFT_TRY(weft_loop_check(n));
+    if (!strcmp(d.kernel, "sdpa_stored")) return weft_sdpa_stored(n, e);
     if (!strcmp(d.kernel, "sdpa_matrix")) {
         WEFT_TRY(weft_sdpa_fill(n, 0, false, &p));
         weft_sdpa_matrix_dispatch(n, e, &d, &p);

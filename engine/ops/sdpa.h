@@ -33,3 +33,8 @@ weft_result weft_sdpa_fill(const weft_node *n, int first, bool keys, struct sdpa
 
 // Gradient rule of sdpa: sdpa_grad.c.
 weft_result weft_sdpa_grad_rule(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx);
+
+// Way "sdpa_stored", on software drivers alone, and while all scores are few: sdpa_stored.c.
+bool weft_sdpa_can_store(const weft_node *n, int first, const weft_emit *e);
+weft_result weft_sdpa_stored(const weft_node *n, weft_emit *e);
+weft_result weft_sdpa_grad_stored(const weft_node *n, weft_emit *e);

@@ -141,6 +141,7 @@ static weft_result sdpa_grad_emit(const weft_node *n, weft_emit *e)
     weft_way plain[WEFT_MAX_WAYS]; // the queries' numbers have no products on matrix units
     struct sdpa_params p;
     WEFT_TRY(weft_loop_check(n));
+    if (!strcmp(weft_emit_way(e)->kernel, "sdpa_stored")) return weft_sdpa_grad_stored(n, e);
     const int rows = weft_emit_scratch(e, 4 * z.batch * z.l, WEFT_I32); // four numbers per query, f32 whatever the storage
     if (rows < 0) return WEFT_ERR_MEMORY;
     const weft_bind mask = WEFT_BIND_IN(weft_has(n, MASK) ? MASK : Q);

@@ -3,6 +3,7 @@
 #include "ops/lines.h"
 #include "ops/loop.h"
 #include "ops/grad.h"
+#include "ops/softmax.h"
 #include "params/softmax.h"
 #include <math.h>
 
@@ -55,9 +56,10 @@ static weft_line_set lines_of(const weft_node *n)
     return (weft_line_set) { softmax_items(n), n->in_shape[0].dim[axis], stride[axis] != 1 };
 }
 
+static const char *const kernels[2] = { "softmax_subgroup", "softmax" };
+
 static int softmax_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS])
 {
-    static const char *const kernels[2] = { "softmax_subgroup", "softmax" };
     const weft_line_set l = lines_of(n);
     return weft_line_ways(e, &l, kernels, list);
 }
@@ -84,6 +86,21 @@ static weft_result softmax_emit(const weft_node *n, weft_emit *e)
     weft_dispatch d = { .params = &p, .params_bytes = sizeof p, .flops = n->op->flops(n) };
     weft_line_dispatch(weft_emit_way(e), p.lines, &d);
     d.spec[d.spec_count++] = (uint32_t) l.rank, d.spec[d.spec_count++] = n->op->index == LOG_SOFTMAX;
+    return weft_emit_dispatch(e, &d);
+}
+
+weft_result weft_softmax_lines(weft_emit *e, int64_t lines, int64_t len, double scale, weft_bind y, weft_bind x)
+{
+    weft_way ways[WEFT_LINE_WAYS];
+    const weft_line_set l = { lines, len, false };
+    const struct softmax_params p = {
+        .lines = (u32) lines, .len = (u32) len, .y_step = 1, .x_step = 1, .scale = (f32) scale, .dim = { (u32) lines },
+        .y_stride = { (i32) len }, .x_stride = { (i32) len },
+    };
+    weft_dispatch d = { .params = &p, .params_bytes = sizeof p, .flops = 8.0 * (double) lines * (double) len, .bind = { y, x }, .bind_count = 2 };
+    weft_line_ways(e, &l, kernels, ways);
+    weft_line_dispatch(&ways[0], lines, &d);
+    d.spec[d.spec_count++] = 1, d.spec[d.spec_count++] = false;
     return weft_emit_dispatch(e, &d);
 }
 
