@@ -331,6 +331,8 @@ static void add_gpu_subgroup(conv *c, const weft_caps *caps, weft_way list[WEFT_
         if (k < all - 2 && (pixels >= 2 * phase_pixels(c) || cover_groups(c, (cover) { lanes, pixels, columns, 0 }) < ENOUGH)) continue;
         add(list, count, (weft_way) { "conv_subgroup", { cut[0], cut[1], cut[SHARING] } });
     }
+    const uint8_t *wide = caps->few_registers ? few[1] : many[2]; // enough columns for loads of two or four to busy most lanes
+    if (can_subgroup_long(c, caps) && wide[1] < 2 * span) add(list, count, (weft_way) { "conv_subgroup_long", { wide[0], wide[1], wide[SHARING] } });
 }
 
 static void add_subgroup(conv *c, const weft_caps *caps, weft_way list[WEFT_MAX_WAYS], int *count)

@@ -43,7 +43,7 @@ layout(constant_id = OWN + 6) const bool UNIFORM = false;
 layout(constant_id = 0) const uint THREADS = 64;
 const uint DEEP = WIDE ? 4 : 1; // input channels of a step
 const uint LOADS = (COLUMNS / W_LANES + LANES - 1) / LANES;
-const bool MANY = !ROOM && LANES > COLUMNS; // the weights of a step lie across the lanes one after another, so that none idles
+const bool MANY = !ROOM && W_LANES == 1 && LANES > COLUMNS; // the weights of a step lie across the lanes one after another, so that none idles
 const uint MANY_LOADS = (DEEP * COLUMNS + LANES - 1) / LANES;
 const uint OUT = GATE ? COLUMNS / 2 : COLUMNS;
 
