@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+// Kernels that broadcast within subgroups: run where the device can promise a size, with that size asked for and without, and nowhere else.
+#include "graph/graph.h"
+#include "vk/inside.h"
+#include "vk/run.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { SIZE = 48 };
+
+typedef struct seen { int warnings; char kernel[64]; } seen;
+
+static void log_line(void *user, weft_log_level level, const char *line)
+{
+    (void) line;
+    ((seen *) user)->warnings += level <= WEFT_LOG_WARN;
+}
+
+static void note_kernel(void *user, const weft_node_time *t)
+{
+    if (!strcmp(t->op, "matmul")) snprintf(((seen *) user)->kernel, sizeof ((seen *) user)->kernel, "%s", t->kernel);
+}
+
+// A product of whole numbers, wanted in subgroups; seen.kernel says in what it was made.
+static void product(weft_vk_device *dev, seen *s)
+{
+    weft_arena arena = { .ctx = dev->ctx };
+    weft_graph g;
+    weft_vk_run *run = NULL;
+    static float a[SIZE * SIZE], y[SIZE * SIZE];
+    for (int i = 0; i < SIZE * SIZE; i++) a[i] = (float) (i % 7 - 3), y[i] = -1;
+    weft_graph_init(&g, &arena);
+    g.bound = true;
+    const weft_value v = weft_graph_input(&g, "a", WEFT_F32, (weft_shape) WEFT_SHAPE(SIZE, SIZE));
+    weft_graph_output(&g, "y", weft_graph_call(&g, "matmul", WEFT_V(v, v), NULL));
+    assert_int_equal(weft_graph_status(&g), WEFT_OK);
+    *s->kernel = 0;
+    dev->caps.force = "matmul_subgroup";
+    assert_int_equal(weft_vk_run_create(dev, &g, &(weft_session_params) { .timing = note_kernel, .timing_user = s }, &run), WEFT_OK);
+    assert_int_equal(weft_vk_run_go(run, (const void *const[]) { a }, (void *const[]) { y }), WEFT_OK);
+    weft_vk_run_destroy(run);
+    weft_arena_free(&arena);
+    for (int i = 0; i < SIZE; i++)
+        for (int j = 0; j < SIZE; j++) {
+            float sum = 0;
+            for (int k = 0; k < SIZE; k++) sum += a[i * SIZE + k] * a[k * SIZE + j];
+            assert_true(y[i * SIZE + j] == sum);
+        }
+}
+
+static void with(bool no_optional, bool asked)
+{
+    seen s = { 0 };
+    weft_context *ctx;
+    weft_vk_device *dev;
+    bool promised = false;
+    assert_int_equal(weft_context_create(&(weft_context_params) { .log = log_line, .log_user = &s, .log_level = WEFT_LOG_WARN }, &ctx), WEFT_OK);
+    const weft_result opened = weft_vk_open(ctx, &(weft_device_params) { .name = "auto", .no_optional = no_optional, .validate = 1 }, &dev);
+    if (opened == WEFT_OK) {
+        const uint32_t *sizes = dev->caps.subgroup_sizes;
+        promised = sizes[0] >= 4 && sizes[0] <= 32;
+        assert_true(sizes[0] <= sizes[1]);
+        if (no_optional) assert_true(!sizes[0] && !dev->subgroup_control && !dev->full_subgroups);
+        if (!asked && dev->caps.is_software) dev->subgroup_control = dev->full_subgroups = false; // all of theirs have one size
+        product(dev, &s);
+        assert_true(*s.kernel);
+        if (no_optional || promised) assert_int_equal(!strcmp(s.kernel, "matmul_subgroup"), promised);
+        weft_vk_close(dev);
+    }
+    weft_context_destroy(&ctx);
+    assert_int_equal(s.warnings, 0);
+    if (opened != WEFT_OK) puts("skip: no device"), skip();
+}
+
+static void asked(void **state) { (void) state; with(false, true); }
+static void not_asked(void **state) { (void) state; with(false, false); }
+static void without_options(void **state) { (void) state; with(true, false); }
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(asked), cmocka_unit_test(not_asked), cmocka_unit_test(without_options) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
