@@ -6,6 +6,7 @@
 #include "params/matmul.h"
 #include "glsl/matmul.glsl"
 #include "glsl/matmul_tile.glsl"
+#include "glsl/raw.glsl"
 
 layout(constant_id = 3) const bool A_TURNED = false; // elements next to each other: of one k, else of one row
 layout(constant_id = 4) const bool B_TURNED = true;  // of one k, else of one column
@@ -27,6 +28,7 @@ const uint A_STEP = TALL + 1, B_STEP = WIDE + 1;
 const uint A_LINES = A_TURNED ? 0 : THREADS / (DEEP / 4), A_DEEP = A_TURNED ? THREADS / (TALL) : 0;
 const uint B_LINES = B_TURNED ? 0 : THREADS / (DEEP / 4), B_DEEP = B_TURNED ? THREADS / (WIDE) : 0;
 const uint A_LOADS = (TALL * DEEP + THREADS - 1) / THREADS, B_LOADS = (WIDE * DEEP + THREADS - 1) / THREADS;
+const bool A_EVEN = A_LOADS * THREADS == TALL * DEEP, B_EVEN = B_LOADS * THREADS == WIDE * DEEP;
 
 TENSOR_OUT(0, y)
 TENSOR_OUT4(0, y4)
@@ -42,6 +44,16 @@ shared vec4 bs[DEEP * B_STEP];
 
 PIECE_LOAD(a_load, vec4, float, a, a4, A_WIDE)
 PIECE_LOAD(b_load, vec4, float, b, b4, B_WIDE)
+TENSOR_RAW4(1, a, A_HALF)
+TENSOR_RAW4(2, b, B_HALF)
+
+// A four of which `count` exist, as it waits in registers: in fours without a branch, or each would be waited for before the next is asked for;
+// where there is none, the first of all. And what it is: rows and columns past the last one may hold anything, but what lies past the last k is
+// zero.
+uvec4 a_fetch(uint i, uint count) { return A_WIDE ? a4_raw(mix(i / 4, 0, count == 0)) : floatBitsToUint(a_load(i, count)); }
+uvec4 b_fetch(uint i, uint count) { return B_WIDE ? b4_raw(mix(i / 4, 0, count == 0)) : floatBitsToUint(b_load(i, count)); }
+vec4 a_value(uvec4 raw, bool exists) { return A_WIDE ? mix(vec4(0), a4_of(raw), bvec4(exists)) : uintBitsToFloat(raw); }
+vec4 b_value(uvec4 raw, bool exists) { return B_WIDE ? mix(vec4(0), b4_of(raw), bvec4(exists)) : uintBitsToFloat(raw); }
 
 void a_store(piece s, vec4 v) {
     if (A_TURNED) as[s.k * A_STEP + s.line / 4] = v;
@@ -58,19 +70,20 @@ void main() {
     uint me = gl_LocalInvocationIndex, tx = me % ACROSS, ty = me / ACROSS;
     piece pa = piece_of(A_TURNED, me, 4, DEEP, TALL * 4, s.a_first + s.row * p.a_row + s.begin * p.a_k, p.a_row, p.a_k);
     piece pb = piece_of(B_TURNED, me, 4, DEEP, WIDE * 4, s.b_first + s.column * p.b_column + s.begin * p.b_k, p.b_column, p.b_k);
-    vec4 ra[A_LOADS], rb[B_LOADS], sum[ROW_QUADS * 4 * COLUMN_QUADS];
+    vec4 sum[ROW_QUADS * 4 * COLUMN_QUADS];
     [[unroll]] for (uint i = 0; i < ROW_QUADS * 4 * COLUMN_QUADS; i++) sum[i] = vec4(0);
     uint steps = (s.end - s.begin + DEEP - 1) / DEEP;
-    for (uint step = 0;; step++) { // loads of a step fly while the one before is computed
+    for (uint step = 0;; step++) { // loads of a step fly while the one before is computed: see glsl/conv_tile.glsl
+        uvec4 ra[A_LOADS], rb[B_LOADS];
+        uint deep = s.end - s.begin - step * DEEP;
         if (step < steps) {
-            uint deep = s.end - s.begin - step * DEEP;
             [[unroll]] for (uint i = 0; i < A_LOADS; i++) {
                 piece n = piece_next(pa, i, A_LINES, A_DEEP, p.a_row, p.a_k);
-                if (me + i * THREADS < TALL * DEEP) ra[i] = a_load(n.at, piece_count(A_TURNED, n, p.m - s.row, deep));
+                if (A_EVEN || me + i * THREADS < TALL * DEEP) ra[i] = a_fetch(n.at, piece_count(A_TURNED, n, p.m - s.row, deep));
             }
             [[unroll]] for (uint i = 0; i < B_LOADS; i++) {
                 piece n = piece_next(pb, i, B_LINES, B_DEEP, p.b_column, p.b_k);
-                if (me + i * THREADS < WIDE * DEEP) rb[i] = b_load(n.at, piece_count(B_TURNED, n, p.n - s.column, deep));
+                if (B_EVEN || me + i * THREADS < WIDE * DEEP) rb[i] = b_fetch(n.at, piece_count(B_TURNED, n, p.n - s.column, deep));
             }
             pa.at += DEEP * p.a_k;
             pb.at += DEEP * p.b_k;
@@ -90,10 +103,14 @@ void main() {
             }
         if (step == steps) break;
         barrier();
-        [[unroll]] for (uint i = 0; i < A_LOADS; i++)
-            if (me + i * THREADS < TALL * DEEP) a_store(piece_next(pa, i, A_LINES, A_DEEP, 0, 0), ra[i]);
-        [[unroll]] for (uint i = 0; i < B_LOADS; i++)
-            if (me + i * THREADS < WIDE * DEEP) b_store(piece_next(pb, i, B_LINES, B_DEEP, 0, 0), rb[i]);
+        [[unroll]] for (uint i = 0; i < A_LOADS; i++) {
+            piece n = piece_next(pa, i, A_LINES, A_DEEP, 0, 0);
+            if (A_EVEN || me + i * THREADS < TALL * DEEP) a_store(n, a_value(ra[i], n.k < deep));
+        }
+        [[unroll]] for (uint i = 0; i < B_LOADS; i++) {
+            piece n = piece_next(pb, i, B_LINES, B_DEEP, 0, 0);
+            if (B_EVEN || me + i * THREADS < WIDE * DEEP) b_store(n, b_value(rb[i], n.k < deep));
+        }
         barrier();
     }
     [[unroll]] for (uint i = 0; i < ROW_QUADS * 4; i++) {
