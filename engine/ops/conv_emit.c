@@ -4,6 +4,7 @@
 #include "ops/lanes.h"
 #include "ops/loop.h"
 #include "ops/matrix.h"
+#include "ops/tile.h"
 #include "ops/winograd.h"
 #include "params/conv.h"
 #include <string.h>
@@ -177,16 +178,8 @@ static cover tile_cover(const weft_way *way)
     return (cover) { threads, threads / across * way->cut[ROWS], across * way->cut[QUADS] * 4, way->cut[PARTS] };
 }
 
-// Few channels: tall tiles. Little work: small ones, so that there are workgroups for a whole device. A gate needs two
-// fours of channels per invocation.
-static weft_way tile_guess(const conv *c, const weft_caps *caps)
-{
-    const uint32_t span = c->at->gate ? 2 * c->p.co : c->p.co_group;
-    const double outputs = (double) weft_shape_count(c->node->out_shape[0]) * (c->at->gate ? 2 : 1);
-    const bool small = outputs < ENOUGH * 64 * 64 || caps->few_registers, tall = !small && !c->at->gate && span <= 32;
-    const uint8_t quads = c->at->gate || !(small || tall) ? 2 : 1;
-    return (weft_way) { "conv_tile", { 8, (uint8_t) (!small ? 8 : 4 / quads), quads, tall ? 4 : 2 } };
-}
+// A shape that always fits. A gate needs two fours of channels per invocation.
+static weft_way least_tile(const conv *c) { return (weft_way) { "conv_tile", { 8, c->at->gate ? 2 : 4, c->at->gate ? 2 : 1, 2 } }; }
 
 // Whether the device takes it, and whether it is not half empty where a smaller one would do.
 static bool tile_fits(const conv *c, const weft_caps *caps, const weft_way *way)
@@ -195,29 +188,29 @@ static bool tile_fits(const conv *c, const weft_caps *caps, const weft_way *way)
     const uint32_t span = c->at->gate ? 2 * c->p.co : c->p.co_group;
     const uint32_t bytes = (w.pixels * DEEP_QUADS + w.columns * DEEP_QUADS + STEP) * 16;
     if (c->at->gate && way->cut[QUADS] % 2) return false;
-    if (caps->few_registers && way->cut[ROWS] * way->cut[QUADS] > 4) return false; // Mesa's compiler spills from 8 fours on
+    if (caps->few_registers && (way->cut[ROWS] * way->cut[QUADS] > 8 || w.pixels * DEEP_QUADS > 4 * w.threads)) return false; // it would spill
     if (w.threads > caps->max_group || bytes > caps->shared_bytes) return false;
     return (w.columns <= 16 || w.columns / 2 < span) && (w.pixels <= 32 || w.pixels / 2 < phase_pixels(c));
 }
 
-static const uint8_t shapes[][4] = { // pixels x channels, and what an invocation has of them
+static const uint8_t shapes[][4] = { // pixels x channels, and what an invocation has of them; of equals the first is taken
+    { 8, 8, 2, 4 },  // 128 x 64, 8 x 8
     { 8, 8, 2, 2 },  // 64 x 64, 8 x 8
+    { 16, 8, 2, 8 }, // 128 x 128, 8 x 8
     { 16, 8, 1, 4 }, // 64 x 64, 8 x 4
     { 8, 8, 1, 2 },  // 64 x 32, 8 x 4
     { 8, 8, 1, 4 },  // 128 x 32, 8 x 4
-    { 8, 8, 2, 4 },  // 128 x 64, 8 x 8
     { 16, 8, 1, 8 }, // 128 x 64, 8 x 4
-    { 16, 8, 2, 8 }, // 128 x 128, 8 x 8
     { 32, 8, 1, 4 }, // 32 x 128, 8 x 4
     { 16, 8, 1, 2 }, // 32 x 64, 8 x 4
-    { 16, 4, 1, 2 }, // 16 x 64, 4 x 4
     { 8, 4, 1, 2 },  // 32 x 32, 4 x 4
+    { 16, 4, 1, 2 }, // 16 x 64, 4 x 4
     { 8, 4, 2, 2 },  // 32 x 64, 4 x 8
     { 4, 8, 1, 4 },  // 256 x 16, 8 x 4
     // for few registers
+    { 16, 4, 1, 8 }, // 64 x 64, 4 x 4
     { 16, 4, 1, 4 }, // 32 x 64, 4 x 4
     { 8, 4, 1, 4 },  // 64 x 32, 4 x 4
-    { 16, 4, 1, 8 }, // 64 x 64, 4 x 4
     { 8, 2, 2, 4 },  // 32 x 64, 2 x 8
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes, LEAN_SHAPES = 4 };
@@ -343,23 +336,38 @@ static void add_subgroup(conv *c, const weft_caps *caps, weft_way list[WEFT_MAX_
     if (can_subgroup(c, caps)) add(list, count, subgroup_way(c, caps, "conv_subgroup"));
 }
 
-static void add_tiles(const conv *c, const weft_caps *caps, weft_way list[WEFT_MAX_WAYS], int *count)
+static double tile_cost(conv *c, const weft_way *way)
 {
-    const weft_way guess = tile_guess(c, caps);
+    const cover w = tile_cover(way);
+    const double tall = way->cut[ROWS], wide = 4.0 * way->cut[QUADS];
+    return weft_tile_time(cover_groups(c, w), w.threads, tall * wide, weft_tile_pace(tall, wide, w.pixels, w.columns));
+}
+
+// The one that is expected to be fastest first: large ones for much work, those that spread it over a whole device for little.
+static void add_tiles(conv *c, const weft_caps *caps, weft_way list[WEFT_MAX_WAYS], int *count)
+{
+    weft_way fit[SHAPES];
+    double cost[SHAPES];
+    int fits = 0;
     if (!can_cover(c)) return;
-    add(list, count, guess);
     for (int k = 0; k < SHAPES - (caps->few_registers ? 0 : LEAN_SHAPES) && !caps->is_software; k++) { // compiling costs a processor more than they could save
         weft_way way = { "conv_tile" };
         memcpy(way.cut, shapes[k], sizeof shapes[k]);
-        if (memcmp(way.cut, guess.cut, sizeof way.cut) && tile_fits(c, caps, &way)) add(list, count, way);
+        if (!tile_fits(c, caps, &way)) continue;
+        const double here = tile_cost(c, &way);
+        int at = fits++;
+        for (; at && cost[at - 1] > here; at--) cost[at] = cost[at - 1], fit[at] = fit[at - 1];
+        cost[at] = here, fit[at] = way;
     }
+    for (int k = 0; k < fits; k++) add(list, count, fit[k]);
+    if (!fits) add(list, count, least_tile(c));
 }
 
 // Where tiles are too few to keep a large device busy and their sums are long: enough parts for that, and four times as many.
 static void add_splits(conv *c, const weft_caps *caps, weft_way list[WEFT_MAX_WAYS], int *count)
 {
-    static const uint8_t small[] = { 8, 4, 1, 2 }, gated[] = { 8, 2, 2, 2 }, large[] = { 16, 8, 1, 4 }, lean[] = { 16, 4, 1, 4 };
-    const uint8_t *const cuts[] = { c->at->gate ? gated : small, caps->few_registers ? lean : large };
+    static const uint8_t small[] = { 8, 4, 1, 2 }, gated[] = { 8, 2, 2, 2 }, large[] = { 16, 8, 1, 4 };
+    const uint8_t *const cuts[] = { c->at->gate ? gated : small, large };
     const int most = steps_of(c, STEP) / 4 < 64 ? steps_of(c, STEP) / 4 : 64;
     for (int k = 0; k < 2 && can_cover(c); k++) {
         weft_way way = { "conv_tile_split" };
@@ -368,7 +376,7 @@ static void add_splits(conv *c, const weft_caps *caps, weft_way list[WEFT_MAX_WA
         const double tiles = cover_groups(c, tile_cover(&way));
         if (!tile_fits(c, caps, &way) || tiles >= 2 * ENOUGH) continue;
         for (int times = 1; times <= 4; times *= 4) {
-            int parts = times * ENOUGH / (int) tiles;
+            int parts = times * 2 * ENOUGH / (int) tiles;
             if (parts > most) parts = most;
             way.cut[PARTS] = (uint8_t) parts;
             if (parts > last) add(list, count, way);
@@ -382,7 +390,7 @@ static void add_splits(conv *c, const weft_caps *caps, weft_way list[WEFT_MAX_WA
 static bool wants_split(conv *c)
 {
     const weft_way small = { "conv_tile", { 8, 4, 1, 2 } };
-    return steps_of(c, STEP) >= 32 && cover_groups(c, tile_cover(&small)) < ENOUGH / 2.0;
+    return steps_of(c, STEP) >= 32 && cover_groups(c, tile_cover(&small)) <= ENOUGH;
 }
 
 static bool matrix_half_empty(const conv *c, const weft_caps *caps, const uint8_t *cut)

@@ -3,6 +3,7 @@
 #include "ops/divide.h"
 #include "ops/lanes.h"
 #include "ops/matrix.h"
+#include "ops/tile.h"
 #include "params/matmul.h"
 #include "params/matmul_finish.h"
 #include "params/matmul_pack.h"
@@ -159,8 +160,9 @@ enum { DOWN, ACROSS, ROW_QUADS, COLUMN_QUADS, PARTS }; // the cut of matmul_tile
 static shape tile_shape(const weft_way *way)
 {
     const uint8_t *c = way->cut;
-    const uint32_t own = (uint32_t) c[ROW_QUADS] * c[COLUMN_QUADS];
-    return (shape) { c[DOWN] * c[ROW_QUADS] * 4, c[ACROSS] * c[COLUMN_QUADS] * 4, (uint32_t) c[DOWN] * c[ACROSS], own >= 4 ? 1 : own == 2 ? 0.8 : 0.5 };
+    shape s = { c[DOWN] * c[ROW_QUADS] * 4, c[ACROSS] * c[COLUMN_QUADS] * 4, (uint32_t) c[DOWN] * c[ACROSS], 0 };
+    s.speed = 1 / weft_tile_pace(4.0 * c[ROW_QUADS], 4.0 * c[COLUMN_QUADS], s.rows, s.columns);
+    return s;
 }
 
 static uint32_t shared_of(shape s) { return 16 * 16 * (s.rows / 4 + 1 + s.columns / 4 + 1); } // see shaders/matmul_tile.comp
