@@ -40,11 +40,18 @@ static bool is_hot(const char *kernel)
 
 static bool starts(const char *text, const char *start) { return !strncmp(text, start, strlen(start)); }
 
+// A way's fifth number and what follows it are into how many parts sums are cut: that changes no registers. Nor does any of a long cut
+// in a kernel that goes before or after the way's own.
 static void make_label(const wanted *w, char label[LABEL])
 {
+    enum { CUTS = 4 };
     const size_t n = strlen(w->dispatch.kernel);
     const bool own = starts(w->way, w->dispatch.kernel) && (w->way[n] == ' ' || !w->way[n]); // or a way of several kernels
-    snprintf(label, LABEL, "%s.%s%s%s", w->dispatch.kernel, w->variant, own || !*w->way ? "" : " in ", own ? w->way + n : w->way);
+    const char *cut = w->way + strcspn(w->way, " "), *end = cut;
+    int count = 0;
+    for (; *end && count < CUTS; count++) end += 1 + strcspn(end + 1, " ");
+    const int bytes = own || count < CUTS ? (int) (end - w->way) : (int) (cut - w->way);
+    snprintf(label, LABEL, "%s.%s%s%.*s", w->dispatch.kernel, w->variant, own || !*w->way ? "" : " in ", own ? bytes - (int) n : bytes, own ? w->way + n : w->way);
 }
 
 // Whether the file accepts that this pipeline spills.
