@@ -7,7 +7,11 @@
 
 enum { LANES = 16, BLOCK = 4096 }; // sums in float within a block, in double beyond
 
+typedef struct line { float zero, mean, by, scale, bias, sum, along; } line;
+
 typedef struct job {
+    line *saved; // of every statistic, for what scale and bias receive; NULL: they receive nothing
+    float *dscale, *dbias;
     weft_norm_view v;
     weft_norm_kind kind;
     bool each; // scale and bias have a number per element of a run
@@ -40,8 +44,6 @@ SUM(plain_sum, x[i] * by, float by)
 SUM(product_sum, x[i] * w[i], const float *restrict w)
 SUM(along_sum, (x[i] - zero - mean) * dy[i] * by, float zero, float mean, const float *restrict dy, float by)
 SUM(along_product, (x[i] - zero - mean) * dy[i] * w[i], float zero, float mean, const float *restrict dy, const float *restrict w)
-
-typedef struct line { float zero, mean, by, scale, bias, sum, along; } line;
 
 WEFT_CLONES static void apply(float *restrict y, const float *restrict x, int64_t count, line l)
 {
@@ -95,6 +97,7 @@ static void statistics(void *user, int64_t begin, int64_t end)
             along += weighed ? along_product(j->x + at, length, l.zero, l.mean, j->dy + at, j->scale)
                              : along_sum(j->x + at, length, l.zero, l.mean, j->dy + at, l.scale);
         }
+        if (j->saved) j->saved[s] = l;
         l.sum = (float) (came / count), l.along = (float) (along * l.by * l.by / count);
         EACH {
             if (j->scale && !j->each) l.scale = j->scale[c];
@@ -102,6 +105,22 @@ static void statistics(void *user, int64_t begin, int64_t end)
             else back(j->y + at, j->dy + at, j->x + at, length, l);
         }
 #undef EACH
+    }
+}
+
+static void params(void *user, int64_t begin, int64_t end)
+{
+    const job *j = user;
+    const weft_norm_view *v = &j->v;
+    for (int64_t c = begin; c < end; c++) {
+        double of_scale = 0, of_bias = 0;
+        for (int64_t n = 0; n < v->n; n++) {
+            const line *l = &j->saved[(j->kind.over_n ? 0 : n * j->kind.groups) + c / (v->c / j->kind.groups)];
+            const int64_t at = (n * v->c + c) * v->rows;
+            of_scale += along_sum(j->x + at, v->rows, l->zero, l->mean, j->dy + at, l->by);
+            of_bias += plain_sum(j->dy + at, v->rows, 1);
+        }
+        j->dscale[c] = (float) of_scale, j->dbias[c] = (float) of_bias;
     }
 }
 
@@ -163,13 +182,25 @@ static weft_result run_layer(void *state, weft_context *ctx, const weft_node *n,
 static weft_result run_grad(void *state, weft_context *ctx, const weft_node *n, void *const *out, const void *const *in, void *scratch)
 {
     job j = { .v = weft_norm_look(n->in_shape[1], WEFT_ROW), .kind = weft_norm_grad_kind_of(n), .dy = in[0], .x = in[1], .y = out[0] };
-    (void) state, (void) scratch;
+    (void) state;
     if (weft_has(n, 2)) j.scale = in[2];
-    return go(ctx, &j);
+    if (!weft_norm_grad_params(n)) return go(ctx, &j);
+    j.saved = scratch, j.dscale = out[1], j.dbias = out[2];
+    WEFT_TRY(go(ctx, &j));
+    weft_parallel(ctx->pool, j.v.c, 1 + BLOCK / (j.v.n * j.v.rows), params, &j);
+    return WEFT_OK;
+}
+
+static weft_result prepare_grad(weft_context *ctx, const weft_node *n, const void *const *constant, void **state, size_t *scratch)
+{
+    const weft_norm_kind k = weft_norm_grad_kind_of(n);
+    WEFT_TRY(prepare(ctx, n, constant, state, scratch));
+    if (weft_norm_grad_params(n)) *scratch = sizeof(line) * (size_t) (k.groups * (k.over_n ? 1 : n->in_shape[1].dim[0]));
+    return WEFT_OK;
 }
 
 const weft_cpu_fast weft_cpu_fast_instance_norm = { "instance_norm", prepare, run_norm, destroy };
 const weft_cpu_fast weft_cpu_fast_group_norm = { "group_norm", prepare, run_norm, destroy };
 const weft_cpu_fast weft_cpu_fast_batch_norm = { "batch_norm", prepare_batch, run_batch, destroy };
 const weft_cpu_fast weft_cpu_fast_layer_norm = { "layer_norm", prepare, run_layer, destroy };
-const weft_cpu_fast weft_cpu_fast_norm_grad = { "norm_grad", prepare, run_grad, destroy };
+const weft_cpu_fast weft_cpu_fast_norm_grad = { "norm_grad", prepare_grad, run_grad, destroy };

@@ -19,6 +19,7 @@ typedef struct weft_norm_kind { int64_t groups; bool over_n; float eps; } weft_n
 
 weft_norm_kind weft_norm_kind_of(const weft_node *n);      // of instance_norm and group_norm
 weft_norm_kind weft_norm_grad_kind_of(const weft_node *n); // of norm_grad
+bool weft_norm_grad_params(const weft_node *n);            // whether it has outputs dscale and dbias
 
 // The same on a device, x being input 0, scale and bias inputs 1 and 2. One dispatch in which a workgroup makes statistics by itself
 // ("norm_whole", cut: as weft_line_ways has it), or three ("norm_split").
