@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "ops/lines.h"
 
-enum { KEPT = 16, LEAST = 32, USUAL = 128, LARGEST = 1024, BUSY = 64 }; // numbers kept; invocations of a workgroup; workgroups
-enum { CROWD = 512, KEPT_IN_CROWD = 8 }; // more invocations leave each half the registers: 64 on GCN, 32 on Intel, where gradients would spill
+enum { KEPT = 16, LEAST = 32, USUAL = 128, LARGEST = 512, BUSY = 64 }; // numbers kept; invocations of a workgroup; workgroups
+// More than LARGEST invocations leave each half the registers: 64 on GCN and NVIDIA, 32 on Intel, where gradients would spill.
 
 static uint32_t power_of_two(int64_t least, uint32_t most) // at least so many, if there are so many
 {
@@ -14,7 +14,7 @@ static uint32_t power_of_two(int64_t least, uint32_t most) // at least so many, 
 static weft_way way_of(const weft_line_set *l, const char *kernel, uint32_t group, uint32_t lines)
 {
     const int64_t each = (l->count * lines + group - 1) / group;
-    return (weft_way) { kernel, { (uint8_t) (group / LEAST), (uint8_t) lines, (uint8_t) (each <= (group > CROWD ? KEPT_IN_CROWD : KEPT) ? each : 0), l->beside } };
+    return (weft_way) { kernel, { (uint8_t) (group / LEAST), (uint8_t) lines, (uint8_t) (each <= KEPT ? each : 0), l->beside } };
 }
 
 static bool listed(const weft_way *list, int count, const weft_way *w)
@@ -48,7 +48,7 @@ int weft_line_ways(const weft_emit *e, const weft_line_set *l, const char *const
     const weft_caps *caps = weft_emit_caps(e);
     if (caps->is_software) return software_ways(caps, l, kernel, list);
     const char *best = kernel[!caps->subgroup_add];
-    const uint32_t largest = caps->few_registers ? CROWD : LARGEST, most = caps->max_group < largest ? power_of_two(caps->max_group / 2 + 1, largest) : largest;
+    const uint32_t most = caps->max_group < LARGEST ? power_of_two(caps->max_group / 2 + 1, LARGEST) : LARGEST;
     uint32_t lines = 1;
     if (l->beside) lines = power_of_two(l->lines, 8);
     else while (lines < USUAL / 2 && lines * power_of_two(l->count, LEAST) < USUAL && l->lines / (lines * 2) >= BUSY) lines *= 2;
