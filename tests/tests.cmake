@@ -41,6 +41,7 @@ foreach(name
         test_tune
         test_vk_device
         test_vk_fault
+        test_vk_lanes
         test_vk_matrix
         test_vk_run
         test_vk_timing

@@ -86,7 +86,7 @@ static weft_result emit_vector(product *w, weft_emit *e)
 {
     const int64_t m = w->g->m;
     const uint32_t rows = m > 4 ? 8 : m > 2 ? 4 : m > 1 ? 2 : 1;
-    w->p.row_tiles = (u32) ceil_div((double) m, rows), w->p.column_tiles = w->p.n;
+    w->p.row_tiles = (u32) ceil_div(m, rows), w->p.column_tiles = w->p.n;
     return dispatch(w, e, "matmul_vector", (double) w->p.column_tiles * w->p.row_tiles * w->p.batch, 32,
                     (const uint32_t[]) { rows, w->g->k % 4 == 0, w->g->has_bias, w->halves }, 4);
 }
@@ -169,7 +169,7 @@ static uint32_t shared_of(shape s) { return 16 * 16 * (s.rows / 4 + 1 + s.column
 
 static double groups_of(const product *w, shape s)
 {
-    return ceil_div((double) w->g->m, s.rows) * ceil_div((double) w->g->n, s.columns) * w->batch;
+    return (double) ceil_div(w->g->m, s.rows) * (double) ceil_div(w->g->n, s.columns) * w->batch;
 }
 
 // Into how many parts k is best split so that there is work for a whole device.
@@ -183,7 +183,7 @@ static uint32_t parts_of(const product *w, shape s)
 // What the work takes on a device that runs ENOUGH workgroups at a time, in flops of one.
 static double cost_of(const product *w, shape s, uint32_t parts)
 {
-    const double groups = groups_of(w, s) * parts, k = ceil_div((double) w->g->k, parts);
+    const double groups = groups_of(w, s) * parts, k = (double) ceil_div(w->g->k, parts);
     const double sums = parts > 1 ? 64 * (double) w->g->m * (double) w->g->n * w->batch * (parts + 1) / ENOUGH + 4e5 : 0; // and a dispatch
     return ceil_div(groups, ENOUGH) * s.rows * s.columns * k / s.speed + sums;
 }
@@ -197,9 +197,9 @@ static bool fits(const product *w, shape s, uint32_t shared, uint32_t parts)
 // The sums of all parts go to scratch memory, and another dispatch adds them up.
 static weft_result begin_parts(product *w, weft_emit *e, uint32_t parts, int *room)
 {
-    const double k = ceil_div(ceil_div((double) w->g->k, parts), STEP) * STEP;
     if (parts < 2) return WEFT_OK;
-    w->p.k_part = (u32) k, w->p.parts = (u32) ceil_div((double) w->g->k, k);
+    const int64_t k = ceil_div(ceil_div(w->g->k, parts), STEP) * STEP;
+    w->p.k_part = (u32) k, w->p.parts = (u32) ceil_div(w->g->k, k);
     *room = weft_emit_scratch(e, (int64_t) w->p.parts * w->p.batch * w->g->m * w->g->n, WEFT_I32); // four bytes whatever the storage
     if (*room < 0) return WEFT_ERR_MEMORY;
     w->d.bind[0] = (weft_bind) WEFT_BIND_SCRATCH(*room, 1);
@@ -323,7 +323,7 @@ static void add_rest(choice *c, const product *w)
     const bool software = w->caps->is_software, few = g->m <= 8;
     const double far = 1e300, each = w->flops / 2 / ENOUGH;
     const uint8_t columns = g->n > 16 ? 32 : g->n > 8 ? 16 : 8, wave = (uint8_t) weft_lanes(w->caps);
-    const uint8_t rows = !wave || g->m > 3 * wave ? 4 : (uint8_t) ceil_div((double) g->m, wave);
+    const uint8_t rows = !wave || g->m > 3 * wave ? 4 : (uint8_t) ceil_div(g->m, wave);
     const bool by_subgroup = software && w->flops >= (rows > 1 ? LONG_WORK : LONG_WORK / 50) && wave >= 8 && g->m > 1;
     const bool by_rows = g->n >= 4 && (!must_pack(w) || g->m >= 16);
     if (can_vector(w)) add(c, (weft_way) { "matmul_vector", { 0 } }, software ? (few ? 5 : far) : few ? 0 : 8 * each); // it waits at barriers

@@ -12,7 +12,8 @@ enum { BOUND = 1 << 23 }; // scores
 bool weft_sdpa_can_store(const weft_node *n, int first, const weft_emit *e)
 {
     const weft_sdpa_sizes z = weft_sdpa_sizes_of(n, first);
-    return weft_emit_caps(e)->is_software && !((const weft_sdpa_attrs *) n->attrs)->causal && !weft_has(n, first + WEFT_SDPA_MASK) &&
+    // In half precision the scores would be rounded on their way: 3e-3 of the result.
+    return weft_emit_caps(e)->is_software && !weft_emit_half(e) && !((const weft_sdpa_attrs *) n->attrs)->causal && !weft_has(n, first + WEFT_SDPA_MASK) &&
            z.batch * z.l * z.s <= BOUND;
 }
 
