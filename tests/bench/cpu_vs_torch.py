@@ -29,6 +29,7 @@ def load(path):
             for name, t in header.items() if name != "__metadata__" and t["dtype"] == "F32"}
 
 
+torch.set_num_threads(len(os.sched_getaffinity(0)))  # it may take one by itself
 build, checkpoint, turns = sys.argv[1], sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 5
 with tempfile.TemporaryDirectory() as folder:
     model = os.path.join(folder, "net.weft")

@@ -27,6 +27,7 @@ import time
 import numpy as np
 
 MAX_RANK = 8
+THREADS = len(os.sched_getaffinity(0))  # as weft takes
 
 
 # --- weft through its C API. ---
@@ -136,7 +137,7 @@ def ncnn_model(layers, x, folder, vulkan):
     net = ncnn.Net()
     net.opt.use_vulkan_compute = vulkan
     net.opt.use_fp16_packed = net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = net.opt.use_bf16_storage = False
-    net.opt.num_threads = 2
+    net.opt.num_threads = THREADS
     assert net.load_param(param) == 0 and net.load_model(bin_) == 0, "ncnn does not load its own model"
     last = layers[-1].name
 
@@ -156,6 +157,7 @@ def torch_model(layers, x):
     import torch
     import torch.nn.functional as f
     torch.set_grad_enabled(False)
+    torch.set_num_threads(THREADS)  # it may take one by itself
     weights = {layer.name: torch.from_numpy(layer.w) for layer in layers if layer.w is not None}
     biases = {layer.name: torch.from_numpy(layer.b) for layer in layers if layer.b is not None}
     acts = {None: lambda v: v, "relu": f.relu_, "leaky_relu": lambda v: f.leaky_relu_(v, 0.2)}
