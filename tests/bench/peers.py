@@ -9,8 +9,8 @@ PEER: ncnn        ncnn's Vulkan path and weft's Vulkan device, on one and the sa
       torch       PyTorch (which needs OpenBLAS as its BLAS) and weft's processor path
 
 Needs NumPy and `pip install ncnn`, or python3-torch and libopenblas0-pthread. Both get the same f32 weights and inputs from host memory
-and give their outputs back to it; ncnn stores f32 (its default is f16). Both answers must agree, or the row is void. A turn runs each
-library once; what is printed is the least wall time and the least processor time of the process (all threads) of each, and the ratios: on a
+and give their outputs back to it; ncnn stores f32 (its default is f16). Both answers must agree, or the row is void. In a turn each
+library rests, runs once to wake up and once for the clock; what is printed is the least wall time and the least processor time of the process (all threads) of each, and the ratios: on a
 busy machine processor time is what falsifies least.
 
 ncnn's MatMul does not run on its GPU path, so for that row it runs InnerProduct of the same size, whose weights are constant, and
@@ -287,6 +287,8 @@ def main():
         times = {who: [] for who in runs}
         for _ in range(args.turns):
             for who, run in runs.items():
+                time.sleep(0.1)  # the other's threads spin for a while after their work, OpenBLAS's for 20 ms
+                run()  # and a core that slept takes a while to wake up
                 times[who].append(timed(run))
         for run in runs.values():
             run.close()
