@@ -8,7 +8,7 @@
 #define VERSION(a, b, c) TEXT(a) "." TEXT(b) "." TEXT(c)
 #endif
 
-extern const weft_cpu_fast weft_cpu_fast_conv2d, weft_cpu_fast_conv_transpose2d, weft_cpu_fast_conv_weights, weft_cpu_fast_matmul, weft_cpu_fast_linear,
+extern const weft_cpu_fast weft_cpu_fast_winograd, weft_cpu_fast_winograd_transposed, weft_cpu_fast_conv2d, weft_cpu_fast_conv_transpose2d, weft_cpu_fast_conv_weights, weft_cpu_fast_matmul, weft_cpu_fast_linear,
     weft_cpu_fast_lstm, weft_cpu_fast_upfirdn2d, weft_cpu_fast_bias_act, weft_cpu_fast_bias_act_grad, weft_cpu_fast_bias_act_back, weft_cpu_fast_sum, weft_cpu_fast_mean,
     weft_cpu_fast_sum_product, weft_cpu_fast_sdpa, weft_cpu_fast_sdpa_grad, weft_cpu_fast_lstm_back,
     weft_cpu_fast_instance_norm, weft_cpu_fast_group_norm, weft_cpu_fast_norm_grad, weft_cpu_fast_batch_norm,
@@ -16,6 +16,8 @@ extern const weft_cpu_fast weft_cpu_fast_conv2d, weft_cpu_fast_conv_transpose2d,
 
 static const weft_cpu_fast *const table[] = {
 #ifdef WEFT_DNNL
+    &weft_cpu_fast_winograd,
+    &weft_cpu_fast_winograd_transposed,
     &weft_cpu_fast_conv2d,
     &weft_cpu_fast_conv_transpose2d,
     &weft_cpu_fast_conv_weights,
@@ -50,9 +52,11 @@ const char *weft_cpu_fast_library(void)
 #endif
 }
 
-const weft_cpu_fast *weft_cpu_fast_find(const char *op)
+const weft_cpu_fast *weft_cpu_fast_next(const char *op, const weft_cpu_fast *after)
 {
-    for (int i = 0; table[i]; i++)
-        if (!strcmp(table[i]->op, op)) return table[i];
-    return NULL;
+    int i = 0;
+    if (after)
+        while (table[i++] != after) {}
+    while (table[i] && strcmp(table[i]->op, op)) i++;
+    return table[i];
 }

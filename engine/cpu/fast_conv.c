@@ -5,14 +5,12 @@
 #include "cpu/clones.h"
 #include "cpu/dnnl.h"
 #include "cpu/epilogue.h"
-#include "cpu/fast_winograd.h"
+#include "cpu/fast.h"
 #include <string.h>
 
 #define TRY WEFT_DNNL_TRY
 
 typedef struct conv_state {
-    const weft_cpu_fast *other; // that runs the node instead, with its state
-    void *others;
     dnnl_engine_t engine;
     dnnl_stream_t stream;
     dnnl_primitive_t conv, load, store;            // load and store: reorders, NULL where the layout is plain already
@@ -31,7 +29,6 @@ static void destroy(weft_context *ctx, void *state)
 {
     conv_state *s = state;
     if (!s) return;
-    if (s->other) s->other->destroy(ctx, s->others);
     dnnl_primitive_t primitives[] = { s->conv, s->load, s->store, s->load_weights };
     dnnl_memory_t memories[] = { s->plain_x, s->plain_y, s->x, s->y, s->weights, s->bias, s->plain_weights };
     for (int i = 0; i < 4; i++)
@@ -156,13 +153,6 @@ static weft_result prepare(weft_context *ctx, const weft_node *n, const void *co
     *state = NULL;
     conv_state *s = weft_new(ctx, sizeof *s);
     if (!s) return WEFT_ERR_MEMORY;
-    if (weft_cpu_winograd_wins(n, transposed, constant[1])) {
-        s->other = weft_cpu_winograd_row(transposed);
-        const weft_result w = s->other->prepare(ctx, n, constant, &s->others, scratch);
-        if (w == WEFT_OK) *state = s;
-        else destroy(ctx, s);
-        return w;
-    }
     describe(n, s, transposed, &g);
     const dnnl_status_t r = build(s, n, &g, constant);
     if (r != dnnl_success) { // the library cannot do it: the truth can
@@ -188,7 +178,7 @@ static weft_result pack(void *state, weft_context *ctx, const weft_node *n, weft
 {
     conv_state *s = state;
     const void *data = s->constant;
-    if (s->other) return s->other->pack(s->others, ctx, n, weights, taken, unread);
+    (void) ctx;
     if (!data) return WEFT_OK;
     if (s->load_weights) {
         const dnnl_memory_desc_t *plain, *want;
@@ -271,7 +261,6 @@ static weft_result run(void *state, weft_context *ctx, const weft_node *n, void 
     conv_state *s = state;
     const weft_conv_attrs *at = n->attrs;
     const int64_t *xs = n->in_shape[0].dim, *ys = n->out_shape[0].dim;
-    if (s->other) return s->other->run(s->others, ctx, n, out, in, scratch);
     unsigned char *scaled = scratch, *padded = scaled + s->scaled_bytes, *x = padded + s->padded_bytes, *y = x + s->x_bytes, *sum = y + s->y_bytes;
     void *plain_x = (void *) (uintptr_t) in[0], *plain_y = at->gate ? (void *) sum : out[0];
     if (s->scaled_bytes) {

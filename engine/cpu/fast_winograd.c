@@ -22,9 +22,12 @@ typedef struct state {
     size_t slot_floats, u_floats, gate_floats; // parts of the scratch
 } state;
 
+static bool is_transposed(const weft_node *n) { return n->op->kernel_t_inputs != 0; }
+
 // NULL: none.
-static const weft_winograd_scheme *scheme_of(const weft_node *n, bool transposed)
+static const weft_winograd_scheme *scheme_of(const weft_node *n)
 {
+    const bool transposed = is_transposed(n);
     const weft_conv_attrs *at = n->attrs;
     const int64_t *w = n->in_shape[1].dim;
     if (w[2] != 3 || w[3] != 3 || at->groups != 1 || at->stride[0] != at->stride[1]) return NULL;
@@ -32,8 +35,9 @@ static const weft_winograd_scheme *scheme_of(const weft_node *n, bool transposed
     return at->stride[0] != 2 || at->dilation[0] != 1 || at->dilation[1] != 1 ? NULL : transposed ? &weft_winograd_up : &weft_winograd_down;
 }
 
-static weft_winograd_sizes sizes_of(const weft_node *n, const weft_winograd_scheme *c, bool transposed)
+static weft_winograd_sizes sizes_of(const weft_node *n, const weft_winograd_scheme *c)
 {
+    const bool transposed = is_transposed(n);
     const weft_conv_attrs *at = n->attrs;
     const int64_t *x = n->in_shape[0].dim, *y = n->out_shape[0].dim, step = at->stride[0];
     weft_winograd_sizes z = { .images = x[0], .ci = x[1], .h = x[2], .w = x[3], .co = at->gate ? 2 * y[1] : y[1], .ho = y[2], .wo = y[3],
@@ -83,14 +87,14 @@ static void cut(state *s, int64_t threads)
     s->slot_floats = slot_floats(s), s->strips = ceil_div(z->tiles, s->tiles);
 }
 
-static weft_result prepare(weft_context *ctx, const weft_node *n, const void *const *constant, bool transposed, void **out, size_t *scratch)
+static weft_result prepare(weft_context *ctx, const weft_node *n, const void *const *constant, void **out, size_t *scratch)
 {
-    const weft_winograd_scheme *c = scheme_of(n, transposed);
+    const weft_winograd_scheme *c = scheme_of(n);
     *out = NULL;
     if (!c) return WEFT_OK;
     state *s = weft_new(ctx, sizeof *s);
     if (!s) return WEFT_ERR_MEMORY;
-    s->scheme = c, s->z = sizes_of(n, c, transposed), s->turned = transposed, s->constant = constant[1];
+    s->scheme = c, s->z = sizes_of(n, c), s->turned = is_transposed(n), s->constant = constant[1];
     cut(s, weft_pool_threads(ctx->pool));
     s->u_floats = s->constant ? 0 : (size_t) round_up(c->side * c->side * s->z.ci * s->z.co);
     if (((const weft_conv_attrs *) n->attrs)->gate && s->z.dy * s->z.dx > 1) s->gate_floats = (size_t) round_up(weft_shape_count(n->out_shape[0]));
@@ -234,15 +238,6 @@ static weft_result run(void *user, weft_context *ctx, const weft_node *n, void *
     return j.failed ? weft_fail_memory(0) : WEFT_OK;
 }
 
-static weft_result prepare_conv(weft_context *ctx, const weft_node *n, const void *const *constant, void **out, size_t *scratch)
-{
-    return prepare(ctx, n, constant, false, out, scratch);
-}
-static weft_result prepare_transposed(weft_context *ctx, const weft_node *n, const void *const *constant, void **out, size_t *scratch)
-{
-    return prepare(ctx, n, constant, true, out, scratch);
-}
-
 // Against oneDNN 2.6 on 2 cores of Zen 4, times as fast in processor time. Stride 1: 16 channels at 128 x 128: 1.3; 64 at 16 x 16, 32 x 32,
 // 64 x 64: 1.5, 2.0, 2.1; 128 at 17 x 17 (a third of the tiles is for nothing): 1.0; 256 at 12 x 12 (9 tiles), 16 x 16, 64 x 64: 1.0, 1.3, 2.7;
 // 512 at 16 x 16, 32 x 32, 64 x 64: 1.7, 2.7, 3.1. Dilated by 2, 4, 8, 16, 96 to 192 channels at 64 x 64: 1.8, 1.6, 1.35, 0.8; 64 at 128 x 128: 1.15,
@@ -250,12 +245,12 @@ static weft_result prepare_transposed(weft_context *ctx, const weft_node *n, con
 // Transposed with stride 2: 16 channels at 64 x 64: 1.7, 64 at 64 x 64: 1.5, 512 at 16 x 16 (36 tiles), 32 x 32 (121): 0.95, 1.35, 256 to 128 at
 // 128 x 128: 1.4. Stride 2: 32 channels to 32 x 32: 0.9; 64 to 64 x 64: 1.0; 128 to 32 x 32: 1.1; 512 to 16 x 16, 32 x 32: 0.8, 1.3.
 // Weights that change from run to run have to be transformed in each.
-bool weft_cpu_winograd_wins(const weft_node *n, bool transposed, bool constant_weights)
+static bool wins(const weft_node *n, bool constant_weights)
 {
     enum { MOST_DILATION = 8, LEAST_SIDE = 7 }; // LEAST_SIDE: of the images that dilation makes of one
-    const weft_winograd_scheme *c = scheme_of(n, transposed);
+    const weft_winograd_scheme *c = scheme_of(n);
     if (!c) return false;
-    const weft_winograd_sizes z = sizes_of(n, c, transposed);
+    const weft_winograd_sizes z = sizes_of(n, c);
     const bool same = c == &weft_winograd_same, dilated = z.dy * z.dx > 1;
     const int64_t channels = c == &weft_winograd_down ? 128 : dilated ? 64 : 16, tiles = same ? 16 : 100;
     if (dilated && (z.dy > MOST_DILATION || z.dx > MOST_DILATION || z.ho < LEAST_SIDE * z.dy || z.wo < LEAST_SIDE * z.dx)) return false;
@@ -263,13 +258,21 @@ bool weft_cpu_winograd_wins(const weft_node *n, bool transposed, bool constant_w
     return !wasteful && z.ci >= channels && z.co >= channels && z.tiles >= (constant_weights ? tiles : 4 * tiles);
 }
 
+static weft_result prepare_winner(weft_context *ctx, const weft_node *n, const void *const *constant, void **out, size_t *scratch)
+{
+    *out = NULL;
+    return wins(n, constant[1]) ? prepare(ctx, n, constant, out, scratch) : WEFT_OK;
+}
+
+const weft_cpu_fast weft_cpu_fast_winograd = { "conv2d", prepare_winner, run, destroy, pack };
+const weft_cpu_fast weft_cpu_fast_winograd_transposed = { "conv_transpose2d", prepare_winner, run, destroy, pack };
+
 const weft_cpu_fast *weft_cpu_winograd_row(bool transposed)
 {
-    static const weft_cpu_fast conv = { "conv2d", prepare_conv, run, destroy, pack };
-    static const weft_cpu_fast back = { "conv_transpose2d", prepare_transposed, run, destroy, pack };
+    static const weft_cpu_fast conv = { "conv2d", prepare, run, destroy, pack };
+    static const weft_cpu_fast back = { "conv_transpose2d", prepare, run, destroy, pack };
     return transposed ? &back : &conv;
 }
 #else
-bool weft_cpu_winograd_wins(const weft_node *n, bool transposed, bool constant_weights) { return (void) n, (void) transposed, (void) constant_weights, false; }
 const weft_cpu_fast *weft_cpu_winograd_row(bool transposed) { return (void) transposed, NULL; }
 #endif // WEFT_DNNL

@@ -160,13 +160,16 @@ static weft_result prepare_fast(weft_cpu_run *run)
     if (!run->fast || !run->prepared || !run->scratch || !unread) return WEFT_ERR_MEMORY;
     for (int i = 0; i < g->node_count; i++) {
         const weft_node *n = &g->nodes[i];
-        const weft_cpu_fast *f = weft_cpu_fast_find(n->op->name);
+        const weft_cpu_fast *f = weft_cpu_fast_next(n->op->name, NULL);
         const void **constant = weft_arena_new(&run->arena, sizeof *constant * (size_t) (n->in_count + 1));
         if (!f) continue;
         if (!constant) return WEFT_ERR_MEMORY;
         for (int k = 0; k < n->in_count; k++) constant[k] = n->in[k] >= 0 && n->in_constant[k] ? run->data[n->in[k]] : NULL;
-        WEFT_TRY(f->prepare(run->ctx, n, constant, &run->prepared[i], &run->scratch[i]));
-        if (!run->prepared[i]) continue;
+        for (; f; f = weft_cpu_fast_next(n->op->name, f)) {
+            WEFT_TRY(f->prepare(run->ctx, n, constant, &run->prepared[i], &run->scratch[i]));
+            if (run->prepared[i]) break;
+        }
+        if (!f) continue;
         run->fast[i] = f;
         if (f->pack) WEFT_TRY(f->pack(run->prepared[i], run->ctx, n, run->weights, &run->taken, &unread[i]));
         if (run->scratch[i] > run->scratch_most) run->scratch_most = run->scratch[i];
