@@ -74,6 +74,17 @@ static void activate(const weft_conv_attrs *at, float *y, int64_t count)
         for (int64_t i = 0; i < count; i++) y[i] = (float) weft_activate(at->act, y[i], at->a, at->b);
 }
 
+weft_cpu_plane weft_cpu_plane_of(const weft_node *n, const float *const *in, const weft_cpu_ending *e, int64_t plane, int64_t pixel)
+{
+    const int64_t *y = n->out_shape[0].dim;
+    weft_cpu_plane p = { .scale = 1, .strength = 1 };
+    if (weft_has(n, e->d)) p.scale = in[e->d][plane];
+    if (weft_has(n, e->noise)) p.noise = in[e->noise] + (n->in_shape[e->noise].dim[0] == 1 ? 0 : plane / y[1]) * y[2] * y[3] + pixel;
+    if (weft_has(n, e->strength)) p.strength = in[e->strength][0];
+    if (weft_has(n, e->b)) p.bias = in[e->b][plane % y[1]];
+    return p;
+}
+
 void weft_cpu_epilogue(const weft_conv_attrs *at, const weft_cpu_plane *p, bool styled, float *y, int64_t count)
 {
     enum { STRETCH = 4096 }; // stays in the nearest cache from step to step

@@ -245,13 +245,10 @@ static void finish_channels(void *user, int64_t begin, int64_t end)
     const weft_node *n = j->node;
     const float *const *in = (const float *const *) j->in;
     for (int64_t c = begin; c < end; c++) { // of n * co
-        weft_cpu_plane p = { .sum = j->sum + (at->gate ? c / ys[1] * 2 * ys[1] + c % ys[1] : c) * area, .scale = 1, .strength = 1 };
+        weft_cpu_plane p = weft_cpu_plane_of(n, in, &weft_cpu_conv_ending, c, 0);
+        p.sum = j->sum + (at->gate ? c / ys[1] * 2 * ys[1] + c % ys[1] : c) * area;
         if (at->gate) p.gate = p.sum + ys[1] * area;
         if (weft_has(n, WEFT_CONV_R)) p.r = in[WEFT_CONV_R] + c * area;
-        if (weft_has(n, WEFT_CONV_D)) p.scale = in[WEFT_CONV_D][c];
-        if (weft_has(n, WEFT_CONV_NOISE)) p.noise = in[WEFT_CONV_NOISE] + (n->in_shape[WEFT_CONV_NOISE].dim[0] == 1 ? 0 : c / ys[1]) * area;
-        if (weft_has(n, WEFT_CONV_STRENGTH)) p.strength = in[WEFT_CONV_STRENGTH][0];
-        if (weft_has(n, WEFT_CONV_B)) p.bias = in[WEFT_CONV_B][c % ys[1]];
         weft_cpu_epilogue(at, &p, weft_conv_is_styled(n), j->y + c * area, area);
     }
 }

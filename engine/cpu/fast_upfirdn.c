@@ -93,19 +93,16 @@ static void add_rows(const job *j, const float *x, int64_t ho, int64_t first, in
 // What follows the filter in `count` rows of one plane, from row `row` on.
 static void end_rows(const job *j, int64_t row, int64_t count)
 {
+    static const weft_cpu_ending ending = { 1 + WEFT_BIAS_B, 1 + WEFT_BIAS_NOISE, 1 + WEFT_BIAS_STRENGTH, 1 + WEFT_BIAS_D };
     const weft_node *n = j->node;
     const weft_upfirdn_attrs *at = n->attrs;
-    const float *const *in = j->in + 1;
-    const int64_t *ys = n->out_shape[0].dim, plane = row / ys[2], first = row % ys[2] * ys[3];
+    const int64_t *ys = n->out_shape[0].dim;
     const weft_conv_attrs how = { .act = at->act, .a = at->a, .b = at->b, .gain = at->act_gain, .clamp = at->clamp };
     float *y = j->y + row * ys[3];
-    weft_cpu_plane p = { .sum = y, .scale = 1, .strength = 1 };
+    weft_cpu_plane p = weft_cpu_plane_of(n, j->in, &ending, row / ys[2], row % ys[2] * ys[3]);
     bool styled = false;
     for (int i = WEFT_BIAS_B; i < WEFT_BIAS_INPUTS; i++) styled |= weft_has(n, 1 + i);
-    if (weft_has(n, 1 + WEFT_BIAS_B)) p.bias = in[WEFT_BIAS_B][plane % ys[1]];
-    if (weft_has(n, 1 + WEFT_BIAS_NOISE)) p.noise = in[WEFT_BIAS_NOISE] + (n->in_shape[1 + WEFT_BIAS_NOISE].dim[0] == 1 ? 0 : plane / ys[1]) * ys[2] * ys[3] + first;
-    if (weft_has(n, 1 + WEFT_BIAS_STRENGTH)) p.strength = in[WEFT_BIAS_STRENGTH][0];
-    if (weft_has(n, 1 + WEFT_BIAS_D)) p.scale = in[WEFT_BIAS_D][plane];
+    p.sum = y;
     weft_cpu_epilogue(&how, &p, styled, y, count * ys[3]);
 }
 

@@ -102,13 +102,10 @@ static void finish(const finisher *f, int64_t at, float *gate, int64_t count)
 {
     const weft_node *n = f->node;
     const int64_t channels = n->out_shape[0].dim[1], plane = f->image * channels + f->channel, i = plane * f->area + at;
-    weft_cpu_plane p = { .sum = f->y + i, .gate = gate, .scale = 1, .strength = 1 };
     if (!f->works) return;
+    weft_cpu_plane p = weft_cpu_plane_of(n, f->in, &weft_cpu_conv_ending, plane, at);
+    p.sum = f->y + i, p.gate = gate;
     if (weft_has(n, WEFT_CONV_R)) p.r = f->in[WEFT_CONV_R] + i;
-    if (weft_has(n, WEFT_CONV_D)) p.scale = f->in[WEFT_CONV_D][plane];
-    if (weft_has(n, WEFT_CONV_NOISE)) p.noise = f->in[WEFT_CONV_NOISE] + (n->in_shape[WEFT_CONV_NOISE].dim[0] == 1 ? 0 : f->image) * f->area + at;
-    if (weft_has(n, WEFT_CONV_STRENGTH)) p.strength = f->in[WEFT_CONV_STRENGTH][0];
-    if (weft_has(n, WEFT_CONV_B)) p.bias = f->in[WEFT_CONV_B][f->channel];
     if (gate && weft_has(n, WEFT_CONV_B)) add(gate, f->in[WEFT_CONV_B][channels + f->channel], count);
     weft_cpu_epilogue(n->attrs, &p, f->shifts, f->y + i, count);
 }
