@@ -1,49 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Kernels that broadcast within subgroups: run where the device can promise a size, with that size asked for and without, and nowhere else.
-#include "graph/graph.h"
-#include "vk/inside.h"
-#include "vk/run.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-#include <stdio.h>
-#include <string.h>
-
-enum { SIZE = 48 };
-
-typedef struct seen { int warnings; char kernel[64]; } seen;
-
-static void log_line(void *user, weft_log_level level, const char *line)
-{
-    (void) line;
-    ((seen *) user)->warnings += level <= WEFT_LOG_WARN;
-}
-
-static void note_kernel(void *user, const weft_node_time *t)
-{
-    if (!strcmp(t->op, "matmul")) snprintf(((seen *) user)->kernel, sizeof ((seen *) user)->kernel, "%s", t->kernel);
-}
+#include "vk/small_product.h"
 
 // A product of whole numbers, wanted in subgroups; seen.kernel says in what it was made.
 static void product(weft_vk_device *dev, seen *s)
 {
-    weft_arena arena = { .ctx = dev->ctx };
-    weft_graph g;
-    weft_vk_run *run = NULL;
     static float a[SIZE * SIZE], y[SIZE * SIZE];
     for (int i = 0; i < SIZE * SIZE; i++) a[i] = (float) (i % 7 - 3), y[i] = -1;
-    weft_graph_init(&g, &arena);
-    g.bound = true;
-    const weft_value v = weft_graph_input(&g, "a", WEFT_F32, (weft_shape) WEFT_SHAPE(SIZE, SIZE));
-    weft_graph_output(&g, "y", weft_graph_call(&g, "matmul", WEFT_V(v, v), NULL));
-    assert_int_equal(weft_graph_status(&g), WEFT_OK);
-    *s->kernel = 0;
-    dev->caps.force = "matmul_subgroup";
-    assert_int_equal(weft_vk_run_create(dev, &g, &(weft_session_params) { .timing = note_kernel, .timing_user = s }, &run), WEFT_OK);
-    assert_int_equal(weft_vk_run_go(run, (const void *const[]) { a }, (void *const[]) { y }), WEFT_OK);
-    weft_vk_run_destroy(run);
-    weft_arena_free(&arena);
+    assert_int_equal(multiply(dev, s, "matmul_subgroup", WEFT_EXACT, a, y), WEFT_OK);
     for (int i = 0; i < SIZE; i++)
         for (int j = 0; j < SIZE; j++) {
             float sum = 0;
