@@ -86,8 +86,9 @@ static weft_result find_guests(rewrite *w, int host, const weft_beside_rule *r, 
     return WEFT_OK;
 }
 
-static weft_result emit(rewrite *w, int index)
+static weft_result emit(void *user, int index)
 {
+    rewrite *w = user;
     const weft_graph *g = w->from;
     const pair *p = &w->hosts[index];
     if (!p->op) return weft_graph_copy_node(g, &g->nodes[index], w->to, w->map);
@@ -102,23 +103,6 @@ static weft_result emit(rewrite *w, int index)
         if (g->values[v].node < 0 || w->at[g->values[v].node] != index) continue;
         w->map[v] = out + w->place[v];
         w->to->values[out + w->place[v]].origin = g->values[v].origin;
-    }
-    return WEFT_OK;
-}
-
-// Makes what the node waits for, then the node. On a stack of our own: chains may be long.
-static weft_result emit_with_needs(rewrite *w, int index)
-{
-    const weft_graph *g = w->from;
-    int top = 0;
-    w->stack[top++] = index;
-    while (top) {
-        const weft_node *n = &g->nodes[w->stack[top - 1]];
-        int wait = -1;
-        for (int k = 0; k < n->in_count && wait < 0; k++)
-            if (n->in[k] >= 0 && g->values[n->in[k]].node >= 0 && w->map[n->in[k]] < 0) wait = w->at[g->values[n->in[k]].node];
-        if (wait >= 0) w->stack[top++] = wait; // nothing waits for itself: the stack holds each once
-        else WEFT_TRY(emit(w, w->stack[--top]));
     }
     return WEFT_OK;
 }
@@ -142,6 +126,7 @@ weft_result weft_pass_beside(const weft_graph *from, const weft_beside_rule *rul
             if (w.at[i] == i && !strcmp(from->nodes[i].op->name, r->host)) WEFT_TRY(find_guests(&w, i, r, fused));
     WEFT_TRY(weft_graph_copy_inputs(from, to, w.map));
     for (int i = 0; i < from->node_count; i++)
-        if (w.at[i] == i && (from->nodes[i].out_count == 0 || w.map[from->nodes[i].out[0]] < 0)) WEFT_TRY(emit_with_needs(&w, i));
+        if (w.at[i] == i && (from->nodes[i].out_count == 0 || w.map[from->nodes[i].out[0]] < 0))
+            WEFT_TRY(weft_graph_make(from, i, w.map, w.at, w.stack, emit, &w));
     return weft_graph_copy_outputs(from, to, w.map);
 }

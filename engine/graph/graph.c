@@ -302,6 +302,22 @@ weft_result weft_graph_copy_node(const weft_graph *from, const weft_node *n, wef
     return WEFT_OK;
 }
 
+weft_result weft_graph_make(const weft_graph *from, int index, const weft_value *map, const int *at, int *stack,
+                            weft_result (*make)(void *user, int index), void *user)
+{
+    int top = 0;
+    stack[top++] = index;
+    while (top) {
+        const weft_node *n = &from->nodes[stack[top - 1]];
+        int wait = -1;
+        for (int k = 0; k < n->in_count && wait < 0; k++)
+            if (n->in[k] >= 0 && map[n->in[k]] < 0) wait = from->values[n->in[k]].node;
+        if (wait >= 0) stack[top++] = at ? at[wait] : wait; // nothing waits for itself: the stack holds each once
+        else WEFT_TRY(make(user, stack[--top]));
+    }
+    return WEFT_OK;
+}
+
 weft_result weft_graph_copy_outputs(const weft_graph *from, weft_graph *to, weft_value *map)
 {
     for (int i = 0; i < from->output_count; i++)

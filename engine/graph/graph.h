@@ -142,6 +142,10 @@ weft_result weft_graph_copy_inputs(const weft_graph *from, weft_graph *to, weft_
 weft_value weft_graph_map(const weft_graph *from, weft_graph *to, weft_value *map, weft_value v); // constants come along
 weft_result weft_graph_copy_node(const weft_graph *from, const weft_node *n, weft_graph *to, weft_value *map);
 weft_result weft_graph_copy_outputs(const weft_graph *from, weft_graph *to, weft_value *map);
+// Makes the node by `make`, after those that make what it reads and is not in the map yet, nearest first. at: who makes a node's outputs in its
+// place (NULL: itself). stack: room for one int per node, because chains may be long.
+weft_result weft_graph_make(const weft_graph *from, int index, const weft_value *map, const int *at, int *stack,
+                            weft_result (*make)(void *user, int index), void *user);
 weft_value *weft_graph_new_map(const weft_graph *from, weft_graph *to); // empties `to`; the map is filled with -1
 
 double weft_node_flops(const weft_node *n);

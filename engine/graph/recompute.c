@@ -89,21 +89,10 @@ static void forget(rewrite *w)
         if (is_made(g, v) && g->values[v].node <= w->turn && !w->kept[weft_lower_root(g, v)]) w->map[v] = -1;
 }
 
-// Makes the nodes that `index` waits for, then `index` itself. Depth first, on a stack of our own: chains may be long.
-static weft_result copy_with_needs(rewrite *w, int index)
+static weft_result copy(void *user, int index)
 {
-    const weft_graph *g = w->from;
-    int top = 0;
-    w->stack[top++] = index;
-    while (top) {
-        const weft_node *n = &g->nodes[w->stack[top - 1]];
-        int wait = -1;
-        for (int k = 0; k < n->in_count && wait < 0; k++)
-            if (n->in[k] >= 0 && is_made(g, n->in[k]) && w->map[n->in[k]] < 0) wait = g->values[n->in[k]].node;
-        if (wait >= 0) w->stack[top++] = wait; // nodes only wait for earlier ones: the stack holds each once
-        else WEFT_TRY(weft_graph_copy_node(g, &g->nodes[w->stack[--top]], w->to, w->map));
-    }
-    return WEFT_OK;
+    rewrite *w = user;
+    return weft_graph_copy_node(w->from, &w->from->nodes[index], w->to, w->map);
 }
 
 weft_result weft_pass_recompute(const weft_graph *from, int segments, weft_graph *to)
@@ -126,7 +115,7 @@ weft_result weft_pass_recompute(const weft_graph *from, int segments, weft_graph
     WEFT_TRY(weft_graph_copy_inputs(from, to, w.map));
     for (int i = 0; i < from->node_count; i++) {
         if (i == w.turn + 1) forget(&w);
-        WEFT_TRY(copy_with_needs(&w, i));
+        WEFT_TRY(weft_graph_make(from, i, w.map, NULL, w.stack, copy, &w));
     }
     return weft_graph_copy_outputs(from, to, w.map);
 }
