@@ -11,13 +11,19 @@
 
 enum { X = WEFT_CONV_X, W = WEFT_CONV_W, B = WEFT_CONV_B, R = WEFT_CONV_R };
 
-// The fused node starts as the producer.
-static weft_conv_attrs *start(const weft_node *producer, weft_fused *out)
+// The fused node starts as this one, which may have so many inputs.
+static void begin(const weft_node *n, int inputs, weft_fused *out)
 {
-    out->op = producer->op;
-    out->in_count = WEFT_CONV_INPUTS;
-    for (int i = 0; i < WEFT_CONV_INPUTS; i++) out->in[i] = weft_has(producer, i) ? producer->in[i] : -1;
-    return memcpy(out->attrs, producer->attrs, sizeof(weft_conv_attrs));
+    out->op = n->op;
+    out->in_count = inputs;
+    for (int i = 0; i < inputs; i++) out->in[i] = weft_has(n, i) ? n->in[i] : -1;
+    memcpy(out->attrs, n->attrs, n->op->attr_bytes);
+}
+
+static weft_conv_attrs *start(const weft_node *conv, weft_fused *out)
+{
+    begin(conv, WEFT_CONV_INPUTS, out);
+    return (weft_conv_attrs *) out->attrs;
 }
 
 // The numbers of a constant of the graph, NULL if it is none.
@@ -143,21 +149,24 @@ static bool same_planes(weft_shape each, weft_shape image) // each: [n, c, 1, 1]
     return each.rank == 4 && image.rank == 4 && each.dim[0] == image.dim[0] && each.dim[1] == image.dim[1] && each.dim[2] == 1 && each.dim[3] == 1;
 }
 
+// The node without the product before its input `slot`: that product's one number per image and channel becomes the input `to`.
+static bool take_scale(weft_graph *g, const weft_node *mul, const weft_node *n, int inputs, int slot, int to, weft_fused *out)
+{
+    const weft_shape image = mul->out_shape[0];
+    const int factor = same_planes(mul->in_shape[0], image) ? 0 : 1;
+    const weft_list shape = { 2, { image.dim[0], image.dim[1] } };
+    if (weft_has(n, to) || !same_planes(mul->in_shape[factor], image) || !weft_shape_equal(mul->in_shape[1 - factor], image)) return false;
+    begin(n, inputs, out);
+    out->in[slot] = mul->in[1 - factor];
+    out->in[to] = weft_graph_call(g, "reshape", WEFT_V(mul->in[factor]), &shape);
+    return out->in[to] >= 0;
+}
+
 // mul by one number per image and channel -> bias_act or its gradient: the scale d. Into both, although they share the product.
 static bool scale_bias_act(weft_graph *g, const weft_node *mul, const weft_node *act, int slot, weft_fused *out)
 {
-    const int first = act->op == weft_op_find("bias_act_grad"), d = first + WEFT_BIAS_D, factor = same_planes(mul->in_shape[0], mul->out_shape[0]) ? 0 : 1;
-    if (slot != first + WEFT_BIAS_X || weft_has(act, d) || !same_planes(mul->in_shape[factor], mul->out_shape[0]) ||
-        !weft_shape_equal(mul->in_shape[1 - factor], mul->out_shape[0]))
-        return false;
-    const weft_list shape = { 2, { mul->out_shape[0].dim[0], mul->out_shape[0].dim[1] } };
-    out->op = act->op;
-    out->in_count = first + WEFT_BIAS_INPUTS;
-    for (int i = 0; i < out->in_count; i++) out->in[i] = weft_has(act, i) ? act->in[i] : -1;
-    out->in[slot] = mul->in[1 - factor];
-    out->in[d] = weft_graph_call(g, "reshape", WEFT_V(mul->in[factor]), &shape);
-    memcpy(out->attrs, act->attrs, sizeof(weft_bias_act_attrs));
-    return out->in[d] >= 0;
+    const int first = act->op == weft_op_find("bias_act_grad");
+    return slot == first + WEFT_BIAS_X && take_scale(g, mul, act, first + WEFT_BIAS_INPUTS, slot, first + WEFT_BIAS_D, out);
 }
 
 // conv -> bias_act: all of it is in the epilogue.
@@ -188,12 +197,10 @@ static bool upfirdn_bias_act(weft_graph *g, const weft_node *filter, const weft_
     for (int i = 1 + WEFT_BIAS_B; i < D; i++)
         if (weft_has(filter, i)) return false;
     if (slot != WEFT_BIAS_X || weft_upfirdn_ends(&bare) || (scaled && weft_has(act, WEFT_BIAS_D)) || how->gain == 0) return false; // 0 stands for 1
-    weft_upfirdn_attrs *at = memcpy(out->attrs, filter->attrs, sizeof *at);
-    out->op = filter->op;
-    out->in_count = WEFT_UPFIRDN_INPUTS;
-    out->in[0] = filter->in[0], out->in[1] = filter->in[1];
-    for (int i = WEFT_BIAS_B; i < WEFT_BIAS_INPUTS; i++) out->in[1 + i] = weft_has(act, i) ? act->in[i] : -1;
-    if (scaled) out->in[D] = filter->in[D];
+    begin(filter, WEFT_UPFIRDN_INPUTS, out);
+    weft_upfirdn_attrs *at = (weft_upfirdn_attrs *) out->attrs;
+    for (int i = WEFT_BIAS_B; i < WEFT_BIAS_INPUTS; i++)
+        if (weft_has(act, i)) out->in[1 + i] = act->in[i];
     at->act = how->act, at->a = how->a, at->b = how->b, at->act_gain = how->gain == 1 ? 0 : how->gain, at->clamp = how->clamp;
     return true;
 }
@@ -201,40 +208,13 @@ static bool upfirdn_bias_act(weft_graph *g, const weft_node *filter, const weft_
 // mul by one number per image and channel -> upfirdn2d: a filter does not mind the order, so it is the scale d.
 static bool scale_upfirdn(weft_graph *g, const weft_node *mul, const weft_node *filter, int slot, weft_fused *out)
 {
-    const int factor = same_planes(mul->in_shape[0], mul->out_shape[0]) ? 0 : 1, d = 1 + WEFT_BIAS_D;
-    const weft_list shape = { 2, { mul->out_shape[0].dim[0], mul->out_shape[0].dim[1] } };
-    if (slot != WEFT_UPFIRDN_X || weft_has(filter, d) || !same_planes(mul->in_shape[factor], mul->out_shape[0]) ||
-        !weft_shape_equal(mul->in_shape[1 - factor], mul->out_shape[0]))
-        return false;
-    out->op = filter->op;
-    out->in_count = WEFT_UPFIRDN_INPUTS;
-    for (int i = 0; i < WEFT_UPFIRDN_INPUTS; i++) out->in[i] = weft_has(filter, i) ? filter->in[i] : -1;
-    out->in[0] = mul->in[1 - factor];
-    out->in[d] = weft_graph_call(g, "reshape", WEFT_V(mul->in[factor]), &shape);
-    memcpy(out->attrs, filter->attrs, sizeof(weft_upfirdn_attrs));
-    return out->in[d] >= 0;
+    return slot == WEFT_UPFIRDN_X && take_scale(g, mul, filter, WEFT_UPFIRDN_INPUTS, slot, 1 + WEFT_BIAS_D, out);
 }
 
 // mul by one number per image and channel -> conv: the style s.
 static bool scale_conv(weft_graph *g, const weft_node *mul, const weft_node *conv, int slot, weft_fused *out)
 {
-    const int factor = same_planes(mul->in_shape[0], mul->out_shape[0]) ? 0 : 1;
-    const weft_list shape = { 2, { mul->out_shape[0].dim[0], mul->out_shape[0].dim[1] } };
-    if (slot != X || weft_has(conv, WEFT_CONV_S) || !same_planes(mul->in_shape[factor], mul->out_shape[0]) ||
-        !weft_shape_equal(mul->in_shape[1 - factor], mul->out_shape[0]))
-        return false;
-    start(conv, out);
-    out->in[X] = mul->in[1 - factor];
-    out->in[WEFT_CONV_S] = weft_graph_call(g, "reshape", WEFT_V(mul->in[factor]), &shape);
-    return out->in[WEFT_CONV_S] >= 0;
-}
-
-static void start_back(const weft_node *back, weft_fused *out)
-{
-    out->op = back->op;
-    out->in_count = WEFT_BACK_INPUTS;
-    for (int i = 0; i < WEFT_BACK_INPUTS; i++) out->in[i] = weft_has(back, i) ? back->in[i] : -1;
-    memcpy(out->attrs, back->attrs, sizeof(weft_bias_act_back_attrs));
+    return slot == X && take_scale(g, mul, conv, WEFT_CONV_INPUTS, slot, WEFT_CONV_S, out);
 }
 
 static bool is_summed(const weft_node *back, int slot) // as it is: then it must not become another
@@ -249,7 +229,7 @@ static bool add_back(weft_graph *g, const weft_node *add, const weft_node *back,
     if (slot != WEFT_BACK_DY || weft_has(back, WEFT_BACK_S) || weft_has(back, WEFT_BACK_MORE) || is_summed(back, slot) || add->in[0] == add->in[1] ||
         !weft_shape_equal(add->in_shape[0], add->in_shape[1]))
         return false;
-    start_back(back, out);
+    begin(back, WEFT_BACK_INPUTS, out);
     out->in[WEFT_BACK_DY] = add->in[0], out->in[WEFT_BACK_MORE] = add->in[1];
     return true;
 }
@@ -257,15 +237,8 @@ static bool add_back(weft_graph *g, const weft_node *add, const weft_node *back,
 // mul by one number per image and channel -> bias_act_back: the style that y was scaled by.
 static bool scale_back(weft_graph *g, const weft_node *mul, const weft_node *back, int slot, weft_fused *out)
 {
-    const int s = slot == WEFT_BACK_DY ? WEFT_BACK_S : WEFT_BACK_MORE_S, factor = same_planes(mul->in_shape[0], mul->out_shape[0]) ? 0 : 1;
-    const weft_list shape = { 2, { mul->out_shape[0].dim[0], mul->out_shape[0].dim[1] } };
-    if ((slot != WEFT_BACK_DY && slot != WEFT_BACK_MORE) || weft_has(back, s) || is_summed(back, slot) ||
-        !same_planes(mul->in_shape[factor], mul->out_shape[0]) || !weft_shape_equal(mul->in_shape[1 - factor], mul->out_shape[0]))
-        return false;
-    start_back(back, out);
-    out->in[slot] = mul->in[1 - factor];
-    out->in[s] = weft_graph_call(g, "reshape", WEFT_V(mul->in[factor]), &shape);
-    return out->in[s] >= 0;
+    return (slot == WEFT_BACK_DY || slot == WEFT_BACK_MORE) && !is_summed(back, slot) &&
+           take_scale(g, mul, back, WEFT_BACK_INPUTS, slot, slot == WEFT_BACK_DY ? WEFT_BACK_S : WEFT_BACK_MORE_S, out);
 }
 
 // sum over pixels of dy y, or more y, beside bias_act_back: the style's gradient.
@@ -277,7 +250,7 @@ static int style_beside_back(const weft_node *back, const weft_node *sum, weft_f
     if (!weft_reduce_mask(sum, &axes) || axes != (1 << 2 | 1 << 3) || sum->out_shape[0].rank != 4 || sum->in[y ? 0 : 1] != back->in[WEFT_BACK_Y]) return -1;
     const bool is_dy = other == back->in[WEFT_BACK_DY];
     if (!is_dy && !(weft_has(back, WEFT_BACK_MORE) && other == back->in[WEFT_BACK_MORE])) return -1;
-    start_back(back, out);
+    begin(back, WEFT_BACK_INPUTS, out);
     weft_bias_act_back_attrs *at = (weft_bias_act_back_attrs *) out->attrs;
     const int32_t bit = is_dy ? WEFT_SUM_DY_Y : WEFT_SUM_MORE_Y;
     if (at->sums & bit) return -1;
