@@ -159,13 +159,12 @@ static weft_result go_stage(weft_search *r)
 
 static weft_result start_search(weft_search *r)
 {
-    const weft_objective *o = &r->p->o;
     weft_session *s = r->p->stages[0].session;
     WEFT_TRY(weft_session_set_state(s, NULL, NULL, 0));
-    for (int i = 0; i < o->latent_count; i++)
-        WEFT_TRY(weft_session_set_state(s, o->latents[i].name, r->latents[i], sizeof(float) * (size_t) (o->segments * weft_count_of(o->latents[i].shape))));
-    for (int i = 0; i < o->map_count; i++)
-        WEFT_TRY(weft_session_set_state(s, o->maps[i].name, r->maps[i], sizeof(float) * (size_t) weft_count_of(o->maps[i].shape)));
+    for (int i = 0; i < weft_search_variables(r); i++) {
+        const weft_variable v = weft_search_variable(r, i);
+        WEFT_TRY(weft_session_set_state(s, v.name, *v.data, sizeof(float) * (size_t) v.count));
+    }
     return WEFT_OK;
 }
 

@@ -30,11 +30,19 @@ typedef struct weft_search {
 
 // --- search_inputs.c: what sessions take, by name. ---
 
-weft_result weft_search_collect(weft_search *r); // makes room for latents and maps, and finds the photo's features
+typedef struct weft_variable { // what is searched for: latents, then noise maps
+    const char *name; // of the state
+    float **data;     // where r keeps it
+    int64_t count;
+} weft_variable;
+
+int weft_search_variables(const weft_search *r); // how many
+weft_variable weft_search_variable(weft_search *r, int i);
+weft_result weft_search_collect(weft_search *r); // makes room for variables, and finds the photo's features
 weft_result weft_search_inputs(const weft_search *r, const weft_session *s, weft_io in[WEFT_SEARCH_INPUTS], int *count);
 // The picture from latents and maps as they are in r; ws: the w's of it, or NULL.
 weft_result weft_search_render(weft_search *r, weft_session *s, float *image, float *ws);
-weft_result weft_search_fetch(weft_search *r); // latents and maps, from the first stage's session
+weft_result weft_search_fetch(weft_search *r); // the variables, from the first stage's session
 
 // --- search_file.c: checkpoints. ---
 

@@ -56,22 +56,18 @@ weft_result weft_search_state(weft_arena *a, weft_session *s, const weft_port *p
 
 static weft_result save_to(weft_search *r, weft_arena *a)
 {
-    const weft_objective *o = &r->p->o;
     weft_session *s = r->p->stages[r->stage].session;
     const weft_port *states;
     const int state_count = weft_session_states(s, &states);
-    weft_array *arrays = weft_arena_new(a, sizeof *arrays * (size_t) (state_count + o->latent_count + o->map_count + r->sheet.count + 2));
+    weft_array *arrays = weft_arena_new(a, sizeof *arrays * (size_t) (state_count + weft_search_variables(r) + r->sheet.count + 2));
     int n = 0;
     if (!arrays) return WEFT_ERR_MEMORY;
     for (int i = 0; i < state_count; i++) WEFT_TRY(weft_search_state(a, s, &states[i], &arrays[n++]));
     for (int i = 0; i < r->sheet.count; i++)
         arrays[n++] = (weft_array) { weft_arena_print(a, "frame/%d", i), WEFT_SHAPE(3, r->sheet.height, r->sheet.width), r->sheet.frames[i] };
-    for (int i = 0; r->stage && i < o->latent_count + o->map_count; i++) {
-        const bool map = i >= o->latent_count;
-        const weft_latent *l = &o->latents[map ? 0 : i];
-        const weft_port *m = map ? &o->maps[i - o->latent_count] : NULL;
-        const int64_t count = map ? weft_count_of(m->shape) : o->segments * weft_count_of(l->shape);
-        arrays[n++] = (weft_array) { weft_arena_print(a, "found/%s", map ? m->name : l->name), WEFT_SHAPE(count), map ? r->maps[i - o->latent_count] : r->latents[i] };
+    for (int i = 0; r->stage && i < weft_search_variables(r); i++) {
+        const weft_variable v = weft_search_variable(r, i);
+        arrays[n++] = (weft_array) { weft_arena_print(a, "found/%s", v.name), WEFT_SHAPE(v.count), *v.data };
     }
     if (r->stage) arrays[n++] = (weft_array) { "log", WEFT_SHAPE(r->done[0], weft_inverter_columns(r->p)), r->log[0] };
     for (int i = 0; i < n; i++)
@@ -119,7 +115,6 @@ static weft_result restore_states(const weft_search *r, const weft_checkpoint *c
 
 static weft_result restore_rest(weft_search *r, const weft_checkpoint *c)
 {
-    const weft_objective *o = &r->p->o;
     for (int i = 0; i < weft_inverter_frames(r->p); i++) {
         char name[16];
         snprintf(name, sizeof name, "%d", i);
@@ -127,8 +122,10 @@ static weft_result restore_rest(weft_search *r, const weft_checkpoint *c)
         if (frame) WEFT_TRY(weft_sheet_add_small(&r->sheet, frame->data, weft_count_of(frame->shape)));
     }
     if (!r->stage) return WEFT_OK;
-    for (int i = 0; i < o->latent_count; i++) WEFT_TRY(take(c, "found/", o->latents[i].name, r->latents[i], o->segments * weft_count_of(o->latents[i].shape)));
-    for (int i = 0; i < o->map_count; i++) WEFT_TRY(take(c, "found/", o->maps[i].name, r->maps[i], weft_count_of(o->maps[i].shape)));
+    for (int i = 0; i < weft_search_variables(r); i++) {
+        const weft_variable v = weft_search_variable(r, i);
+        WEFT_TRY(take(c, "found/", v.name, *v.data, v.count));
+    }
     const weft_array *log = in_checkpoint(c, "log", "");
     if (!log || log->shape.rank != 2 || log->shape.dim[1] != weft_inverter_columns(r->p) || log->shape.dim[0] > r->p->params.steps)
         return weft_fail(WEFT_ERR_FORMAT, "the checkpoint's log does not fit");

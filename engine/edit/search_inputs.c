@@ -49,6 +49,16 @@ static weft_result find_features(weft_search *r)
     return WEFT_OK;
 }
 
+int weft_search_variables(const weft_search *r) { return r->p->o.latent_count + r->p->o.map_count; }
+
+weft_variable weft_search_variable(weft_search *r, int i)
+{
+    const weft_objective *o = &r->p->o;
+    const int map = i - o->latent_count;
+    return map < 0 ? (weft_variable) { o->latents[i].name, &r->latents[i], o->segments * weft_count_of(o->latents[i].shape) }
+                   : (weft_variable) { o->maps[map].name, &r->maps[map], weft_count_of(o->maps[map].shape) };
+}
+
 weft_result weft_search_collect(weft_search *r)
 {
     const weft_objective *o = &r->p->o;
@@ -56,14 +66,11 @@ weft_result weft_search_collect(weft_search *r)
     know(r, "target", r->fit.target, 3 * area);
     if (r->fit.mask) know(r, "mask", r->fit.mask, area);
     if (r->fit.segments) know(r, "segments", r->fit.segments, o->segments * area);
-    for (int i = 0; i < o->latent_count + o->map_count; i++) {
-        const bool map = i >= o->latent_count;
-        const int64_t count = map ? weft_count_of(o->maps[i - o->latent_count].shape) : o->segments * weft_count_of(o->latents[i].shape);
-        float *data = weft_arena_new(&r->arena, sizeof *data * (size_t) count);
-        if (!data) return WEFT_ERR_MEMORY;
-        if (map) r->maps[i - o->latent_count] = data;
-        else r->latents[i] = data;
-        know(r, map ? o->maps[i - o->latent_count].name : o->latents[i].name, data, count);
+    for (int i = 0; i < weft_search_variables(r); i++) {
+        const weft_variable v = weft_search_variable(r, i);
+        *v.data = weft_arena_new(&r->arena, sizeof(float) * (size_t) v.count);
+        if (!*v.data) return WEFT_ERR_MEMORY;
+        know(r, v.name, *v.data, v.count);
     }
     return find_features(r);
 }
@@ -85,11 +92,9 @@ weft_result weft_search_render(weft_search *r, weft_session *s, float *image, fl
 
 weft_result weft_search_fetch(weft_search *r)
 {
-    const weft_objective *o = &r->p->o;
-    weft_session *s = r->p->stages[0].session;
-    for (int i = 0; i < o->latent_count; i++)
-        WEFT_TRY(weft_session_get_state(s, o->latents[i].name, r->latents[i], sizeof(float) * (size_t) (o->segments * weft_count_of(o->latents[i].shape))));
-    for (int i = 0; i < o->map_count; i++)
-        WEFT_TRY(weft_session_get_state(s, o->maps[i].name, r->maps[i], sizeof(float) * (size_t) weft_count_of(o->maps[i].shape)));
+    for (int i = 0; i < weft_search_variables(r); i++) {
+        const weft_variable v = weft_search_variable(r, i);
+        WEFT_TRY(weft_session_get_state(r->p->stages[0].session, v.name, *v.data, sizeof(float) * (size_t) v.count));
+    }
     return WEFT_OK;
 }

@@ -2,6 +2,7 @@
 // Contextual attention (Yu et al. 2018, Generative Image Inpainting with Contextual Attention; the form of DeepFill v1 and v2).
 // f: [n, c, hf, wf], b: [n, c, hb, wb], mask: [n, 1, hm, wm], 1 where b must not be copied from (of all images: the first one's).
 #include "graph/graph.h"
+#include "ops/divide.h"
 #include "ops/patch_fuse.h"
 #include <math.h>
 #include <string.h>
@@ -237,10 +238,10 @@ static int64_t strip_count(const context_attrs *at, const sizes *s)
 {
     enum { MOST = 1 << 23 }; // bytes of a strip's scores
     const int64_t row = 4 * s->n * s->lb * s->lwf, reach = at->fuse ? at->fuse_k / 2 : 0;
-    const int64_t least = reach + (reach + s->lwf - 1) / s->lwf; // what fusing looks at in the strips beside it
+    const int64_t least = reach + ceil_div(reach, s->lwf); // what fusing looks at in the strips beside it
     int64_t rows = at->rows ? at->rows : MOST / row, count;
     if (rows < 1) rows = 1;
-    for (count = (s->lhf + rows - 1) / rows; count > 1 && s->lhf / count < least; count--) {}
+    for (count = ceil_div(s->lhf, rows); count > 1 && s->lhf / count < least; count--) {}
     return count;
 }
 
@@ -276,7 +277,7 @@ static weft_value fused(const weft_node *n, const sizes *s, weft_graph *g, strip
 static weft_value join(weft_graph *g, weft_value *v, int64_t count)
 {
     enum { FEW = 8 };
-    for (; count > 1; count = (count + FEW - 1) / FEW)
+    for (; count > 1; count = ceil_div(count, FEW))
         for (int64_t first = 0; first < count; first += FEW)
             v[first / FEW] = call(g, "concat", v + first, (int) (count - first < FEW ? count - first : FEW), WITH(NUM1("axis", 2)));
     return v[0];

@@ -17,7 +17,7 @@ typedef struct task {
     const weft_node *node;
     bool wide_in, wide_out, depthwise; // channels can be read in fours, none of which spans two groups; four groups of one channel at a time
     const weft_caps *caps;
-    bool is_software, few_registers, matrices;
+    bool matrices;
     uint32_t lanes; // of a subgroup; 0: not known
     uint32_t taps, groups, lines, pixels; // of dy
     struct conv_weights_params p;
@@ -38,8 +38,7 @@ static void describe(task *t, const weft_node *n, const weft_emit *e)
     int64_t step[WEFT_MAX_RANK];
     weft_layout_strides(n->out_shape[0], (weft_layout) n->out_layout[0], step);
     *t = (task) {
-        .node = n, .caps = caps, .is_software = caps->is_software, .few_registers = caps->few_registers,
-        .matrices = weft_emit_half(e) && weft_matrix_serves(caps), .lanes = weft_lanes(caps),
+        .node = n, .caps = caps, .matrices = weft_emit_half(e) && weft_matrix_serves(caps), .lanes = weft_lanes(caps),
         .taps = (u32) (at->kernel[0] * at->kernel[1]), .groups = (u32) at->groups,
         .lines = (u32) (y[0] * y[2]), .pixels = (u32) (y[0] * y[2] * y[3]),
         .p = { .n = (u32) x[0], .ci = (u32) x[1], .co = (u32) y[1], .hi = (i32) x[2], .wi = (i32) x[3], .ho = (i32) y[2], .wo = (i32) y[3],
@@ -66,7 +65,7 @@ static uint32_t most_parts(const task *t, uint32_t pixels, uint32_t units)
 // How many parts keep a device busy that has `blocks` workgroups without; a second part for those who try, so that it is known to work.
 static int parts_for(const task *t, uint32_t blocks, uint32_t units, uint8_t list[3])
 {
-    const uint32_t busy = t->is_software ? 16 : 512, most = most_parts(t, 64, units), useful = most_parts(t, 256, units);
+    const uint32_t busy = t->caps->is_software ? 16 : 512, most = most_parts(t, 64, units), useful = most_parts(t, 256, units);
     uint32_t best = least(busy / (blocks ? blocks : 1), useful);
     int count = 0;
     if (best < 1) best = 1;
@@ -110,7 +109,7 @@ static void add_direct(task *t, weft_way *list, int *count)
     else if (!t->wide_in) rows[0] = (uint8_t) least(t->p.ci_group, 8), rows[1] = 1, rows_count = rows[0] > 1 ? 2 : 1;
     else if (t->p.ci_group < 8) rows[0] = 4, rows_count = 1;
     for (int r = 0; r < rows_count; r++) {
-        cover_direct(t, rows[r], t->is_software ? lanes_for(t) : 64);
+        cover_direct(t, rows[r], t->caps->is_software ? lanes_for(t) : 64);
         const int parts_count = parts_for(t, t->p.column_tiles * t->p.row_tiles, t->lines, parts);
         for (int k = 0; k < (r ? 1 : parts_count); k++) add(list, count, (weft_way) { "conv_weights_direct", { rows[r], parts[k] } });
     }
@@ -134,16 +133,16 @@ static void add_subgroup_of(task *t, uint8_t rows, int most, weft_way *list, int
 // 32 x 4 sums are what GCN has registers for, once, RDNA and NVIDIA some more often; half of that leaves room for others.
 static void add_subgroup(task *t, weft_way *list, int *count)
 {
-    const bool halves = t->few_registers || (!t->is_software && t->p.ci_group > 16);
-    if (!t->few_registers) add_subgroup_of(t, 32, 3, list, count);
-    if (halves) add_subgroup_of(t, 16, t->few_registers ? 3 : 1, list, count);
+    const bool halves = t->caps->few_registers || (!t->caps->is_software && t->p.ci_group > 16);
+    if (!t->caps->few_registers) add_subgroup_of(t, 32, 3, list, count);
+    if (halves) add_subgroup_of(t, 16, t->caps->few_registers ? 3 : 1, list, count);
 }
 
 // `most`: of the numbers of parts.
 static void add_tile(task *t, shape s, int most, weft_way *list, int *count)
 {
     uint8_t parts[3];
-    if (t->few_registers && s.tall * s.wide > 2) return;
+    if (t->caps->few_registers && s.tall * s.wide > 2) return;
     cover_tile(t, s);
     const int parts_count = parts_for(t, t->p.column_tiles * t->p.row_tiles * t->groups, t->pixels, parts);
     for (int k = 0; k < parts_count && k < most; k++) add(list, count, (weft_way) { "conv_weights_tile", { s.tall, s.wide, s.down, DEEP, parts[k] } });
@@ -191,19 +190,19 @@ int weft_conv_weights_ways(const weft_node *n, const weft_emit *e, weft_way list
     describe(&t, n, e);
     const bool tiles = t.p.co_group > 1 || t.p.ci_group > 1, wide = t.p.co_group > 32;
     const bool low = t.taps * t.p.ci_group <= 32; // an image of three channels for instance
-    const int first = low ? (wide ? 2 : 3) : wide && !t.few_registers ? 0 : 1;
+    const int first = low ? (wide ? 2 : 3) : wide && !t.caps->few_registers ? 0 : 1;
     // Few channels leave lanes idle; subgroups of 4 (SwiftShader) share too little.
-    const bool by_subgroup = tiles && t.is_software && t.lanes >= 8 && t.p.co_group >= t.lanes && t.p.ci_group >= 4;
+    const bool by_subgroup = tiles && t.caps->is_software && t.lanes >= 8 && t.p.co_group >= t.lanes && t.p.ci_group >= 4;
     if (by_subgroup) add_subgroup(&t, list, &count);
-    if (!tiles || t.is_software) add_direct(&t, list, &count);
+    if (!tiles || t.caps->is_software) add_direct(&t, list, &count);
     if (!tiles) return count;
-    if (!t.is_software) add_matrices(&t, list, &count);
+    if (!t.caps->is_software) add_matrices(&t, list, &count);
     add_tile(&t, shapes[first], 3, list, &count);
     for (int i = 0; i < (int) (sizeof shapes / sizeof *shapes); i++)
         if (i != first) add_tile(&t, shapes[i], 1, list, &count);
-    if (!t.is_software) add_direct(&t, list, &count);
+    if (!t.caps->is_software) add_direct(&t, list, &count);
     if (!by_subgroup && t.lanes) add_subgroup(&t, list, &count);
-    if (t.is_software) add_matrices(&t, list, &count);
+    if (t.caps->is_software) add_matrices(&t, list, &count);
     return count;
 }
 
@@ -239,7 +238,7 @@ static void cut_parts(task *t, uint32_t units, uint32_t parts, uint32_t turn)
 
 static weft_result emit_direct(task *t, const weft_way *way, weft_emit *e, int *room)
 {
-    const uint32_t lanes = lanes_for(t), group = t->is_software ? lanes : 64; // a processor wants x's elements to be the workgroup's
+    const uint32_t lanes = lanes_for(t), group = t->caps->is_software ? lanes : 64; // a processor wants x's elements to be the workgroup's
     weft_dispatch d = { .kernel = way->kernel, .group = { group }, .spec = { [SPEC_OWN] = way->cut[0], lanes, t->depthwise } };
     cover_direct(t, way->cut[0], group);
     cut_parts(t, t->lines, way->cut[1], 1);

@@ -123,7 +123,7 @@ static bool must_pack(const product *w) { return w->g->trans_b || w->g->n % 4; }
 static weft_result emit_rows(product *w, weft_emit *e)
 {
     const weft_gemm *g = w->g;
-    const int64_t width = (g->n + 3) / 4 * 4;
+    const int64_t width = ceil_div(g->n, 4) * 4;
     const uint32_t quads = (uint32_t) (width / 4), rows = g->m > 4 ? 8 : g->m > 2 ? 4 : g->m > 1 ? 2 : 1;
     uint32_t lanes = 64;
     if (must_pack(w)) {
@@ -133,7 +133,7 @@ static weft_result emit_rows(product *w, weft_emit *e)
     while (lanes > 8 && lanes / 2 >= quads) lanes /= 2;
     // A processor wants a's elements to be the workgroup's; a GPU wants full workgroups.
     const uint32_t deep = w->caps->is_software ? 1 : 64 / lanes;
-    w->p.b_k = (u32) width, w->p.column_tiles = (quads + lanes - 1) / lanes, w->p.row_tiles = (w->p.m + rows * deep - 1) / (rows * deep);
+    w->p.b_k = (u32) width, w->p.column_tiles = (u32) ceil_div(quads, lanes), w->p.row_tiles = (u32) ceil_div(w->p.m, rows * deep);
     return dispatch(w, e, "matmul_rows", (double) w->p.column_tiles * w->p.row_tiles * w->p.batch, lanes * deep,
                     (const uint32_t[]) { rows, !g->trans_a && g->k % 4 == 0, g->n % 4 == 0, g->has_bias, lanes, w->halves }, 6);
 }

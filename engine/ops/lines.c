@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "ops/divide.h"
 #include "ops/lines.h"
 
 enum { KEPT = 16, LEAST = 32, USUAL = 128, LARGEST = 512, BUSY = 64 }; // numbers kept; invocations of a workgroup; workgroups
@@ -13,7 +14,7 @@ static uint32_t power_of_two(int64_t least, uint32_t most) // at least so many, 
 
 static weft_way way_of(const weft_line_set *l, const char *kernel, uint32_t group, uint32_t lines)
 {
-    const int64_t each = (l->count * lines + group - 1) / group;
+    const int64_t each = ceil_div(l->count * lines, group);
     return (weft_way) { kernel, { (uint8_t) (group / LEAST), (uint8_t) lines, (uint8_t) (each <= KEPT ? each : 0), l->beside } };
 }
 

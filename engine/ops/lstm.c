@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // One layer of long short-term memory (Hochreiter and Schmidhuber 1997), in one or both directions of time.
 // x: [n, t, i] (or [t, n, i]), w_ih: [dirs, 4 h, i], w_hh: [dirs, 4 h, h], b: [dirs, 8 h], h0 and c0: [dirs, n, h].
+#include "ops/divide.h"
 #include "ops/gemm.h"
 #include "ops/loop.h"
 #include "ops/lstm.h"
@@ -119,7 +120,7 @@ static weft_result lstm_emit(const weft_node *n, weft_emit *e)
     const uint32_t rows = s.n > 2 ? 4 : s.n > 1 ? 2 : 1;
     for (int64_t step = 0; step < s.t; step++) {
         const struct lstm_step_params p = {
-            .n = (u32) s.n, .h = (u32) s.h, .dirs = (u32) s.dirs, .steps = (u32) s.t, .step = (u32) step, .row_tiles = (u32) ((s.n + rows - 1) / rows),
+            .n = (u32) s.n, .h = (u32) s.h, .dirs = (u32) s.dirs, .steps = (u32) s.t, .step = (u32) step, .row_tiles = (u32) ceil_div(s.n, rows),
             .gates_n = (u32) s.x_n, .gates_t = (u32) s.x_t,
         };
         WEFT_TRY(weft_emit_dispatch(e, &(weft_dispatch) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The recurrent half of lstm's gradient, one direction: from what the outputs receive to what the sums of the gates receive, step by step.
+#include "ops/divide.h"
 #include "ops/lstm.h"
 #include "ops/loop.h"
 #include "params/lstm_back.h"
@@ -108,7 +109,7 @@ static weft_result back_emit(const weft_node *n, weft_emit *e)
     const int cells = weft_emit_scratch(e, (s.t + 1) * s.n * s.h, WEFT_I32); // four bytes whatever the storage: the cells are f32
     if (cells < 0) return WEFT_ERR_MEMORY;
     struct lstm_back_params p = {
-        .n = (u32) s.n, .h = (u32) s.h, .tiles = (u32) ((s.h + UNITS - 1) / UNITS), .steps = (u32) s.t, .gates_n = (u32) s.row_n, .gates_t = (u32) s.row_t,
+        .n = (u32) s.n, .h = (u32) s.h, .tiles = (u32) ceil_div(s.h, UNITS), .steps = (u32) s.t, .gates_n = (u32) s.row_n, .gates_t = (u32) s.row_t,
         .backwards = (u32) ((const weft_lstm_back_attrs *) n->attrs)->backwards,
     };
     WEFT_TRY(weft_emit_dispatch(e, &(weft_dispatch) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Norms of statistics too large for one workgroup, and their gradients, in three dispatches: statistics of stretches of positions, what
 // follows from all stretches together, and the result. x, and in gradients dy, are read twice.
+#include "ops/divide.h"
 #include "ops/norm.h"
 #include "ops/loop.h"
 #include "params/norm_split.h"
@@ -28,12 +29,12 @@ static void cut(split *s, const weft_caps *caps)
     const uint32_t group = software ? 32 : GROUP;
     uint32_t lines = 1;
     while (beside && lines < CHANNELS && lines < s->v.c) lines *= 2;
-    const int64_t tiles = s->v.n * ((s->v.c + lines - 1) / lines), wanted = ((software ? SOFTWARE : GPU) + tiles - 1) / tiles;
-    int64_t chunk = (s->v.rows + wanted - 1) / wanted;
+    const int64_t tiles = s->v.n * ceil_div(s->v.c, lines), wanted = ceil_div(software ? SOFTWARE : GPU, tiles);
+    int64_t chunk = ceil_div(s->v.rows, wanted);
     if (chunk < AHEAD * group / lines) chunk = AHEAD * group / lines;
     if (chunk > s->v.rows) chunk = s->v.rows;
     s->way = (weft_way) { "", { (uint8_t) (group / 32), (uint8_t) lines, 0, beside } };
-    s->params.chunk = (u32) chunk, s->params.chunks = (u32) ((s->v.rows + chunk - 1) / chunk);
+    s->params.chunk = (u32) chunk, s->params.chunks = (u32) ceil_div(s->v.rows, chunk);
 }
 
 static weft_result emit_partial(const split *s, weft_emit *e)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Reductions over any dimensions.
+#include "ops/divide.h"
 #include "ops/reduce.h"
 #include "ops/loop.h"
 #include "ops/grad.h"
@@ -171,7 +172,7 @@ weft_result weft_reduce_emit(const weft_node *n, weft_emit *e, enum weft_reduce 
         const u32 most = enough / busy, wanted = p.len / (lanes * 64);
         p.chunks = wanted < most ? wanted : most;
         if (p.chunks < 1) p.chunks = 1;
-        p.chunk = (p.len + p.chunks - 1) / p.chunks, p.chunks = (p.len + p.chunk - 1) / p.chunk;
+        p.chunk = (u32) ceil_div(p.len, p.chunks), p.chunks = (u32) ceil_div(p.len, p.chunk);
     }
     const int room = weft_emit_scratch(e, p.chunks > 1 ? 2 * (int64_t) p.chunks * p.count : 1, WEFT_I32);
     if (room < 0) return WEFT_ERR_MEMORY;

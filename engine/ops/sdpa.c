@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Scaled dot-product attention (Vaswani et al. 2017), computed in stretches of keys with a running maximum (Milakov and
 // Gimelshein 2018), so that the scores of all pairs are never stored.
+#include "ops/divide.h"
 #include "ops/sdpa.h"
 #include "ops/loop.h"
 #include "ops/sdpa_matrix.h"
@@ -173,7 +174,7 @@ weft_result weft_sdpa_dispatch(const weft_node *n, int first, const uint8_t *cut
     const weft_sdpa_sizes z = weft_sdpa_sizes_of(n, first);
     const uint32_t group = cut[0], own = cut[1], other = cut[2], lanes = lanes_for(columns, group / own > 4 ? group / own : 4, group < 64 ? group : 64);
     WEFT_TRY(weft_sdpa_fill(n, first, keys, p));
-    p->tiles = (p->own + own - 1) / own, p->column_tiles = columns ? (u32) ((columns + lanes * 4 - 1) / (lanes * 4)) : 1;
+    p->tiles = (u32) ceil_div(p->own, own), p->column_tiles = columns ? (u32) ceil_div(columns, lanes * 4) : 1;
     const uint32_t spec[] = { group, own, other, lanes, z.d % 4 == 0, z.e % 4 == 0, (uint32_t) ((const weft_sdpa_attrs *) n->attrs)->causal,
                               weft_has(n, first + MASK), keys };
     for (size_t i = 0; i < sizeof spec / sizeof *spec; i++) d->spec[d->spec_count++] = spec[i];

@@ -63,7 +63,7 @@ void weft_sdpa_matrix_dispatch(const weft_node *n, const weft_emit *e, weft_disp
 static uint32_t padded(const weft_caps *caps, int64_t width) // to whole matrices both ways
 {
     const uint32_t n = caps->matrix[1], k = caps->matrix[2], least = n > k ? n : k; // powers of two
-    return ((uint32_t) width + least - 1) / least * least;
+    return (uint32_t) ceil_div(width, least) * least;
 }
 
 static bool grad_fits(const weft_caps *caps, const weft_sdpa_sizes *z, const uint8_t *cut) // see shaders/sdpa_grad_matrix.comp

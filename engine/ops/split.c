@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A tensor cut along an axis.
 #include "ops/copy.h"
+#include "ops/divide.h"
 #include "ops/grad.h"
 
 typedef struct split_attrs { int32_t axis, parts; weft_list sizes; } split_attrs;
@@ -18,7 +19,7 @@ static weft_result split_infer(weft_node *n)
     const int axis = weft_axis(n, at->axis, x.rank);
     if (axis < 0) return WEFT_ERR_ARGUMENT;
     // Without sizes: as even as can be, the last part smaller (ONNX, and chunk of PyTorch where that gives all parts).
-    const int64_t size = (x.dim[axis] + at->parts - 1) / at->parts;
+    const int64_t size = ceil_div(x.dim[axis], at->parts);
     int64_t left = x.dim[axis];
     for (int k = 0; k < n->out_count; k++) {
         n->out_dtype[k] = n->in_dtype[0];

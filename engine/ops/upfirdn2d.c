@@ -2,6 +2,7 @@
 // Upsample, filter, downsample. x: [n, c, hi, wi], f: [fh, fw], y: [n, c, ho, wo]; what follows as in bias_act.
 #include "ops/upfirdn2d.h"
 #include "ops/conv_weights.h"
+#include "ops/divide.h"
 #include "ops/grad.h"
 #include "ops/loop.h"
 #include "params/upfirdn2d.h"
@@ -113,7 +114,7 @@ static weft_result upfirdn_emit(const weft_node *n, weft_emit *e)
     d.spec_count = OWN;
     if (way->cut[0]) {
         const int64_t tall = way->cut[0], across = way->cut[1];
-        p.count = (u32) (x[0] * ((y[2] + tall - 1) / tall) * ((y[3] + across - 1) / across) * p.c);
+        p.count = (u32) (x[0] * ceil_div(y[2], tall) * ceil_div(y[3], across) * p.c);
         for (int k = 0; k < 2; k++) {
             uint32_t *own = d.spec + OWN + k;
             own[0] = (uint32_t) f[k], own[2] = (uint32_t) at->up[k], own[4] = (uint32_t) at->down[k];
