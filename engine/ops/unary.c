@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Elementwise operators: params/unary.def is their whole definition, for C and for GLSL.
+#include "ops/activation.h"
 #include "ops/divide.h"
 #include "ops/loop.h"
 #include "ops/grad.h"
 #include "params/unary.h"
 #include "params/unary_grad.h"
+#include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 #include "ops/formula.h"
 
@@ -71,10 +74,32 @@ static weft_result unary_grad_emit(const weft_node *n, weft_emit *e)
 // Whether the derivative's formula in unary.def comes out the same with y for x: then x need not be kept, and what made it can make y.
 static bool is_told_by_y(const char *name, const unary_attrs *at)
 {
-    static const char *const names[] = { "relu", "tanh", "sigmoid", "hard_sigmoid", "exp", "sqrt" };
+    static const char *const names[] = { "relu", "tanh", "sigmoid", "hard_sigmoid", "exp", "sqrt", "rsqrt" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(name, names[i])) return true;
     return !strcmp(name, "leaky_relu") && at->a >= 0;
+}
+
+// Whether the formula has the letter as a name of its own.
+static bool mentions(const char *formula, char letter)
+{
+    for (const char *c = formula; *c; c++)
+        if (*c == letter && (c == formula || !isalnum((unsigned char) c[-1])) && !isalnum((unsigned char) c[1])) return true;
+    return false;
+}
+
+// dx by the row's derivative, keeping no more of x and y than its formula wants.
+static weft_value unary_slope(const weft_node *n, weft_graph *g, const char *formula, weft_value dy)
+{
+    char row[64];
+    const unary_attrs *at = n->attrs;
+    const weft_value x = is_told_by_y(n->op->name, at) ? n->out[0] : n->in[0];
+    if (!mentions(formula, 'x') && !mentions(formula, 'y')) {
+        const double slope = weft_activate_slope(1 + n->op->index, 0, 0, at->a, at->b);
+        return slope == 1 ? dy : weft_grad_scale(g, dy, slope);
+    }
+    snprintf(row, sizeof row, "%s_grad", n->op->name);
+    return weft_graph_call(g, row, WEFT_V(x, mentions(formula, 'y') ? n->out[0] : x, dy), at);
 }
 
 // Sizes around the workgroup size of 64, and primes. The first and the last run with other attributes than the defaults.
@@ -131,9 +156,8 @@ enum { FLAGS_ANY, FLAGS_POSITIVE = 0, FLAGS_STEP = WEFT_OP_STEP };
     }                                                                                             \
     static weft_result name_##_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx) \
     {                                                                                             \
-        const weft_value x = is_told_by_y(#name_, n->attrs) ? n->out[0] : n->in[0];               \
         (void) want;                                                                              \
-        dx[0] = weft_graph_call(g, #name_ "_grad", WEFT_V(x, n->out[0], dy[0]), n->attrs);        \
+        dx[0] = unary_slope(n, g, #bwd, dy[0]);                                                   \
         return WEFT_OK;                                                                           \
     }                                                                                             \
     const weft_op weft_op_##name_ = {                                                             \
