@@ -4,10 +4,16 @@
 #include "graph/grad.h"
 #include "graph/rules.h"
 
+typedef struct parts { // gradients by parts of a value, which are put together when all have arrived
+    weft_value *list;
+    int count;
+} parts;
+
 typedef struct walk {
     weft_graph *to;
     bool *live;           // per value of `to`: something wanted flows into it
     weft_value *gradient; // per value of `to`: d loss / d value so far, -1: none
+    parts *parts;         // per value of `to`: what else it receives
 } walk;
 
 static bool has_grad_or_no_expansion(const weft_op *op) { return op->grad || op->flags & WEFT_OP_STEP || !op->expand; }
@@ -20,8 +26,28 @@ static weft_result receive(walk *w, weft_value v, weft_value gradient)
         return weft_fail(WEFT_ERR_UNSUPPORTED, "a gradient of shape %s arrived at a value of shape %s", weft_shape_text(w->to->values[gradient].shape, a),
                          weft_shape_text(w->to->values[v].shape, b));
     }
-    w->gradient[v] = w->gradient[v] < 0 ? gradient : weft_grad_add(w->to, w->gradient[v], gradient);
-    return weft_graph_status(w->to);
+    if (!weft_grad_is_part(w->to, gradient)) {
+        w->gradient[v] = w->gradient[v] < 0 ? gradient : weft_grad_add(w->to, w->gradient[v], gradient);
+        return weft_graph_status(w->to);
+    }
+    parts *p = &w->parts[v];
+    weft_value *list = weft_arena_grow(w->to->arena, p->list, p->count, sizeof *list);
+    if (!list) return WEFT_ERR_MEMORY;
+    p->list = list;
+    p->list[p->count++] = gradient;
+    return WEFT_OK;
+}
+
+// All that the value receives; -1: nothing.
+static weft_value settle(walk *w, weft_value v)
+{
+    parts *p = &w->parts[v];
+    if (p->count) {
+        const weft_value joined = p->count == 1 ? p->list[0] : weft_grad_join(w->to, p->list, p->count);
+        w->gradient[v] = w->gradient[v] < 0 ? joined : weft_grad_add(w->to, w->gradient[v], joined);
+        p->count = 0;
+    }
+    return w->gradient[v];
 }
 
 static weft_result step_back(walk *w, int index)
@@ -32,7 +58,7 @@ static weft_result step_back(walk *w, int index)
     weft_value *dy = weft_arena_new(a, sizeof *dy * (size_t) (n.out_count + 1)), *dx = weft_arena_new(a, sizeof *dx * (size_t) (n.in_count + 1));
     bool *want = weft_arena_new(a, (size_t) n.in_count + 1), flows = false, needed = false;
     if (!dy || !dx || !want) return WEFT_ERR_MEMORY;
-    for (int k = 0; k < n.out_count; k++) flows |= (dy[k] = w->gradient[n.out[k]]) >= 0;
+    for (int k = 0; k < n.out_count; k++) flows |= (dy[k] = settle(w, n.out[k])) >= 0;
     for (int i = 0; i < n.in_count; i++) {
         dx[i] = -1;
         want[i] = n.in[i] >= 0 && w->live[n.in[i]] && n.in_dtype[i] == WEFT_F32;
@@ -101,7 +127,8 @@ static weft_result name_results(walk *w, const weft_graph *from, const weft_grad
             if (from->states[k].value == request->wrt[i]) name = from->states[k].name;
         const char *whole = weft_arena_print(g->arena, "d.%s", name ? name : "weight");
         if (!whole) return WEFT_ERR_MEMORY;
-        weft_graph_output(g, whole, w->gradient[v] >= 0 ? w->gradient[v] : weft_graph_numbers(g, g->values[v].shape, NULL));
+        const weft_value gradient = settle(w, v);
+        weft_graph_output(g, whole, gradient >= 0 ? gradient : weft_graph_numbers(g, g->values[v].shape, NULL));
     }
     return weft_graph_status(g);
 }
@@ -126,7 +153,8 @@ static weft_result differentiate(const weft_graph *from, const weft_grad_request
     walk w = { .to = to };
     w.live = weft_arena_new(to->arena, (size_t) values + 1);
     w.gradient = weft_arena_new(to->arena, sizeof *w.gradient * (size_t) (values + 1));
-    if (!w.live || !w.gradient) return WEFT_ERR_MEMORY;
+    w.parts = weft_arena_new(to->arena, sizeof *w.parts * (size_t) (values + 1));
+    if (!w.live || !w.gradient || !w.parts) return WEFT_ERR_MEMORY;
     for (int v = 0; v < values; v++) w.gradient[v] = -1;
     for (int i = 0; i < request->wrt_count; i++) w.live[map[wrt[i]]] = true;
     const int forward = to->node_count;

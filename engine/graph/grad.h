@@ -19,3 +19,7 @@ weft_result weft_pass_grad(const weft_graph *from, const weft_grad_request *requ
 
 // The sum of two gradients of one value; in ops/, where the operator is.
 weft_value weft_grad_add(weft_graph *g, weft_value a, weft_value b);
+// Whether this gradient is that of a part of a value, with zeros around it.
+bool weft_grad_is_part(const weft_graph *g, weft_value v);
+// The sum of such gradients: side by side, where parts lie so along one axis.
+weft_value weft_grad_join(weft_graph *g, const weft_value *parts, int count);

@@ -141,6 +141,72 @@ static weft_result pad_grad(const weft_node *n, weft_graph *g, const weft_value 
     return WEFT_OK;
 }
 
+// --- Gradients of parts: what slices of a value give back to it. ---
+
+typedef struct part { weft_value x; int axis; int64_t first, end, size; } part; // x within zeros
+
+static bool part_of(const weft_graph *g, weft_value v, part *out)
+{
+    const int maker = g->values[v].node;
+    const weft_node *n = maker < 0 ? NULL : &g->nodes[maker];
+    if (!n || strcmp(n->op->name, "pad")) return false;
+    const pad_attrs *at = n->attrs;
+    const weft_shape x = n->in_shape[0];
+    *out = (part) { .x = n->in[0], .axis = -1 };
+    for (int d = 0; d < x.rank; d++) {
+        const int64_t before = amount(&at->before, d, x.rank), after = amount(&at->after, d, x.rank);
+        if (!before && !after) continue;
+        if (out->axis >= 0 || before < 0 || after < 0) return false;
+        out->axis = d, out->first = before, out->end = before + x.dim[d], out->size = out->end + after;
+    }
+    return out->axis >= 0 && at->mode == WEFT_PAD_ZERO && at->value == 0;
+}
+
+bool weft_grad_is_part(const weft_graph *g, weft_value v)
+{
+    part p;
+    return part_of(g, v, &p);
+}
+
+static weft_value add_up(weft_graph *g, const weft_value *list, int count)
+{
+    weft_value sum = list[0];
+    for (int i = 1; i < count; i++) sum = weft_grad_add(g, sum, list[i]);
+    return sum;
+}
+
+// Those of equal places are added, and the others put side by side, with zeros between. Overlapping ones: none of that, all are added.
+weft_value weft_grad_join(weft_graph *g, const weft_value *list, int count)
+{
+    part *parts = weft_arena_new(g->arena, sizeof *parts * (size_t) count);
+    weft_value *side = weft_arena_new(g->arena, sizeof *side * (size_t) (2 * count + 1));
+    int places = 0, sides = 0;
+    if (!parts || !side) return -1;
+    for (int i = 0; i < count; i++) {
+        part p;
+        if (!part_of(g, list[i], &p) || (i && p.axis != parts[0].axis)) return add_up(g, list, count);
+        int k = places;
+        while (k && parts[k - 1].first >= p.first) k--;
+        if (k < places && parts[k].first == p.first && parts[k].end == p.end) {
+            parts[k].x = weft_grad_add(g, parts[k].x, p.x);
+            continue;
+        }
+        memmove(&parts[k + 1], &parts[k], sizeof *parts * (size_t) (places++ - k));
+        parts[k] = p;
+    }
+    int64_t at = 0;
+    weft_shape gap = g->values[list[0]].shape;
+    const int axis = parts[0].axis;
+    for (int k = 0; k <= places; k++) {
+        const int64_t next = k < places ? parts[k].first : parts[0].size;
+        if (next < at) return add_up(g, list, count);
+        gap.dim[axis] = next - at;
+        if (next > at) side[sides++] = weft_grad_expand(g, weft_graph_scalar(g, 0), gap);
+        if (k < places) side[sides++] = parts[k].x, at = parts[k].end;
+    }
+    return weft_grad_call(g, "concat", side, sides, WEFT_WITH({ "axis", NULL, 1, { axis } }));
+}
+
 #define LIST(...) WEFT_LIST(__VA_ARGS__)
 const weft_op weft_op_pad = {
     .name = "pad",
