@@ -126,7 +126,8 @@ static weft_result place_values(weft_cpu_run *run, const weft_session_params *p)
         const weft_value v = g->inputs[i].value;
         if (!(run->data[v] = weft_arena_new(&run->arena, value_bytes(&g->values[v])))) return WEFT_ERR_MEMORY;
     }
-    for (int v = 0; v < g->value_count; v++) run->data[v] = run->data[weft_lower_root(g, v)];
+    for (int v = 0; v < g->value_count; v++) // makers before users: a root is never moved
+        if (weft_lower_root(g, v) != v) run->data[v] = (const char *) run->data[weft_lower_root(g, v)] + 4 * weft_lower_begin(g, v);
     return WEFT_OK;
 }
 

@@ -103,6 +103,9 @@ weft_result weft_pass_recompute(const weft_graph *from, int segments, weft_graph
 // beside.c: where a rule says that a node can do the work of another one that reads the same values, it does.
 typedef struct weft_beside_rule weft_beside_rule;
 weft_result weft_pass_beside(const weft_graph *from, const weft_beside_rule *rules, weft_graph *to);
+// simplify.c: nodes become what a rule says they are as well.
+typedef struct weft_simple_rule weft_simple_rule;
+weft_result weft_pass_simplify(const weft_graph *from, const weft_simple_rule *rules, weft_graph *to);
 // physical.c: chooses layout and storage of every value and puts `convert` nodes where they differ.
 typedef enum weft_half {
     WEFT_HALF_NONE,
@@ -125,6 +128,12 @@ struct weft_fuse_rule {
     // Values are those of `g`, the graph being built; new constant nodes may be added to it.
     bool (*fuse)(weft_graph *g, const weft_node *producer, const weft_node *consumer, int slot, weft_fused *out);
     bool shared; // also where others use the producer's output: it costs nothing to do its work again
+};
+
+// A rule looks at a node of a graph and fills `out` (op, attrs, inputs) with one that makes the same.
+struct weft_simple_rule {
+    const char *name, *op;
+    bool (*simplify)(const weft_graph *g, const weft_node *n, weft_fused *out);
 };
 
 // A rule looks at `host` and `guest`, which reads nothing that host does not read. It gives -1, or fills `fused` (op, attrs, inputs) with a host

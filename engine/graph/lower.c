@@ -20,13 +20,22 @@ weft_result weft_lower(const weft_graph *bound, weft_pool *pool, bool fuse, weft
     }
     if (!fuse) return WEFT_OK;
     b = *to;
-    return weft_pass_beside(&b, weft_beside_rules, to);
+    WEFT_TRY(weft_pass_beside(&b, weft_beside_rules, &a));
+    return weft_pass_simplify(&a, weft_simple_rules, to);
 }
 
 weft_value weft_lower_root(const weft_graph *g, weft_value v)
 {
     while (g->values[v].node >= 0 && g->nodes[g->values[v].node].op->flags & WEFT_OP_ALIAS) v = g->nodes[g->values[v].node].in[0];
     return v;
+}
+
+int64_t weft_lower_begin(const weft_graph *g, weft_value v)
+{
+    int64_t begin = 0;
+    for (const weft_node *n; g->values[v].node >= 0 && (n = &g->nodes[g->values[v].node])->op->flags & WEFT_OP_ALIAS; v = n->in[0])
+        begin += n->op->alias_begin ? n->op->alias_begin(n) : 0;
+    return begin;
 }
 
 void weft_lower_readers(const weft_graph *g, bool kept, int *last)

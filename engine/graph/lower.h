@@ -10,6 +10,7 @@ weft_result weft_lower(const weft_graph *bound, weft_pool *pool, bool fuse, weft
 
 // Whose memory a value lies in: its own, unless an alias row made it.
 weft_value weft_lower_root(const weft_graph *g, weft_value v);
+int64_t weft_lower_begin(const weft_graph *g, weft_value v); // and at which element of the root it begins
 
 // last[v] of every root: the last node that reads its memory - aliases read nothing, who reads what they make does -, its maker if
 // none does. With `kept`, outputs and what states become are read when all nodes are done: by node_count.

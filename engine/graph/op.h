@@ -150,7 +150,7 @@ const weft_way *weft_emit_way(const weft_emit *e); // the one to take, of those 
 // --- The row. ----------------------------------------------------------------------------------------------
 
 enum weft_op_flags {
-    WEFT_OP_ALIAS = 1,   // output 0 is input 0 in other clothes (reshape): no kernel, no copy
+    WEFT_OP_ALIAS = 1,   // output 0 is input 0, or a stretch of it, in other clothes (reshape): no kernel, no copy
     WEFT_OP_STRIDED = 2, // the kernel follows strides: inputs and outputs may lie in any layout
     WEFT_OP_IMAGE = 4,   // every rank-4 input that is not a kernel, and every rank-4 output, lies in WEFT_IMAGE
     WEFT_OP_F32 = 8,     // in and out are stored in f32 even when the session is fast
@@ -175,6 +175,7 @@ struct weft_op {
     uint32_t kernel_inputs, kernel_t_inputs; // bit i: input i lies in WEFT_KERNEL / WEFT_KERNEL_T (rank 4)
     uint32_t half_inputs; // bit i: where input i is a weight stored in f16, the kernels of f32 take it as it is: weft_emit_packed
     uint32_t row_outputs; // bit k: output k lies in WEFT_ROW whatever the flags say
+    int64_t (*alias_begin)(const weft_node *n);              // WEFT_OP_ALIAS: the element of input 0 that output 0 begins at; NULL: 0
     int (*outputs)(const void *attrs);                       // NULL: as many as out_names has
     weft_result (*infer)(weft_node *n);                      // in_shape, attrs -> out_shape, out_dtype (preset F32)
     int64_t (*items)(const weft_node *n);                    // independent pieces for threads; NULL: 1

@@ -33,7 +33,7 @@ weft_result weft_program_plan(const weft_program *p, const weft_graph *g, const 
         const weft_state_update *u = &updates[i];
         lives[g->states[i].value].bytes = 0;
         if (u->way == WEFT_STATE_IN_PLACE) lives[u->from].bytes = 0;
-        else if (u->way != WEFT_STATE_STAYS) lives[u->from].last = p->step_count;
+        else if (u->way != WEFT_STATE_STAYS) lives[weft_program_root(p, u->from)].last = p->step_count;
     }
     for (int i = 0; i < g->input_count && g->state_count; i++) lives[g->inputs[i].value].last = p->step_count;
     WEFT_TRY(weft_plan_blocks(g->arena->ctx, lives, p->buffer_count, params->align, params->block, out));

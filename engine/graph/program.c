@@ -161,6 +161,7 @@ static weft_result emit_node(weft_emit *e, const weft_node *n)
     choose_variant(e, n);
     if (n->op->flags & WEFT_OP_ALIAS) {
         e->program->buffers[n->out[0]].same_as = n->in[0];
+        if (n->op->alias_begin) e->program->buffers[n->out[0]].begin = (size_t) n->op->alias_begin(n) * element_bytes(e->graph->values[n->out[0]].storage);
         return WEFT_OK;
     }
     if (!n->op->emit) return weft_node_fail(n, "has no kernel"), WEFT_ERR_UNSUPPORTED;

@@ -8,6 +8,7 @@
 typedef struct weft_buffer {
     weft_value value; // -1: scratch
     int32_t same_as;  // alias of this buffer; -1: memory of its own
+    size_t begin;     // of an alias: at which byte of that buffer it begins
     size_t bytes;
     bool kept;           // scratch that once wrote: alive throughout
     bool constant, port; // port: an input or output of the graph
@@ -36,6 +37,14 @@ static inline int weft_program_root(const weft_program *p, int buffer)
 {
     while (p->buffers[buffer].same_as >= 0) buffer = p->buffers[buffer].same_as;
     return buffer;
+}
+
+// And where in that memory it begins, in bytes.
+static inline size_t weft_program_begin(const weft_program *p, int buffer)
+{
+    size_t begin = 0;
+    for (; p->buffers[buffer].same_as >= 0; buffer = p->buffers[buffer].same_as) begin += p->buffers[buffer].begin;
+    return begin;
 }
 
 // Who knows which way is best: gives an index into `ways`, of which there are at least two. `key` is weft_node_key's.

@@ -9,3 +9,6 @@ extern const weft_fuse_rule weft_fuse_rules[]; // ends with {0}
 extern const weft_fuse_rule weft_grad_fuse_rules[];
 
 extern const weft_beside_rule weft_beside_rules[];
+
+// Last of all: nodes that can be said in another way, by themselves.
+extern const weft_simple_rule weft_simple_rules[];

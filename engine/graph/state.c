@@ -51,12 +51,13 @@ weft_result weft_state_plan(const weft_graph *g, bool in_place, weft_arena *aren
     for (int i = 0; i < g->state_count; i++) {
         out[i] = (weft_state_update) { .from = -1, .maker = -1 };
         if (!changes(g, i)) continue;
-        const weft_value state = g->states[i].value, from = weft_lower_root(g, g->states[i].next);
+        const weft_value state = g->states[i].value, next = g->states[i].next, from = weft_lower_root(g, next);
         const int other = state_of(g, from);
-        out[i].from = from;
+        out[i].from = next;
         out[i].way = other >= 0 && changes(g, other) ? WEFT_STATE_VIA : WEFT_STATE_COPY;
-        if (!in_place || !may_be_made_there(&p, state, from)) continue;
+        if (!in_place || weft_shape_count(g->values[from].shape) != weft_shape_count(g->values[state].shape) || !may_be_made_there(&p, state, from)) continue;
         out[i].way = WEFT_STATE_IN_PLACE;
+        out[i].from = from;
         out[i].maker = g->values[from].node;
         p.home[from] = true;
     }

@@ -12,7 +12,7 @@ typedef enum weft_state_way {
 
 typedef struct weft_state_update {
     weft_state_way way;
-    weft_value from; // whose memory holds what the state becomes: the root (weft_lower_root) of its `next`
+    weft_value from; // whose memory holds what the state becomes: its `next`; IN_PLACE: the root of that (weft_lower_root)
     int maker;       // IN_PLACE: the node that writes it
 } weft_state_update;
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Fusion rules: which pairs of operators one kernel can do. Each is tried on a producer whose output nobody else needs.
 #include "graph/compute.h"
+#include "graph/lower.h"
 #include "graph/rules.h"
 #include "ops/bias_act.h"
 #include "ops/conv.h"
 #include "ops/norm.h"
+#include "ops/part.h"
 #include "ops/reduce.h"
 #include "ops/upfirdn2d.h"
 #include <string.h>
@@ -296,6 +298,29 @@ const weft_fuse_rule weft_fuse_rules[] = {
 
 const weft_fuse_rule weft_grad_fuse_rules[] = {
     { "mul + bias_act", "mul", "bias_act", scale_bias_act, true }, // from y alone: what makes x need not keep it
+    { 0 }
+};
+
+// slice that is one stretch of its input: nothing is copied. Not of images, whose channels lie innermost on devices, nor where a little
+// would keep a lot from being forgotten.
+static bool slice_part(const weft_graph *g, const weft_node *slice, weft_fused *out)
+{
+    enum { SHARE = 16, FEW = 1 << 16 };
+    int64_t begin;
+    const int64_t all = weft_shape_count(slice->in_shape[0]);
+    const bool stays = g->values[weft_lower_root(g, slice->in[0])].node < 0;
+    if (slice->in_shape[0].rank > 3 || !weft_slice_is_stretch(slice, &begin) || begin % WEFT_PART_ALIGN || begin > INT32_MAX) return false;
+    if (!stays && all > FEW && SHARE * weft_shape_count(slice->out_shape[0]) < all) return false;
+    weft_part_attrs at = { .begin = (int32_t) begin, .shape.count = slice->out_shape[0].rank };
+    memcpy(at.shape.at, slice->out_shape[0].dim, sizeof at.shape.at);
+    out->op = weft_op_find("part");
+    out->in[0] = slice->in[0], out->in_count = 1;
+    memcpy(out->attrs, &at, sizeof at);
+    return true;
+}
+
+const weft_simple_rule weft_simple_rules[] = {
+    { "slice, part", "slice", slice_part },
     { 0 }
 };
 

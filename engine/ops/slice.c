@@ -2,6 +2,7 @@
 // A part of a tensor: along each named axis every steps-th index from starts to ends.
 #include "ops/copy.h"
 #include "ops/grad.h"
+#include "ops/part.h"
 #include <string.h>
 
 typedef struct slice_attrs { weft_list starts, ends, steps, axes; } slice_attrs;
@@ -73,6 +74,23 @@ static bool slice_box(const weft_node *n, int k, weft_box *box)
 }
 
 WEFT_COPY_FUNCTIONS(slice)
+
+bool weft_slice_is_stretch(const weft_node *n, int64_t *begin)
+{
+    range r[WEFT_MAX_RANK];
+    const weft_shape x = n->in_shape[0];
+    int64_t stride[WEFT_MAX_RANK];
+    bool one = true; // of all dimensions so far a single index
+    if (ranges(n, r) != WEFT_OK) return false;
+    weft_shape_strides(x, stride);
+    *begin = 0;
+    for (int d = 0; d < x.rank; d++) {
+        if (r[d].step != 1 || (!one && r[d].count != x.dim[d])) return false;
+        one &= r[d].count == 1;
+        *begin += r[d].start * stride[d];
+    }
+    return true;
+}
 
 // Along one axis: the elements of dy, backwards for a negative step, with step - 1 zeros after each, where they came from.
 static weft_value put_back(weft_graph *g, weft_value v, int axis, range r, int64_t size)

@@ -344,7 +344,9 @@ static weft_result prepare(weft_vk_run *run, const weft_graph *bound, const weft
     WEFT_TRY(make_memory(run));
     for (int b = 0; b < run->program.buffer_count; b++) {
         const size_t bytes = run->program.buffers[b].bytes;
+        const size_t begin = weft_program_begin(&run->program, b);
         run->places[b] = run->places[weft_program_root(&run->program, b)];
+        run->places[b].offset += begin;
         run->places[b].bytes = bytes;
     }
     weft_vk_copy *in, *out;

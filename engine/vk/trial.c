@@ -65,6 +65,7 @@ static weft_result place(trial *t)
     }
     for (int b = 0; b < p->buffer_count; b++) {
         t->places[b] = t->places[weft_program_root(p, b)];
+        t->places[b].offset += weft_program_begin(p, b);
         t->places[b].bytes = p->buffers[b].bytes;
         t->places[b].buffer = t->blocks[t->places[b].block].buffer;
     }
