@@ -114,6 +114,14 @@ typedef struct weft_dispatch {
     double flops;                  // for splitting long work; 0: the elements written
 } weft_dispatch;
 
+// Matrices f16 x f16 -> f32 as large as a workgroup's tile, which all of the workgroup shares.
+enum { WEFT_MATRIX_FORMS = 4 };
+typedef struct weft_matrix_form {
+    uint32_t threads; // of the workgroup; 0: there is no such form
+    uint32_t scope;   // of the matrices, as shaders name it: gl_ScopeWorkgroup, or gl_ScopeSubgroup where the workgroup is one subgroup
+    uint32_t m, n, k; // their sizes are multiples of these
+} weft_matrix_form;
+
 // What the device can do. A zero struct is the smallest device: f32 only.
 typedef struct weft_caps {
     bool f16_storage;
@@ -127,6 +135,9 @@ typedef struct weft_caps {
     bool few_registers;          // 64 sums of an invocation are too many to stay in registers; 32 are not
     uint32_t matrix[3];          // cooperative matrix m, n, k for f16 x f16 -> f32; 0: none
     uint32_t matrix_subgroup;    // the subgroup size to ask for in kernels of matrices
+    weft_matrix_form matrix_form[WEFT_MATRIX_FORMS];
+    uint32_t matrix_most;        // rows or columns of such a matrix
+    uint32_t matrix_reserved;    // shared bytes that kernels with such matrices leave to the driver
     const char *force;           // for tests: the way to take wherever there is one of that kernel or text (way.h); NULL: the best
 } weft_caps;
 

@@ -7,6 +7,7 @@
 #include "params/matmul.h"
 #include "params/matmul_finish.h"
 #include "params/matmul_pack.h"
+#include <math.h>
 #include <string.h>
 
 // Flops from which a faster kernel is worth the second that a software driver takes to compile it.
@@ -237,11 +238,15 @@ static shape matrix_shape(const product *w, const weft_way *way)
     return (shape) { weft_matrix_tall(w->caps, c), weft_matrix_wide(w->caps, c), weft_matrix_threads(w->caps, c), own >= 16 ? 5 : own >= 8 ? 4.5 : own >= 4 ? 4 : 2.5 };
 }
 
-static uint32_t matrix_shared(const product *w, const weft_way *way) // see shaders/matmul_matrix.comp
+static uint32_t operands_shared(const product *w, uint32_t tall, uint32_t wide) // see shaders/glsl/matmul_matrix.glsl
 {
-    const uint32_t deep = weft_matrix_deep(w->caps), tall = weft_matrix_tall(w->caps, way->cut), wide = weft_matrix_wide(w->caps, way->cut);
-    const uint32_t a = w->a_turned ? deep * (tall / 4 + 2) : tall * (deep / 4 + 2), b = w->b_turned ? deep * (wide / 4 + 2) : wide * (deep / 4 + 2);
-    return 8 * (a + b) + 4 * (uint32_t) way->cut[WEFT_MATRIX_DOWN] * way->cut[WEFT_MATRIX_ACROSS] * w->caps->matrix[0] * w->caps->matrix[1];
+    const uint32_t deep = weft_matrix_deep(w->caps);
+    return 8 * ((w->a_turned ? deep * (tall / 4 + 2) : tall * (deep / 4 + 2)) + (w->b_turned ? deep * (wide / 4 + 2) : wide * (deep / 4 + 2)));
+}
+
+static uint32_t matrix_shared(const product *w, const weft_way *way)
+{
+    return operands_shared(w, weft_matrix_tall(w->caps, way->cut), weft_matrix_wide(w->caps, way->cut)) + 4 * (uint32_t) way->cut[WEFT_MATRIX_DOWN] * way->cut[WEFT_MATRIX_ACROSS] * w->caps->matrix[0] * w->caps->matrix[1];
 }
 
 static weft_result emit_matrix(product *w, weft_emit *e, const weft_way *way)
@@ -259,6 +264,27 @@ static weft_result emit_matrix(product *w, weft_emit *e, const weft_way *way)
                       (const uint32_t[]) { w->a_turned, w->b_turned, w->a_wide + a_eights, w->b_wide + b_eights, w->y_wide, w->g->has_bias, room >= 0,
                                            c[0], c[1], c[2], c[3], m[0], m[1], m[2], w->caps->matrix_subgroup,
                                            weft_matrix_deep(w->caps) }, 16));
+    return finish_parts(w, e, room);
+}
+
+static shape matrix2_shape(const product *w, const weft_way *way)
+{
+    const weft_matrix2 t = weft_matrix2_of(w->caps, way->cut);
+    const uint32_t each = t.tall * t.wide / t.threads;
+    return (shape) { t.tall, t.wide, t.threads, each >= 128 ? 5 : each >= 64 ? 4.5 : each >= 32 ? 4 : 2.5 };
+}
+
+static weft_result emit_matrix2(product *w, weft_emit *e, const weft_way *way)
+{
+    const shape s = matrix2_shape(w, way);
+    const bool a_eights = (w->g->trans_a ? w->g->m : w->g->k) % 8 == 0, b_eights = (w->g->trans_b ? w->g->k : w->g->n) % 8 == 0;
+    int room = -1;
+    WEFT_TRY(begin_parts(w, e, way->cut[PARTS], &room));
+    w->p.row_tiles = (u32) ceil_div(w->p.m, s.rows), w->p.column_tiles = (u32) ceil_div(w->p.n, s.columns);
+    w->d.subgroup = w->caps->matrix_subgroup;
+    WEFT_TRY(dispatch(w, e, "matmul_matrix2", groups_of(w, s) * w->p.parts, s.threads,
+                      (const uint32_t[]) { w->a_turned, w->b_turned, w->a_wide + a_eights, w->b_wide + b_eights, w->g->n % 8 == 0, w->g->has_bias, room >= 0,
+                                           s.rows, s.columns, s.threads, weft_matrix2_of(w->caps, way->cut).scope, weft_matrix_deep(w->caps) }, 12));
     return finish_parts(w, e, room);
 }
 
@@ -316,6 +342,22 @@ static void add_matrices(choice *c, const product *w)
     }
 }
 
+// Matrices as large as the tile, behind all else: nobody knows yet where they pay, a trial will tell.
+static void add_matrices2(choice *c, const product *w)
+{
+    choice own = { .list = (weft_way[WEFT_MAX_WAYS]) { { 0 } } };
+    for (int f = 0; f < WEFT_MATRIX_FORMS; f++)
+        for (int i = 0, found = 0; i < WEFT_MATRIX2_TILES; i++) {
+            const uint8_t *tile = weft_matrix2_tiles[i];
+            const weft_way way = { "matmul_matrix2", { tile[0] / 8, tile[1] / 8, (uint8_t) (w->caps->matrix_form[f].threads / 8) } };
+            const uint32_t shared = operands_shared(w, tile[0], tile[1]);
+            if (!weft_matrix2_fits(w->caps, &w->caps->matrix_form[f], tile[0], tile[1], shared)) continue;
+            const shape s = matrix2_shape(w, &way);
+            if (!found++ || !half_empty(w, s)) add_cut(&own, w, way, s, shared);
+        }
+    for (int i = 0; i < own.count; i++) add(c, own.list[i], INFINITY);
+}
+
 // Software drivers: registers first, because shared memory is only more memory there.
 static void add_rest(choice *c, const product *w)
 {
@@ -342,6 +384,7 @@ int weft_gemm_ways(const weft_gemm *g, const weft_emit *e, weft_way list[WEFT_MA
     add_rest(&c, &w);
     if (weft_emit_half(e) && weft_matrix_serves(w.caps)) add_matrices(&c, &w);
     add_tiles(&c, &w);
+    if (weft_emit_half(e)) add_matrices2(&c, &w);
     return c.count;
 }
 
@@ -359,5 +402,6 @@ weft_result weft_gemm_emit(const weft_gemm *g, weft_emit *e, const weft_way *way
     if (is(way, "matmul_rows")) return emit_rows(&w, e);
     if (is(way, "matmul_tile")) return emit_tile(&w, e, way);
     if (is(way, "matmul_matrix")) return emit_matrix(&w, e, way);
+    if (is(way, "matmul_matrix2")) return emit_matrix2(&w, e, way);
     return emit_direct(&w, e);
 }

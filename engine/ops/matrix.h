@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the kernels on matrix units have in common: shaders/matmul_matrix.comp and shaders/glsl/conv_matrix.glsl.
+// What the kernels on matrix units have in common: shaders/glsl/matmul_matrix.glsl and shaders/glsl/conv_matrix.glsl.
 #pragma once
 #include "graph/op.h"
 
@@ -51,3 +51,38 @@ static inline bool weft_matrix_fits(const weft_caps *caps, const uint8_t *cut, i
     if (caps->is_software && cut[WEFT_MATRIX_DOWN] * cut[WEFT_MATRIX_ACROSS] > 4) return false;
     return threads <= caps->max_group && shared <= caps->shared_bytes;
 }
+
+// --- Matrices as large as a workgroup's tile, *_matrix2: the driver cuts them. ---
+
+// A cut: rows and columns of the tile and invocations of the workgroup, all in eights.
+enum { WEFT_MATRIX2_TALL, WEFT_MATRIX2_WIDE, WEFT_MATRIX2_THREADS };
+typedef struct weft_matrix2 { // what a cut means on a device
+    uint32_t tall, wide, threads, scope;
+} weft_matrix2;
+
+static inline weft_matrix2 weft_matrix2_of(const weft_caps *caps, const uint8_t *cut)
+{
+    weft_matrix2 t = { 8u * cut[WEFT_MATRIX2_TALL], 8u * cut[WEFT_MATRIX2_WIDE], 8u * cut[WEFT_MATRIX2_THREADS], 0 };
+    for (int i = 0; i < WEFT_MATRIX_FORMS; i++)
+        if (caps->matrix_form[i].threads == t.threads) t.scope = caps->matrix_form[i].scope;
+    return t;
+}
+
+// Whether the device can take matrices of such a tile, shared by a form's workgroup, and it is worth it: no invocation has more sums than
+// registers (of narrow subgroups as in weft_matrix_fits; processors take long to compile more), and large workgroups have enough to do. An
+// invocation's loads are of one line or one k apart.
+static inline bool weft_matrix2_fits(const weft_caps *caps, const weft_matrix_form *f, uint32_t tall, uint32_t wide, uint32_t shared)
+{
+    const uint32_t deep = weft_matrix_deep(caps), most = caps->matrix_most, each = f->threads ? tall * wide / f->threads : 0;
+    const uint32_t most_each = caps->few_registers || caps->is_software ? 32 : caps->matrix_subgroup < 32 ? 64 : 128;
+    if (f->threads < 8 || f->threads % 8 || f->threads & (f->threads - 1) || !weft_matrix_serves(caps)) return false;
+    if (tall % f->m || wide % f->n || deep % f->k || tall > most || wide > most || deep > most) return false;
+    if (tall / 4 > f->threads || wide / 4 > f->threads || each < f->threads / 8 || each > most_each) return false;
+    return f->threads <= caps->max_group && shared + caps->matrix_reserved <= caps->shared_bytes;
+}
+
+// Tiles that are tried with every form, the smallest first.
+enum { WEFT_MATRIX2_TILES = 10 };
+static const uint8_t weft_matrix2_tiles[WEFT_MATRIX2_TILES][2] = {
+    { 16, 16 }, { 16, 32 }, { 32, 16 }, { 32, 32 }, { 32, 64 }, { 64, 32 }, { 64, 64 }, { 64, 128 }, { 128, 64 }, { 128, 128 },
+};

@@ -76,6 +76,20 @@ static weft_result look_for_subgroups(const weft_vk_instance *i, weft_vk_candida
     return WEFT_OK;
 }
 
+// SPIR-V 1.6, which the extension wants, comes with Vulkan 1.3.
+static weft_result look_for_large_matrices(const weft_vk_instance *i, weft_vk_candidate *c)
+{
+    bool found;
+    WEFT_TRY(has_extension(&i->vk, c->physical, WEFT_VK_MATRIX2_EXTENSION, &found));
+    if (!found || (c->info.api[0] == 1 && c->info.api[1] < 3)) return WEFT_OK;
+    VkPhysicalDeviceMaintenance4Features sizes = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_FEATURES };
+    weft_vk_matrix2_features large = { WEFT_VK_MATRIX2_FEATURES, &sizes };
+    VkPhysicalDeviceFeatures2 features = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, &large };
+    i->vk.vkGetPhysicalDeviceFeatures2(c->physical, &features);
+    if (sizes.maintenance4 && large.flexible_dimensions && large.per_element) weft_vk_matrix_forms(i, large.workgroup_scope, c);
+    return WEFT_OK;
+}
+
 static weft_result look_for_extensions(const weft_vk_instance *i, weft_vk_candidate *c)
 {
     bool found;
@@ -91,6 +105,8 @@ static weft_result look_for_extensions(const weft_vk_instance *i, weft_vk_candid
     if (matrices.matrix && model.vulkanMemoryModel && half.shaderFloat16) weft_vk_matrix_shape(i, c->physical, c->matrix);
     c->info.matrix_units = c->matrix[0] > 0;
     memcpy(c->info.matrix, c->matrix, sizeof c->info.matrix);
+    if (c->matrix[0]) WEFT_TRY(look_for_large_matrices(i, c));
+    c->info.matrix_tiles = c->matrix_form[0].threads > 0;
     return WEFT_OK;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Physical devices: looking at them, ordering them, finding the one that is asked for.
 #pragma once
+#include "graph/op.h"
 #include "vk/instance.h"
 #include <weft/session.h>
 #include <stdbool.h>
@@ -14,6 +15,8 @@ typedef struct weft_vk_candidate {
     bool memory_budget, int64;
     bool f16_arithmetic;
     uint32_t matrix[3]; // cooperative matrix m, n, k; 0: none
+    weft_matrix_form matrix_form[WEFT_MATRIX_FORMS]; // and these, see weft_caps
+    uint32_t matrix_most, matrix_reserved;
     uint32_t subgroup_sizes[2]; // the least and the largest that kernels can be sure of; 0: not known
     bool subgroup_control;    // kernels can ask for them; else there is no other
     bool full_subgroups;      // kernels can ask for no invocation of a subgroup to be missing

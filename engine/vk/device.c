@@ -53,7 +53,7 @@ static void read_facts(weft_vk_device *dev, const weft_vk_candidate *c, bool no_
     dev->info.name = dev->name, dev->info.driver = dev->driver, dev->info.rejected = NULL;
     const VkPhysicalDeviceType type = props.properties.deviceType;
     dev->caps = (weft_caps) { .max_group = 128, .shared_bytes = 16384, .is_software = type == VK_PHYSICAL_DEVICE_TYPE_CPU };
-    if (no_optional) dev->info.f16_storage = dev->info.matrix_units = 0, memset(dev->info.matrix, 0, sizeof dev->info.matrix);
+    if (no_optional) dev->info.f16_storage = dev->info.matrix_units = dev->info.matrix_tiles = 0, memset(dev->info.matrix, 0, sizeof dev->info.matrix);
     else {
         dev->caps.f16_storage = c->info.f16_storage;
         dev->f16_arithmetic = c->info.f16_storage && c->f16_arithmetic;
@@ -72,6 +72,8 @@ static void read_facts(weft_vk_device *dev, const weft_vk_candidate *c, bool no_
         dev->memory_budget = c->memory_budget;
         memcpy(dev->caps.matrix, c->matrix, sizeof dev->caps.matrix);
         dev->caps.matrix_subgroup = c->subgroup_sizes[0]; // where there is a choice, that of the matrix units
+        memcpy(dev->caps.matrix_form, c->matrix_form, sizeof dev->caps.matrix_form);
+        dev->caps.matrix_most = c->matrix_most, dev->caps.matrix_reserved = c->matrix_reserved;
         dev->subgroup_control = c->subgroup_control, dev->full_subgroups = c->full_subgroups;
     }
     // Guesses on the slow side, until a run was measured.
@@ -83,19 +85,23 @@ static weft_result create_device(weft_vk_device *dev)
 {
     const weft_vk_calls *vk = &dev->vk;
     const float priority = 1;
-    const VkBool32 matrix = dev->caps.matrix[0] > 0;
-    const char *extensions[3];
+    const VkBool32 matrix = dev->caps.matrix[0] > 0, large = dev->caps.matrix_form[0].threads > 0;
+    const char *extensions[4];
     uint32_t extension_count = 0;
     if (matrix) extensions[extension_count++] = WEFT_VK_MATRIX_EXTENSION;
+    if (large) extensions[extension_count++] = WEFT_VK_MATRIX2_EXTENSION;
     if (dev->full_subgroups) extensions[extension_count++] = VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME;
     if (dev->inspected) extensions[extension_count++] = VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME;
     const VkDeviceQueueCreateInfo queue = { VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO, NULL, 0, dev->family, 1, &priority };
     // What cooperative matrices need besides themselves: the memory model, subgroups of a size that is known, and f16 arithmetic,
-    // which is there without them, too.
+    // which is there without them, too. Large ones have SPIR-V 1.6, whose workgroup sizes are maintenance4's.
     VkPhysicalDeviceSubgroupSizeControlFeatures control = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES, NULL,
                                                             dev->subgroup_control, VK_TRUE };
     void *const rest = dev->full_subgroups ? &control : NULL;
-    weft_vk_matrix_features matrices = { WEFT_VK_MATRIX_FEATURES, rest, VK_TRUE, VK_FALSE };
+    VkPhysicalDeviceMaintenance4Features sizes = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_FEATURES, rest, VK_TRUE };
+    weft_vk_matrix2_features larger = { WEFT_VK_MATRIX2_FEATURES, &sizes, .workgroup_scope = dev->caps.matrix_form[0].scope == WEFT_VK_MATRIX_WORKGROUP,
+                                        .flexible_dimensions = VK_TRUE, .per_element = VK_TRUE };
+    weft_vk_matrix_features matrices = { WEFT_VK_MATRIX_FEATURES, large ? &larger : rest, VK_TRUE, VK_FALSE };
     VkPhysicalDeviceVulkanMemoryModelFeatures model = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES, &matrices, VK_TRUE };
     VkPhysicalDeviceShaderFloat16Int8Features arithmetic = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES, matrix ? &model : rest, VK_TRUE };
     VkPhysicalDevice16BitStorageFeatures half = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES,

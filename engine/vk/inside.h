@@ -11,6 +11,9 @@ typedef struct weft_vk_kernels weft_vk_kernels;
 typedef struct weft_vk_tuner weft_vk_tuner;
 typedef struct weft_vk_weights weft_vk_weights;
 
+// Matrices of a subgroup and of a fixed shape (caps.matrix), or as large as a workgroup's tile (caps.matrix_form).
+typedef enum weft_vk_matrix_kind { WEFT_VK_MATRIX_FIXED, WEFT_VK_MATRIX_WHOLE, WEFT_VK_MATRIX_KINDS } weft_vk_matrix_kind;
+
 struct weft_vk_device {
     weft_context *ctx;
     weft_vk_instance instance;
@@ -28,8 +31,8 @@ struct weft_vk_device {
     bool subgroup_control;   // pipelines can ask for a subgroup size; else all have the one that is known
     bool full_subgroups;     // and for no invocation to be missing
     pthread_mutex_t matrix_lock; // of what follows
-    enum { WEFT_VK_MATRIX_UNKNOWN, WEFT_VK_MATRIX_RIGHT, WEFT_VK_MATRIX_WRONG } matrix; // what a product on the matrix units gave
-    bool matrix_spoiled;     // for tests: it gave something else
+    enum { WEFT_VK_MATRIX_UNKNOWN, WEFT_VK_MATRIX_RIGHT, WEFT_VK_MATRIX_WRONG } matrix[WEFT_VK_MATRIX_KINDS]; // what a product on the matrix units gave
+    bool matrix_spoiled[WEFT_VK_MATRIX_KINDS]; // for tests: it gave something else
     VkPhysicalDeviceLimits limits;
     uint64_t max_allocation; // bytes of one vkAllocateMemory
     VkPhysicalDeviceMemoryProperties memory;

@@ -102,7 +102,7 @@ static weft_result create(weft_vk_instance *i, bool validate)
     if (debug) extensions[extension_count++] = VK_EXT_DEBUG_UTILS_EXTENSION_NAME;
     if (features) extensions[extension_count++] = VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME;
     if (settings) extensions[extension_count++] = "VK_EXT_layer_settings";
-    const VkApplicationInfo app = { VK_STRUCTURE_TYPE_APPLICATION_INFO, NULL, NULL, 0, "weft", 1, VK_API_VERSION_1_2 };
+    const VkApplicationInfo app = { VK_STRUCTURE_TYPE_APPLICATION_INFO, NULL, NULL, 0, "weft", 1, VK_API_VERSION_1_3 };
     const VkInstanceCreateInfo info = { VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, debug ? (const void *) &listen : listen.pNext, 0, &app,
                                         layer, layers, extension_count, extensions };
     VK_TRY(vk, vkCreateInstance, &info, NULL, &i->instance);

@@ -33,11 +33,62 @@ void weft_vk_matrix_shape(const weft_vk_instance *i, VkPhysicalDevice device, ui
     }
 }
 
+typedef struct form_properties { // VkCooperativeMatrixFlexibleDimensionsPropertiesNV
+    VkStructureType type;
+    void *next;
+    uint32_t m, n, k; // granularity
+    int32_t a, b, c, result;
+    VkBool32 saturating;
+    int32_t scope;
+    uint32_t threads; // of the workgroup, where that is the scope
+} form_properties;
+typedef struct matrix2_properties { // VkPhysicalDeviceCooperativeMatrix2PropertiesNV
+    VkStructureType type;
+    void *next;
+    uint32_t most_threads, most_dimension, reserved;
+} matrix2_properties;
+enum { TYPE_FORM_PROPERTIES = 1000593001, TYPE_MATRIX2_PROPERTIES = 1000593002 };
+typedef VkResult (VKAPI_PTR *get_forms)(VkPhysicalDevice device, uint32_t *count, form_properties *list);
+
+// One form for each size of workgroups, that of the finest grain; the list is sorted as it came.
+static void add_form(weft_vk_candidate *c, weft_matrix_form form)
+{
+    int at = 0;
+    while (at < WEFT_MATRIX_FORMS && c->matrix_form[at].threads && c->matrix_form[at].threads != form.threads) at++;
+    if (at == WEFT_MATRIX_FORMS) return;
+    const weft_matrix_form *old = &c->matrix_form[at];
+    if (!old->threads || (uint64_t) form.m * form.n * form.k < (uint64_t) old->m * old->n * old->k) c->matrix_form[at] = form;
+}
+
+void weft_vk_matrix_forms(const weft_vk_instance *i, bool workgroup_scope, weft_vk_candidate *c)
+{
+    const get_forms get = (get_forms) i->vk.vkGetInstanceProcAddr(i->instance, "vkGetPhysicalDeviceCooperativeMatrixFlexibleDimensionsPropertiesNV");
+    const int32_t scope = workgroup_scope ? WEFT_VK_MATRIX_WORKGROUP : SCOPE_SUBGROUP;
+    matrix2_properties most = { .type = (VkStructureType) TYPE_MATRIX2_PROPERTIES };
+    VkPhysicalDeviceProperties2 props = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, &most };
+    form_properties list[MOST];
+    uint32_t count = MOST;
+    for (int k = 0; k < MOST; k++) list[k] = (form_properties) { .type = (VkStructureType) TYPE_FORM_PROPERTIES };
+    if (!get) return;
+    i->vk.vkGetPhysicalDeviceProperties2(c->physical, &props);
+    const VkResult r = get(c->physical, &count, list);
+    if (r != VK_SUCCESS && r != VK_INCOMPLETE) return;
+    for (uint32_t k = 0; k < count; k++) {
+        const form_properties *p = &list[k];
+        const uint32_t threads = workgroup_scope ? p->threads : c->subgroup_sizes[0];
+        if (p->a != COMPONENT_F16 || p->b != COMPONENT_F16 || p->c != COMPONENT_F32 || p->result != COMPONENT_F32) continue;
+        if (p->saturating || p->scope != scope || !p->m || !p->n || !p->k || (workgroup_scope && threads > most.most_threads)) continue;
+        add_form(c, (weft_matrix_form) { threads, (uint32_t) scope, p->m, p->n, p->k });
+    }
+    c->matrix_most = most.most_dimension, c->matrix_reserved = workgroup_scope ? most.reserved : 0;
+}
+
 void weft_vk_matrix_drop(weft_vk_device *dev)
 {
     memset(dev->caps.matrix, 0, sizeof dev->caps.matrix);
     memset(dev->info.matrix, 0, sizeof dev->info.matrix);
-    dev->info.matrix_units = 0;
+    memset(dev->caps.matrix_form, 0, sizeof dev->caps.matrix_form);
+    dev->info.matrix_units = dev->info.matrix_tiles = 0;
 }
 
 // Whole numbers whose sums f16 holds, edges on all sides, more than a step of k; and in the first row and column 2048 + 1 + .. + 1 - 2048,
@@ -58,7 +109,7 @@ static bool is_product(const float *y)
     return true;
 }
 
-static weft_result try_product(weft_vk_device *dev, weft_arena *arena, bool *right)
+static weft_result try_product(weft_vk_device *dev, weft_vk_matrix_kind kind, weft_arena *arena, bool *right)
 {
     weft_graph g;
     weft_vk_run *run;
@@ -73,28 +124,33 @@ static weft_result try_product(weft_vk_device *dev, weft_arena *arena, bool *rig
     const weft_value vb = weft_graph_input(&g, "b", WEFT_F32, (weft_shape) WEFT_SHAPE(DEEP, COLUMNS));
     weft_graph_output(&g, "y", weft_graph_call(&g, "matmul", WEFT_V(va, vb), NULL));
     WEFT_TRY(weft_graph_status(&g));
-    WEFT_TRY(weft_vk_run_create_forced(dev, &g, &(weft_session_params) { .precision = WEFT_FAST }, "matmul_matrix", &run));
+    WEFT_TRY(weft_vk_run_create_forced(dev, &g, &(weft_session_params) { .precision = WEFT_FAST },
+                                       kind == WEFT_VK_MATRIX_WHOLE ? "matmul_matrix2" : "matmul_matrix", &run));
     const weft_result r = weft_vk_run_go(run, (const void *const[]) { a, b }, (void *const[]) { y });
     weft_vk_run_destroy(run);
-    *right = r == WEFT_OK && !dev->matrix_spoiled && is_product(y);
+    *right = r == WEFT_OK && !dev->matrix_spoiled[kind] && is_product(y);
     return r;
 }
 
-weft_result weft_vk_matrix_check(weft_vk_device *dev, bool *right)
+weft_result weft_vk_matrix_check(weft_vk_device *dev, weft_vk_matrix_kind kind, bool *right)
 {
     weft_result r = WEFT_OK;
     pthread_mutex_lock(&dev->matrix_lock);
-    if (dev->matrix == WEFT_VK_MATRIX_UNKNOWN) {
+    if (dev->matrix[kind] == WEFT_VK_MATRIX_UNKNOWN) {
         weft_arena arena = { .ctx = dev->ctx };
         bool is_right = false;
-        r = try_product(dev, &arena, &is_right);
+        r = try_product(dev, kind, &arena, &is_right);
         weft_arena_free(&arena);
-        if (r == WEFT_OK) dev->matrix = is_right ? WEFT_VK_MATRIX_RIGHT : WEFT_VK_MATRIX_WRONG;
+        if (r == WEFT_ERR_UNSUPPORTED && kind == WEFT_VK_MATRIX_WHOLE) { // a driver that cannot compile them has the others
+            weft_log(dev->ctx, WEFT_LOG_WARN, "vulkan: %s: matrices of a whole workgroup: %s", dev->name, weft_error_text());
+            r = WEFT_OK;
+        }
+        if (r == WEFT_OK) dev->matrix[kind] = is_right ? WEFT_VK_MATRIX_RIGHT : WEFT_VK_MATRIX_WRONG;
         if (r == WEFT_OK && !is_right)
-            weft_log(dev->ctx, WEFT_LOG_WARN, "vulkan: %s computes products wrongly on its matrix units, so they are not used: a newer driver than "
-                     "%s may help", dev->name, dev->driver);
+            weft_log(dev->ctx, WEFT_LOG_WARN, "vulkan: %s computes products wrongly on its matrix units%s, so they are not used: a newer driver "
+                     "than %s may help", dev->name, kind == WEFT_VK_MATRIX_WHOLE ? " with matrices of a whole workgroup" : "", dev->driver);
     }
-    *right = dev->matrix == WEFT_VK_MATRIX_RIGHT;
+    *right = dev->matrix[kind] == WEFT_VK_MATRIX_RIGHT;
     pthread_mutex_unlock(&dev->matrix_lock);
     return r;
 }

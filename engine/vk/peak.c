@@ -227,7 +227,7 @@ static weft_result arithmetic(weft_vk_peaks *p, int half, double *rate)
 static weft_result products(weft_vk_peaks *p, double *rate)
 {
     bool right = false;
-    if (p->dev->caps.matrix[0]) WEFT_TRY(weft_vk_matrix_check(p->dev, &right));
+    if (p->dev->caps.matrix[0]) WEFT_TRY(weft_vk_matrix_check(p->dev, WEFT_VK_MATRIX_FIXED, &right));
     if (!right) return weft_fail(WEFT_ERR_UNSUPPORTED, "%s has no matrix units that can be used", p->dev->name);
     if (p->matrix.flops == 0) WEFT_TRY(fma_sample(p, &p->matrix, &p->matrix.flops));
     return fma_sample(p, &p->matrix, rate);

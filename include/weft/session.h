@@ -29,6 +29,7 @@ typedef struct weft_device_info {
     int f16_storage;         // WEFT_FAST and WEFT_MIXED are available
     int matrix_units;        // cooperative matrices are available
     uint32_t matrix[3];      // m, n, k of the matrices used; 0: none
+    int matrix_tiles;        // and ones as large as a workgroup's tile (VK_NV_cooperative_matrix2)
     uint32_t subgroup_size;  // 0: not known
     uint32_t vendor_id, device_id; // PCI's
     uint32_t api[3];         // Vulkan version

@@ -2,42 +2,89 @@
 // Matrix units: tried before they are relied on, and left alone where they are wrong.
 #include "vk/small_product.h"
 
+static const char *const names[WEFT_VK_MATRIX_KINDS] = { "matmul_matrix", "matmul_matrix2" };
+
+static bool has(const weft_vk_device *dev, weft_vk_matrix_kind kind)
+{
+    return kind == WEFT_VK_MATRIX_WHOLE ? dev->caps.matrix_form[0].threads : dev->caps.matrix[0];
+}
+
 // A product in f16, wanted on the matrix units; every element of y is `SIZE`. Gives what the session said.
-static weft_result product(weft_vk_device *dev, seen *s)
+static weft_result product(weft_vk_device *dev, weft_vk_matrix_kind kind, seen *s)
 {
     static float a[SIZE * SIZE], y[SIZE * SIZE];
     for (int i = 0; i < SIZE * SIZE; i++) a[i] = 1, y[i] = 0;
-    const weft_result r = multiply(dev, s, "matmul_matrix", WEFT_FAST, a, y);
+    const weft_result r = multiply(dev, s, names[kind], WEFT_FAST, a, y);
     for (int i = 0; r == WEFT_OK && i < SIZE * SIZE; i++) assert_true(y[i] == SIZE);
     return r;
 }
 
-static void with(bool spoiled)
+static void with(weft_vk_matrix_kind kind, bool spoiled)
 {
     seen s = { 0 };
     weft_context *ctx;
     weft_vk_device *dev;
     assert_int_equal(weft_context_create(&(weft_context_params) { .log = log_line, .log_user = &s, .log_level = WEFT_LOG_WARN }, &ctx), WEFT_OK);
     const weft_result opened = weft_vk_open(ctx, &(weft_device_params) { .name = "auto" }, &dev);
-    const bool matrices = opened == WEFT_OK && dev->caps.matrix[0];
+    const bool matrices = opened == WEFT_OK && has(dev, kind);
     if (matrices) {
-        dev->matrix_spoiled = spoiled;
+        dev->matrix_spoiled[kind] = spoiled;
         for (int turn = 0; turn < 2; turn++) {
-            assert_int_equal(product(dev, &s), WEFT_OK);
-            assert_int_equal(!strcmp(s.kernel, "matmul_matrix"), !spoiled);
+            assert_int_equal(product(dev, kind, &s), WEFT_OK);
+            assert_int_equal(!strcmp(s.kernel, names[kind]), !spoiled);
             assert_int_equal(s.warnings, spoiled); // once per device
         }
     }
     if (opened == WEFT_OK) weft_vk_close(dev);
     weft_context_destroy(&ctx);
-    if (!matrices) puts("skip: no device with matrix units"), skip();
+    if (!matrices) printf("skip: no device with matrix units for %s\n", names[kind]), skip();
 }
 
-static void right(void **state) { (void) state; with(false); }
-static void wrong(void **state) { (void) state; with(true); }
+static void right(void **state) { (void) state; with(WEFT_VK_MATRIX_FIXED, false); }
+static void wrong(void **state) { (void) state; with(WEFT_VK_MATRIX_FIXED, true); }
+static void right_as_a_whole(void **state) { (void) state; with(WEFT_VK_MATRIX_WHOLE, false); }
+static void wrong_as_a_whole(void **state) { (void) state; with(WEFT_VK_MATRIX_WHOLE, true); }
+
+// Where the units themselves are wrong nothing is left of either kind; where large matrices are, the others stay (above: nothing is said of them).
+static void one_spoils_both(void **state)
+{
+    (void) state;
+    seen s = { 0 };
+    weft_context *ctx;
+    weft_vk_device *dev;
+    assert_int_equal(weft_context_create(&(weft_context_params) { .log = log_line, .log_user = &s, .log_level = WEFT_LOG_WARN }, &ctx), WEFT_OK);
+    const weft_result opened = weft_vk_open(ctx, &(weft_device_params) { .name = "auto" }, &dev);
+    const bool both = opened == WEFT_OK && has(dev, WEFT_VK_MATRIX_WHOLE);
+    if (both) {
+        dev->matrix_spoiled[WEFT_VK_MATRIX_FIXED] = true;
+        assert_int_equal(product(dev, WEFT_VK_MATRIX_WHOLE, &s), WEFT_OK);
+        assert_null(strstr(s.kernel, "_matrix"));
+        assert_int_equal(s.warnings, 1);
+    }
+    if (opened == WEFT_OK) weft_vk_close(dev);
+    weft_context_destroy(&ctx);
+    if (!both) puts("skip: no device with both kinds"), skip();
+}
+
+static void without_optional_features(void **state)
+{
+    (void) state;
+    weft_context *ctx;
+    weft_vk_device *dev;
+    assert_int_equal(weft_context_create(NULL, &ctx), WEFT_OK);
+    const weft_result opened = weft_vk_open(ctx, &(weft_device_params) { .name = "auto", .no_optional = 1 }, &dev);
+    if (opened == WEFT_OK) {
+        for (int kind = 0; kind < WEFT_VK_MATRIX_KINDS; kind++) assert_false(has(dev, (weft_vk_matrix_kind) kind));
+        assert_false(weft_vk_info(dev)->matrix_units || weft_vk_info(dev)->matrix_tiles);
+        weft_vk_close(dev);
+    }
+    weft_context_destroy(&ctx);
+    if (opened != WEFT_OK) puts("skip: no Vulkan device"), skip();
+}
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(right), cmocka_unit_test(wrong) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(right), cmocka_unit_test(wrong), cmocka_unit_test(right_as_a_whole), cmocka_unit_test(wrong_as_a_whole),
+                                        cmocka_unit_test(one_spoils_both), cmocka_unit_test(without_optional_features) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

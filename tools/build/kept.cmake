@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-# SPIR-V that is kept in the tree: kernels that say `//! needs cooperative_matrix`, which many a glslc in use cannot compile.
+# SPIR-V that is kept in the tree: kernels that say `//! needs cooperative_matrix`, or cooperative_matrix2, which many a glslc in use cannot
+# compile.
 #   cmake -P tools/build/kept.cmake                        fails if sources changed since it was made
-#   cmake -DGLSLC=/path/to/glslc -P tools/build/kept.cmake makes it anew; glslc of 2024 or later
+#   cmake -DGLSLC=/path/to/glslc -P tools/build/kept.cmake makes it anew; glslc of 2025 or later
 # shaders/spirv/sources.txt holds a hash of each kernel's sources, with all that they include.
 cmake_minimum_required(VERSION 3.20)
 get_filename_component(shaders "${CMAKE_CURRENT_LIST_DIR}/../../shaders" ABSOLUTE)
@@ -53,6 +54,10 @@ foreach(shader IN LISTS files)
     if(NOT needs)
         continue()
     endif()
+    set(target vulkan1.2)
+    if(needs MATCHES "2$") # SPIR-V 1.6
+        set(target vulkan1.3)
+    endif()
     get_filename_component(name ${shader} NAME_WE)
     hash_of(${shader} hash)
     list(APPEND now "${name} ${hash}")
@@ -64,7 +69,7 @@ foreach(shader IN LISTS files)
         if(GLSLC)
             string(TOUPPER ${dtype} upper)
             file(MAKE_DIRECTORY ${shaders}/spirv)
-            execute_process(COMMAND ${GLSLC} --target-env=vulkan1.2 -O -Werror -DDTYPE_${upper} -I${shaders} -o ${kept} ${shader} RESULT_VARIABLE bad)
+            execute_process(COMMAND ${GLSLC} --target-env=${target} -O -Werror -DDTYPE_${upper} -I${shaders} -o ${kept} ${shader} RESULT_VARIABLE bad)
             if(bad)
                 message(FATAL_ERROR "${GLSLC} cannot compile ${shader}")
             endif()
@@ -79,5 +84,5 @@ if(GLSLC)
 elseif(stale)
     list(JOIN stale ", " text)
     message(FATAL_ERROR "shaders/spirv is older than its sources (${text}): run `cmake -DGLSLC=GLSLC -P tools/build/kept.cmake` "
-                        "with a glslc that knows GL_KHR_cooperative_matrix (shaderc of 2024 or later)")
+                        "with a glslc that knows GL_NV_cooperative_matrix2 (shaderc of 2025 or later)")
 endif()

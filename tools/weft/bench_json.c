@@ -80,6 +80,7 @@ static void add_device(const bench *b, cJSON *top)
     cJSON_AddBoolToObject(d, "f16_storage", i->f16_storage);
     if (i->matrix[0]) add_numbers(d, "matrix", i->matrix, 3);
     else cJSON_AddNullToObject(d, "matrix");
+    cJSON_AddBoolToObject(d, "matrix_tiles", i->matrix_tiles);
     add_number(d, "subgroup_size", i->subgroup_size, i->subgroup_size > 0);
     cJSON *c = cJSON_AddObjectToObject(d, "clocks_mhz");
     add_number(c, "core", b->host.core_mhz, b->host.core_mhz > 0);

@@ -67,6 +67,7 @@ static void print_json(const struct list *l, const weft_device_info *automatic)
         cJSON_AddNumberToObject(d, "memory_bytes", (double) i->memory_bytes);
         cJSON_AddBoolToObject(d, "f16_storage", i->f16_storage);
         cJSON_AddBoolToObject(d, "matrix_units", i->matrix_units);
+        cJSON_AddBoolToObject(d, "matrix_tiles", i->matrix_tiles);
         if (i->rejected) cJSON_AddStringToObject(d, "rejected", i->rejected);
         else cJSON_AddNullToObject(d, "rejected");
         cJSON_AddItemToArray(all, d);
