@@ -70,6 +70,7 @@ void main() {
     int jy = int(ho / p.phases[0]), jx = int(wo / p.phases[1]);
     avec4 sum = conv_sum(ty, tx, jy, jx, n, c), gate = avec4(0);
     if (GATE) gate = conv_sum(ty, tx, jy, jx, n, p.co + c);
-    if (lanes == 1) y_put(i, finish(sum.x, gate.x, i, c));
-    else y4_put(i / 4, finish4(sum, gate, i, c));
+    sum = finish4(sum, gate, i, c, lanes);
+    if (lanes == 1) y_put(i, sum.x);
+    else y4_put(i / 4, sum);
 }

@@ -17,10 +17,12 @@ vec4 add_up(uint i, uint step_) { // from element i on
 }
 
 void main() {
-    uint i = LINEAR_ID * (WIDE ? 4 : 1), pixels = p.n * p.ho * p.wo, all = GATE ? 2 * p.co : p.co;
+    const uint lanes = WIDE ? 4 : 1;
+    uint i = LINEAR_ID * lanes, pixels = p.n * p.ho * p.wo, all = GATE ? 2 * p.co : p.co;
     if (i >= pixels * p.co) return;
     uint pixel = i / p.co, c = i - pixel * p.co;
     vec4 sum = add_up(pixel * all + c, pixels * all), gate = GATE ? add_up(pixel * all + p.co + c, pixels * all) : vec4(0);
-    if (WIDE) y4_put(i / 4, finish4(sum, gate, i, c));
-    else y_put(i, finish(sum.x, gate.x, i, c));
+    sum = finish4(sum, gate, i, c, lanes);
+    if (WIDE) y4_put(i / 4, sum);
+    else y_put(i, sum.x);
 }

@@ -119,9 +119,10 @@ void main() {
         [[unroll]] for (uint k = 0; k < (PIXELS - 1) * COLUMNS; k++) sum[k] = sum[k + COLUMNS];
         [[dont_unroll]] for (uint c = s.c; c < min(s.c + OUT, s.end); c += 4) {
             avec4 v = avec4(row[0], row[1], row[2], row[3]), gate = GATE ? avec4(row[OUT], row[OUT + 1], row[OUT + 2], row[OUT + 3]) : avec4(0);
-            if (WIDE_OUT) y4_put((at + c) / 4, finish4(v, gate, at + c, c));
+            v = finish4(v, gate, at + c, c, min(4, s.end - c));
+            if (WIDE_OUT) y4_put((at + c) / 4, v);
             else [[unroll]] for (uint l = 0; l < 4; l++)
-                if (c + l < s.end) y_put(at + c + l, finish(v[l], gate[l], at + c + l, c + l));
+                if (c + l < s.end) y_put(at + c + l, v[l]);
             [[unroll]] for (uint q = 0; q < COLUMNS - 4; q++) row[q] = row[q + 4];
         }
     }

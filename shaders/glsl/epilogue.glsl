@@ -20,7 +20,9 @@ afloat finish(afloat sum, afloat gate, uint i, uint c) {
     if (RESIDUAL == 1) sum += r(i);
     return sum;
 }
-avec4 finish4(avec4 sum, avec4 gate, uint i, uint c) {
-    return avec4(finish(sum.x, gate.x, i, c), finish(sum.y, gate.y, i + 1, c + 1),
-                 finish(sum.z, gate.z, i + 2, c + 2), finish(sum.w, gate.w, i + 3, c + 3));
+// The first `count` of four channels. Not unrolled here: what a compiler reads of the epilogue is long, once is enough.
+avec4 finish4(avec4 sum, avec4 gate, uint i, uint c, uint count) {
+    for (uint l = 0; l < 4; l++)
+        if (l < count) sum[l] = finish(sum[l], gate[l], i + l, c + l);
+    return sum;
 }
