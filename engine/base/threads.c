@@ -17,8 +17,25 @@ static int64_t piece_size(int threads, int64_t count, int64_t least)
 
 #ifdef _OPENMP
 #include <omp.h>
+#include <stdatomic.h>
 
 struct weft_pool { int threads; };
+
+// Each thread begins with a part of its own, from loop to loop the same, so that it finds in its caches what it left there; then it helps others.
+typedef struct loop {
+    void (*work)(void *, int64_t, int64_t);
+    void *user;
+    int64_t count, piece, pieces;
+    int threads;
+    struct { _Alignas(64) _Atomic int64_t taken; } part[WEFT_MAX_THREADS];
+} loop;
+
+static void take(loop *l, int part)
+{
+    const int64_t first = l->pieces * part / l->threads, past = l->pieces * (part + 1) / l->threads;
+    for (int64_t i; (i = first + atomic_fetch_add(&l->part[part].taken, 1)) < past;)
+        l->work(l->user, i * l->piece, i + 1 < l->pieces ? (i + 1) * l->piece : l->count);
+}
 
 weft_pool *weft_pool_create(weft_context *ctx, int threads)
 {
@@ -38,9 +55,13 @@ void weft_parallel(weft_pool *p, int64_t count, int64_t least, void (*work)(void
         work(user, 0, count);
         return;
     }
-    const int64_t pieces = (count + piece - 1) / piece;
-#pragma omp parallel for schedule(dynamic) num_threads(p->threads)
-    for (int64_t i = 0; i < pieces; i++) work(user, i * piece, i + 1 < pieces ? (i + 1) * piece : count);
+    loop l = { work, user, count, piece, (count + piece - 1) / piece, .threads = p->threads };
+    for (int t = 0; t < p->threads; t++) atomic_init(&l.part[t].taken, 0);
+#pragma omp parallel num_threads(p->threads)
+    {
+        const int own = omp_get_thread_num();
+        for (int t = 0; t < p->threads; t++) take(&l, (own + t) % p->threads);
+    }
 }
 
 int weft_pool_adopt(const weft_pool *p)
