@@ -112,10 +112,17 @@ static dnnl_status_t fetch_weights(conv_state *s, const float *data)
     return dnnl_memory_set_data_handle(s->weights, (void *) (uintptr_t) data);
 }
 
+// Whether the epilogue adds the bias: it comes after scale and noise, and oneDNN 2.6 takes a third more time for transposed convolutions that have one.
+static bool shifts(const weft_node *n)
+{
+    const weft_conv_attrs *at = n->attrs;
+    return weft_conv_is_styled(n) || (n->op->kernel_t_inputs && weft_has(n, WEFT_CONV_B) && !at->gate);
+}
+
 static dnnl_status_t build(conv_state *s, const weft_node *n, const geometry *g, const void *const *constant)
 {
     const weft_conv_attrs *at = n->attrs;
-    const bool bias = weft_has(n, WEFT_CONV_B) && !weft_conv_is_styled(n); // which comes after scale and noise
+    const bool bias = weft_has(n, WEFT_CONV_B) && !shifts(n);
     dnnl_primitive_desc_t pd = NULL;
     dnnl_memory_desc_t plain_x, plain_y, b;
     TRY(dnnl_engine_create(&s->engine, dnnl_cpu, 0));
@@ -138,7 +145,7 @@ static dnnl_status_t build(conv_state *s, const weft_node *n, const geometry *g,
     TRY(dnnl_memory_create(&s->x, &x, s->engine, NULL));
     TRY(dnnl_memory_create(&s->y, &y, s->engine, NULL));
     if (bias) TRY(dnnl_memory_create(&s->bias, &b, s->engine, NULL));
-    s->finish = at->act || at->gate || weft_has(n, WEFT_CONV_R) || weft_conv_is_styled(n) || at->gain != 0 || at->clamp > 0;
+    s->finish = at->act || at->gate || weft_has(n, WEFT_CONV_R) || shifts(n) || at->gain != 0 || at->clamp > 0;
     s->scaled_bytes = weft_has(n, WEFT_CONV_S) ? ((size_t) weft_shape_count(n->in_shape[0]) * sizeof(float) + 63) / 64 * 64 : 0;
     s->padded_bytes = s->padded_h ? weft_dnnl_room(&plain_x) : 0;
     s->x_bytes = s->load ? weft_dnnl_room(&x) : 0;
@@ -249,7 +256,7 @@ static void finish_channels(void *user, int64_t begin, int64_t end)
         p.sum = j->sum + (at->gate ? c / ys[1] * 2 * ys[1] + c % ys[1] : c) * area;
         if (at->gate) p.gate = p.sum + ys[1] * area;
         if (weft_has(n, WEFT_CONV_R)) p.r = in[WEFT_CONV_R] + c * area;
-        weft_cpu_epilogue(at, &p, weft_conv_is_styled(n), j->y + c * area, area);
+        weft_cpu_epilogue(at, &p, shifts(n), j->y + c * area, area);
     }
 }
 

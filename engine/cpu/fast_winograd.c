@@ -242,8 +242,9 @@ static weft_result run(void *user, weft_context *ctx, const weft_node *n, void *
 // 64 x 64: 1.5, 2.0, 2.1; 128 at 17 x 17 (a third of the tiles is for nothing): 1.0; 256 at 12 x 12 (9 tiles), 16 x 16, 64 x 64: 1.0, 1.3, 2.7;
 // 512 at 16 x 16, 32 x 32, 64 x 64: 1.7, 2.7, 3.1. Dilated by 2, 4, 8, 16, 96 to 192 channels at 64 x 64: 1.8, 1.6, 1.35, 0.8; 64 at 128 x 128: 1.15,
 // 1.1, 1.1, 0.9; 128 to 256 at 28 x 28: 1.4, 1.2, 0.85, 0.2; 32 at 32 x 32: 0.9, 0.6.
-// Transposed with stride 2: 16 channels at 64 x 64: 1.7, 64 at 64 x 64: 1.5, 512 at 16 x 16 (36 tiles), 32 x 32 (121): 0.95, 1.35, 256 to 128 at
-// 128 x 128: 1.4. Stride 2: 32 channels to 32 x 32: 0.9; 64 to 64 x 64: 1.0; 128 to 32 x 32: 1.1; 512 to 16 x 16, 32 x 32: 0.8, 1.3.
+// Transposed with stride 2: 32 channels at 64 x 64: 0.7; 64, 128, 256, 512 at 32 x 32 (121 tiles): 0.8, 0.95, 1.1, 1.15; 512 at 16 x 16: 0.7;
+// 128 at 64 x 64: 1.0; 256 to 128 at 128 x 128: 1.1. Stride 2: 32 channels to 32 x 32: 0.9; 64 to 64 x 64: 1.0; 128 to 32 x 32: 1.1;
+// 512 to 16 x 16, 32 x 32: 0.8, 1.3.
 // Weights that change from run to run have to be transformed in each.
 static bool wins(const weft_node *n, bool constant_weights)
 {
@@ -252,10 +253,10 @@ static bool wins(const weft_node *n, bool constant_weights)
     if (!c) return false;
     const weft_winograd_sizes z = sizes_of(n, c);
     const bool same = c == &weft_winograd_same, dilated = z.dy * z.dx > 1;
-    const int64_t channels = c == &weft_winograd_down ? 128 : dilated ? 64 : 16, tiles = same ? 16 : 100;
+    const int64_t channels = c == &weft_winograd_up ? 256 : c == &weft_winograd_down ? 128 : dilated ? 64 : 16, tiles = same ? 16 : 100;
     if (dilated && (z.dy > MOST_DILATION || z.dx > MOST_DILATION || z.ho < LEAST_SIDE * z.dy || z.wo < LEAST_SIDE * z.dx)) return false;
     const bool wasteful = same && 5 * c->tile * c->tile * z.tiles > 7 * z.images * z.ho * z.wo;
-    return !wasteful && z.ci >= channels && z.co >= channels && z.tiles >= (constant_weights ? tiles : 4 * tiles);
+    return !wasteful && z.ci >= channels && z.co >= (channels < 128 ? channels : 128) && z.tiles >= (constant_weights ? tiles : 4 * tiles);
 }
 
 static weft_result prepare_winner(weft_context *ctx, const weft_node *n, const void *const *constant, void **out, size_t *scratch)
