@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "cpu/fast.h"
 #include "cpu/run.h"
+#include "ops/conv.h"
 #include "ops/conv_weights.h"
 #include "ops/upfirdn2d.h"
 #include <math.h>
@@ -125,6 +126,9 @@ static void so_do_those_of_other_sizes(void **state)
     const weft_conv_weights_attrs plain = { .stride = { 1, 1 }, .dilation = { 1, 1 }, .pads = { 1, 1 }, .groups = 1, .kernel = { 3, 3 } };
     const weft_conv_weights_attrs spread = { .stride = { 2, 2 }, .dilation = { 1, 1 }, .pads = { 1, 0 }, .groups = 1, .kernel = { 3, 3 } };
     const weft_conv_weights_attrs deep = { .stride = { 1, 1 }, .dilation = { 2, 2 }, .pads = { 2, 2 }, .groups = 4, .kernel = { 3, 3 } };
+    const weft_conv_attrs bare = { .stride = { 1, 1 }, .dilation = { 1, 1 }, .groups = 1 };
+    const weft_conv_attrs point = { .stride = { 1, 1 }, .dilation = { 1, 1 }, .groups = 1, .act = 2, .a = 0.2f, .gain = 1.5f, .clamp = 2 };
+    const weft_conv_attrs twice = { .stride = { 2, 2 }, .dilation = { 1, 1 }, .pads = { 1, 1, 1, 1 }, .groups = 1, .act = 1 };
     const extra cases[] = {
         { "conv2d_weight_grad", { .in = { WEFT_SHAPE(2, 35, 20, 19), WEFT_SHAPE(2, 41, 20, 19) }, .attrs = &plain } },
         { "conv2d_weight_grad", { .in = { WEFT_SHAPE(1, 17, 32, 33), WEFT_SHAPE(1, 20, 16, 16) }, .attrs = &spread } },
@@ -138,6 +142,15 @@ static void so_do_those_of_other_sizes(void **state)
         { "mean", { .in = { WEFT_SHAPE(5, 3, 7, 11) }, .attrs = &over_images } },
         { "sum_product", { .in = { WEFT_SHAPE(2, 9, 31, 33), WEFT_SHAPE(2, 9, 31, 33) }, .attrs = &over_channels } },
         { "sum", { .in = { WEFT_SHAPE(3, 4, 5, 6) }, .attrs = &apart } },
+        { "linear", { .in = { WEFT_SHAPE(3, 131), WEFT_SHAPE(37, 131), WEFT_SHAPE(37) } } }, // few rows
+        { "linear", { .in = { WEFT_SHAPE(1, 256), WEFT_SHAPE(517, 256) } } },
+        { "matmul", { .in = { WEFT_SHAPE(2, 263), WEFT_SHAPE(263, 1029) }, .attrs = &(const int32_t[2]) { 0, 0 } } },
+        { "matmul", { .in = { WEFT_SHAPE(1, 4, 300), WEFT_SHAPE(1, 129, 300) }, .attrs = &(const int32_t[2]) { 0, 1 } } },
+        { "conv2d", { .in = { WEFT_SHAPE(2, 37, 33, 35), WEFT_SHAPE(3, 37, 1, 1), WEFT_SHAPE(3), WEFT_SHAPE(2, 3, 33, 35), WEFT_SHAPE(2, 3), // 1x1, to a few channels
+                              WEFT_SHAPE(2, 1, 33, 35), WEFT_SHAPE(1), WEFT_SHAPE(2, 37) }, .attrs = &point } },
+        { "conv2d", { .in = { WEFT_SHAPE(1, 3, 40, 41), WEFT_SHAPE(21, 3, 1, 1) }, .attrs = &bare } },
+        { "conv_transpose2d", { .in = { WEFT_SHAPE(2, 3, 33, 35), WEFT_SHAPE(3, 37, 1, 1), WEFT_SHAPE(37), WEFT_SHAPE(2, 37, 33, 35) }, .attrs = &point } },
+        { "conv_transpose2d", { .in = { WEFT_SHAPE(1, 24, 9, 9), WEFT_SHAPE(24, 17, 4, 4), WEFT_SHAPE(17) }, .attrs = &twice } },
     };
     weft_context *ctx;
     assert_int_equal(weft_context_create(NULL, &ctx), WEFT_OK);
