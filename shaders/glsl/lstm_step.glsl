@@ -53,7 +53,11 @@ void main() {
                 [[unroll]] for (uint g = 0; g < 4; g++) sum[4 * r + g] += w(w_first + g * w_gate + k) * v;
             }
         }
-        [[unroll]] for (uint i = 0; i < 4 * ROWS; i++) sum[i] = tree_sum(sum[i]);
+        [[dont_unroll]] for (uint i = 0; i < 4 * ROWS; i++) { // the sums move round: constant indices alone keep them in registers
+            float all = tree_sum(sum[0]);
+            [[unroll]] for (uint k = 1; k < 4 * ROWS; k++) sum[k - 1] = sum[k];
+            sum[4 * ROWS - 1] = all;
+        }
     }
     if (lane != 0) return;
     [[unroll]] for (uint r = 0; r < ROWS; r++) {
