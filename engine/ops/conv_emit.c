@@ -298,6 +298,30 @@ static weft_result emit_matrix(conv *c, weft_emit *e, const weft_way *way)
     return w.parts ? emit_parts(c, e, "conv_matrix_split", w, own, 12) : emit_cover(c, e, "conv_matrix", w, own, 11);
 }
 
+// Matrices as large as the tile, with a gate as half of it.
+static uint32_t matrix2_shared(const weft_caps *caps, uint32_t tall, uint32_t wide) // see shaders/glsl/conv_matrix.glsl
+{
+    const uint32_t deep = weft_matrix_deep(caps);
+    return 8 * (tall * (deep / 4 + 2) + deep * (wide / 4 + 2)) + 16 * deep + 4 * tall;
+}
+
+static cover matrix2_cover(const weft_caps *caps, const uint8_t *cut)
+{
+    const weft_matrix2 t = weft_matrix2_of(caps, cut);
+    return (cover) { t.threads, t.tall, t.wide, cut[PARTS] };
+}
+
+static weft_result emit_matrix2(conv *c, weft_emit *e, const weft_way *way)
+{
+    const weft_caps *caps = weft_emit_caps(e);
+    const cover w = matrix2_cover(caps, way->cut);
+    const bool in_eights = c->p.ci_group % 8 == 0, out_eights = c->p.co_group % 8 == 0 && c->p.co % 8 == 0;
+    const uint32_t own[] = { c->wide_in + in_eights, c->wide_out + out_eights, w.pixels, w.columns, w.threads, weft_matrix2_of(caps, way->cut).scope,
+                             weft_matrix_deep(caps), w.parts };
+    c->d.subgroup = caps->matrix_subgroup;
+    return w.parts ? emit_parts(c, e, "conv_matrix2_split", w, own, 8) : emit_cover(c, e, "conv_matrix2", w, own, 7);
+}
+
 // --- The choice. ---
 
 static bool is(const weft_way *w, const char *kernel) { return !strcmp(w->kernel, kernel); }
@@ -445,6 +469,35 @@ static bool wants_matrix_split(conv *c)
     return steps_of(c, STEP) >= 64 && cover_groups(c, (cover) { .pixels = 64, .columns = 64 }) < ENOUGH;
 }
 
+static bool matrix2_fits(const conv *c, const weft_caps *caps, const weft_matrix_form *f, const uint8_t *tile)
+{
+    const uint32_t wide = c->at->gate ? tile[1] / 2 : tile[1];
+    return weft_matrix2_fits(caps, f, tile[0], tile[1], matrix2_shared(caps, tile[0], tile[1])) && wide % f->n == 0;
+}
+
+// Behind all else, for trials: of each form the largest tiles that leave enough workgroups for a large device, else the smallest; and that
+// one or the largest in parts where wants_matrix_split.
+static void add_matrices2(conv *c, const weft_caps *caps, const weft_matrix_form *f, bool split, weft_way list[WEFT_MAX_WAYS], int *count)
+{
+    enum { MOST = 3 };
+    const uint32_t span = c->at->gate ? 2 * c->p.co : c->p.co_group, steps = (uint32_t) steps_of(c, weft_matrix_deep(caps)) / 4, most = steps < 64 ? steps : 64;
+    int least = 0, found = 0;
+    while (least < WEFT_MATRIX2_TILES && !matrix2_fits(c, caps, f, weft_matrix2_tiles[least])) least++;
+    for (int i = WEFT_MATRIX2_TILES - 1; i >= least && found < MOST; i--) {
+        const uint8_t *tile = weft_matrix2_tiles[i];
+        weft_way way = { "conv_matrix2", { tile[0] / 8, tile[1] / 8, (uint8_t) (f->threads / 8) } };
+        if (!matrix2_fits(c, caps, f, tile) || (i > least && (tile[0] >= 2 * phase_pixels(c) || tile[1] >= 2 * span))) continue;
+        const double groups = cover_groups(c, matrix2_cover(caps, way.cut)), wanted = 2 * ENOUGH / groups;
+        const uint32_t parts = wanted < most ? (uint32_t) wanted : most;
+        if (i > least && groups < ENOUGH && !split) continue;
+        add(list, count, way);
+        found++;
+        if (!split || parts < 2) continue;
+        way.kernel = "conv_matrix2_split", way.cut[PARTS] = (uint8_t) parts;
+        add(list, count, way);
+    }
+}
+
 int weft_conv_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS])
 {
     const weft_caps *caps = weft_emit_caps(e);
@@ -475,6 +528,8 @@ int weft_conv_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MA
     if (weft_winograd_serves(n, e, 2)) add(list, &count, (weft_way) { "winograd", { 2 } });
     if (by_matrix && caps->is_software) add_matrices(&c, caps, list, &count);
     if (by_matrix && (caps->is_software || !by_matrix_split)) add_matrix_splits(&c, caps, list, &count);
+    for (int f = 0; f < WEFT_MATRIX_FORMS && by_matrix; f++)
+        if (caps->matrix_form[f].threads) add_matrices2(&c, caps, &caps->matrix_form[f], caps->is_software || by_matrix_split, list, &count);
     return count;
 }
 
@@ -489,5 +544,6 @@ weft_result weft_conv_emit(const weft_node *n, weft_emit *e)
     if (is(way, "conv_subgroup") || is(way, "conv_subgroup_long")) return emit_subgroup(&c, e, way);
     if (is(way, "conv_tile_split")) return emit_split(&c, e, way);
     if (is(way, "conv_matrix") || is(way, "conv_matrix_split")) return emit_matrix(&c, e, way);
+    if (is(way, "conv_matrix2") || is(way, "conv_matrix2_split")) return emit_matrix2(&c, e, way);
     return is(way, "conv_tile") ? emit_tile(&c, e, way) : emit_direct(&c, e);
 }

@@ -1,7 +1,18 @@
 // Convolution on matrix units, of conv_matrix.comp and conv_matrix_split.comp: pixels by channels, ROWS x COLUMNS matrices of M x N per subgroup.
+// WHOLE, of conv_matrix2.comp and conv_matrix2_split.comp: one matrix of the workgroup's tile, with a gate two of half of it.
 // SPLIT: the sums are cut into parts, each of other taps and input channels, and written in f32 as they are; see engine/ops/conv_emit.h.
 layout(constant_id = OWN) const uint WIDE_IN = 0;          // inputs can be read in 1: fours, 2: eights
 layout(constant_id = OWN + 1) const uint WIDE_OUT = 0;     // weights and outputs too
+#if defined(WHOLE)
+layout(constant_id = OWN + 2) const uint TALL = 16;        // pixels of the tile
+layout(constant_id = OWN + 3) const uint WIDE = 16;        // and channels; with a gate the second half are gates
+layout(constant_id = OWN + 4) const uint THREADS = 32;     // of the workgroup
+layout(constant_id = OWN + 5) const uint SCOPE = gl_ScopeSubgroup; // of the matrices: all of the workgroup, whichever it says
+layout(constant_id = OWN + 6) const uint DEEP = 32;        // (tap, input channel) of a step
+#if defined(SPLIT)
+layout(constant_id = OWN + 7) const uint PARTS = 1;        // into which the sums are cut
+#endif
+#else
 layout(constant_id = OWN + 2) const uint DOWN = 2;         // subgroups along the pixels
 layout(constant_id = OWN + 3) const uint ACROSS = 2;       // and along the channels
 layout(constant_id = OWN + 4) const uint ROWS = 2;         // matrices of a subgroup along the pixels
@@ -13,6 +24,10 @@ layout(constant_id = OWN + 9) const uint LANES = 32;       // of every subgroup
 layout(constant_id = OWN + 10) const uint DEEP = 32;       // (tap, input channel) of a step
 #if defined(SPLIT)
 layout(constant_id = OWN + 11) const uint PARTS = 1;       // into which the sums are cut
+#endif
+const uint THREADS = DOWN * ACROSS * LANES, TALL = DOWN * ROWS * M, WIDE = ACROSS * COLUMNS * N;
+#endif
+#if defined(SPLIT)
 const bool GATES = false; // both halves end alike
 layout(set = 0, binding = 0, std430) writeonly restrict buffer sums_t { float sums[]; };
 layout(set = 0, binding = 0, std430) writeonly restrict buffer sums4_t { vec4 sums4[]; };
@@ -20,11 +35,10 @@ layout(set = 0, binding = 0, std430) writeonly restrict buffer sums4_t { vec4 su
 const uint PARTS = 1;
 const bool GATES = GATE; // a matrix ends together with its gates
 #endif
-const uint THREADS = DOWN * ACROSS * LANES, TALL = DOWN * ROWS * M, WIDE = ACROSS * COLUMNS * N, X_FOURS = DEEP / 4, W_FOURS = WIDE / 4;
+const uint X_FOURS = DEEP / 4, W_FOURS = WIDE / 4;
 const uint X_EACH = WIDE_IN == 2 ? 2 : 1, W_EACH = WIDE_OUT == 2 ? 2 : 1, X_LINE = X_FOURS / X_EACH, W_LINE = W_FOURS / W_EACH; // fours of a load
 const uint X_LOADS = (TALL * X_LINE + THREADS - 1) / THREADS, W_LOADS = (DEEP * W_LINE + THREADS - 1) / THREADS;
 const uint X_STEP = X_FOURS + 2, W_STEP = W_FOURS + 2; // room against bank conflicts
-const uint OUT = GATE ? COLUMNS / 2 : COLUMNS, ENDS = GATES ? OUT : COLUMNS, ROOM = M * N / 4;
 
 #include "glsl/eight.glsl"
 TENSOR_IN8(1, x8)
@@ -32,7 +46,6 @@ TENSOR_IN8(2, w8)
 
 shared f16vec4 xs[TALL * X_STEP]; // [pixel][k]
 shared f16vec4 ws[DEEP * W_STEP]; // [k][channel]
-shared vec4 room[DOWN * ACROSS * ROOM * (GATES ? 2 : 1)]; // sums on their way to the epilogue
 
 // As in conv_tile: where in w the channels of a row of the step begin, the input position relative to the first tap's, the
 // input channel; ~0: past the last row.
@@ -85,6 +98,12 @@ eight w_some(tile s, uint k, uint u) {
     return all;
 }
 
+#if defined(WHOLE)
+#include "glsl/conv_matrix_whole.glsl"
+#else
+const uint OUT = GATE ? COLUMNS / 2 : COLUMNS, ENDS = GATES ? OUT : COLUMNS, ROOM = M * N / 4;
+shared vec4 room[DOWN * ACROSS * ROOM * (GATES ? 2 : 1)]; // sums on their way to the epilogue
+
 // The first column of a subgroup's matrix: gates lie in the second half of the tile.
 uint block(uint across, uint j) {
     if (!GATE) return (across * COLUMNS + j) * N;
@@ -109,11 +128,12 @@ void end_four(tile s, uint at, uint c, bool gates, vec4 v, vec4 gate) {
     if (WIDE_OUT > 0) y4_put((at + c) / 4, v);
 }
 #endif
+#endif
 
 void main() {
     tile s;
     if (!tile_of(LINEAR_GROUP / PARTS, TALL, WIDE, s)) return;
-    uint me = gl_LocalInvocationIndex, lane = gl_SubgroupInvocationID, down = gl_SubgroupID / ACROSS, across = gl_SubgroupID % ACROSS;
+    uint me = gl_LocalInvocationIndex;
     int pixels = s.rows * s.columns;
     uint deep = uint(s.ty.count * s.tx.count) * p.ci_group, begin = 0;
     if (PARTS > 1) {
@@ -123,7 +143,6 @@ void main() {
     }
     ivec2 first[X_LOADS]; // input position of the first tap
     eight xr[X_LOADS], wr[W_LOADS];
-    coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator> sum[ROWS * COLUMNS];
     [[unroll]] for (uint i = 0; i < X_LOADS; i++) {
         int j = min(s.first_pixel + int((me + i * THREADS) / X_LINE), pixels - 1), row = j / s.columns;
         first[i] = ivec2(s.ty.at + row * p.stride[0], s.tx.at + (j - row * s.columns) * p.stride[1]);
@@ -131,7 +150,13 @@ void main() {
     if (me < DEEP) plan[me] = depth(s, begin + me, deep);
     if (me + THREADS < DEEP) plan[me + THREADS] = depth(s, begin + me + THREADS, deep);
     barrier();
+#if defined(WHOLE)
+    SUM sum = SUM(0), gate = SUM(0);
+#else
+    uint lane = gl_SubgroupInvocationID, down = gl_SubgroupID / ACROSS, across = gl_SubgroupID % ACROSS;
+    coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator> sum[ROWS * COLUMNS];
     [[unroll]] for (uint i = 0; i < ROWS * COLUMNS; i++) sum[i] = coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator>(0);
+#endif
     for (uint k0 = begin;; k0 += DEEP) { // loads of a step fly while the one before is computed
         bool last = k0 >= deep;
         if (!last) {
@@ -144,6 +169,9 @@ void main() {
                 if (e < DEEP * W_LINE) wr[i] = w_some(s, e / W_LINE, e % W_LINE * W_EACH * 4);
             }
         }
+#if defined(WHOLE)
+        if (k0 != begin) multiply(sum, gate);
+#else
         if (k0 != begin)
             for (uint k = 0; k < DEEP; k += K) {
                 coopmat<float16_t, gl_ScopeSubgroup, M, K, gl_MatrixUseA> u[ROWS];
@@ -155,6 +183,7 @@ void main() {
                     [[unroll]] for (uint i = 0; i < ROWS; i++) sum[i * COLUMNS + j] = coopMatMulAdd(u[i], v, sum[i * COLUMNS + j]);
                 }
             }
+#endif
         if (last) break;
         barrier();
         [[unroll]] for (uint i = 0; i < X_LOADS; i++) {
@@ -171,6 +200,9 @@ void main() {
         if (me + THREADS < DEEP) plan[me + THREADS] = depth(s, k0 + DEEP + me + THREADS, deep);
         barrier();
     }
+#if defined(WHOLE)
+    end_all(s, sum, gate);
+#else
     // One matrix after another, or one and its gates. Their numbers must be constants, or they would lie in memory.
     uint mine = gl_SubgroupID * ROOM * (GATES ? 2 : 1);
     [[dont_unroll]] for (uint each = 0; each < ROWS * ENDS; each++) {
@@ -189,4 +221,5 @@ void main() {
         }
         subgroupBarrier();
     }
+#endif
 }

@@ -46,6 +46,7 @@ static const weft_case large_transposed[] = {
 static const weft_case large_products[] = {
     { .in = { WEFT_SHAPE(130, 40), WEFT_SHAPE(40, 136) } },
     { .in = { WEFT_SHAPE(41, 130), WEFT_SHAPE(137, 41) }, .attrs = &(const int32_t[]) { 1, 1 } },
+    { .in = { WEFT_SHAPE(21, 8200), WEFT_SHAPE(8200, 24) } }, // cut into parts, on matrix units too
     { 0 }
 };
 

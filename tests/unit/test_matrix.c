@@ -8,6 +8,8 @@
 
 #include "base/context.h"
 #include "graph/program.h"
+#include "ops/conv.h"
+#include "ops/conv_emit.h"
 #include <string.h>
 
 enum { SIZE = 512 };
@@ -35,24 +37,38 @@ static const weft_matrix_form *form_of(const weft_caps *caps, uint32_t threads)
     return NULL;
 }
 
-// The constants of shaders/glsl/matmul_matrix.glsl from 10 on.
-enum { TALL = 7, WIDE, THREADS, SCOPE, DEEP };
-static void check(const weft_caps *caps, const weft_dispatch *d)
+// The constants of shaders/glsl/matmul_matrix.glsl from 10 on, and of conv_matrix.glsl from OWN + 2 on.
+enum { TALL, WIDE, THREADS, SCOPE, DEEP, PRODUCT = 7, CONV = WEFT_CONV_SPEC + 2 };
+static void check(const weft_caps *caps, const weft_node *n, const weft_dispatch *d)
 {
     const weft_matrix_form *f = form_of(caps, d->group[0]);
+    const bool conv = !strncmp(d->kernel, "conv", 4), gate = conv && ((const weft_conv_attrs *) n->attrs)->gate;
+    const uint32_t *spec = d->spec + (conv ? CONV : PRODUCT);
     assert_non_null(f);
-    assert_int_equal(d->spec[THREADS], f->threads);
-    assert_int_equal(d->spec[SCOPE], f->scope);
-    assert_int_equal(d->spec[TALL] % f->m, 0);
-    assert_int_equal(d->spec[WIDE] % f->n, 0);
-    assert_int_equal(d->spec[DEEP] % f->k, 0);
-    assert_true(d->spec[TALL] <= caps->matrix_most && d->spec[WIDE] <= caps->matrix_most);
-    assert_true(2 * (d->spec[TALL] + d->spec[WIDE]) * d->spec[DEEP] + caps->matrix_reserved <= caps->shared_bytes);
+    assert_int_equal(spec[THREADS], f->threads);
+    assert_int_equal(spec[SCOPE], f->scope);
+    assert_int_equal(spec[TALL] % f->m, 0);
+    assert_int_equal(spec[WIDE] % (gate ? 2 * f->n : f->n), 0);
+    assert_int_equal(spec[DEEP] % f->k, 0);
+    assert_true(spec[TALL] <= caps->matrix_most && spec[WIDE] <= caps->matrix_most);
+    assert_true(2 * (spec[TALL] + spec[WIDE]) * spec[DEEP] + caps->matrix_reserved <= caps->shared_bytes);
     assert_int_equal(d->subgroup, caps->matrix_subgroup);
     assert_int_equal(d->grid[0] % d->group[0], 0);
 }
 
-// How many dispatches of such kernels all ways of a product in f16 make.
+static weft_value conv(weft_graph *g, int64_t channels, int64_t out, int64_t size, int32_t gate)
+{
+    static float zeros[512 * 64 * 9];
+    weft_weight *w = weft_arena_new(g->arena, sizeof *w);
+    const weft_conv_attrs attrs = { .stride = { 1, 1 }, .dilation = { 1, 1 }, .pads = { 1, 1, 1, 1 }, .groups = 1, .gate = gate };
+    assert_true(channels * out * 9 <= (int64_t) (sizeof zeros / sizeof *zeros));
+    assert_non_null(w);
+    *w = (weft_weight) { "w", WEFT_F32, WEFT_SHAPE(out, channels, 3, 3), zeros, (size_t) (out * channels * 9) * 4 };
+    const weft_value x = weft_graph_input(g, "x", WEFT_F32, (weft_shape) WEFT_SHAPE(1, channels, size, size));
+    return weft_graph_call(g, "conv2d", WEFT_V(x, weft_graph_constant(g, w)), &attrs);
+}
+
+// How many dispatches of such kernels all ways of a product and some convolutions in f16 make.
 static int count(const weft_caps *caps, int64_t size, bool half)
 {
     weft_context *ctx;
@@ -65,13 +81,16 @@ static int count(const weft_caps *caps, int64_t size, bool half)
     g.bound = true;
     const weft_value m = weft_graph_input(&g, "m", WEFT_F32, (weft_shape) WEFT_SHAPE(size, size));
     weft_graph_output(&g, "y", weft_graph_call(&g, "matmul", WEFT_V(m, m), NULL));
+    weft_graph_output(&g, "large", conv(&g, 64, 64, 128, 0));
+    weft_graph_output(&g, "gated", conv(&g, 64, 128, 128, 1));
+    weft_graph_output(&g, "deep", conv(&g, 512, 64, 4, 0)); // in parts, too
     assert_int_equal(weft_graph_status(&g), WEFT_OK);
     assert_int_equal(weft_pass_physical(&g, half ? WEFT_HALF_ALL : WEFT_HALF_NONE, &physical), WEFT_OK);
     for (; t.way < t.most; t.way++) {
         weft_program p;
         assert_int_equal(weft_program_build(&physical, caps, &(weft_chooser) { take, &t }, &arena, &p), WEFT_OK);
         for (int i = 0; i < p.step_count; i++)
-            if (strstr(p.steps[i].dispatch.kernel, "_matrix2")) check(caps, &p.steps[i].dispatch), t.found++;
+            if (strstr(p.steps[i].dispatch.kernel, "_matrix2")) check(caps, p.steps[i].node, &p.steps[i].dispatch), t.found++;
     }
     assert_true(t.behind);
     assert_true(t.most < WEFT_MAX_WAYS); // none was left out
@@ -88,8 +107,8 @@ static void workgroups(void **state)
 {
     (void) state;
     const weft_caps gpu = { GPU, WORKGROUPS };
-    assert_true(count(&gpu, SIZE, true) >= 6); // three tiles at least in each of both
-    assert_true(count(&gpu, 8, true) > 0);     // the smallest tile of each form serves everything
+    assert_true(count(&gpu, SIZE, true) >= 24); // of each of four nodes three tiles at least in each of both
+    assert_true(count(&gpu, 8, true) > 0);      // the smallest tile of each form serves everything
     assert_int_equal(count(&gpu, SIZE, false), 0);
 }
 
@@ -97,7 +116,7 @@ static void subgroups(void **state)
 {
     (void) state;
     const weft_caps gpu = { GPU, .matrix_form = { { 32, 3, 16, 16, 16 } }, .matrix_most = 64 };
-    assert_true(count(&gpu, SIZE, true) >= 3);
+    assert_true(count(&gpu, SIZE, true) >= 12);
     const weft_caps software = { .f16_storage = true, .is_software = true, .max_group = 1024, .shared_bytes = 32768, .subgroup_size = 8,
                                  .subgroup_sizes = { 8, 8 }, .matrix = { 8, 8, 8 }, .matrix_subgroup = 8, .matrix_form = { { 8, 3, 8, 8, 8 } },
                                  .matrix_most = 1024 };
