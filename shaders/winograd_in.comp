@@ -22,13 +22,14 @@ void main() {
     uint c = id % p.ci, tile = id / p.ci, rows = (p.ho + M - 1) / M, n = tile / (p.column_tiles * rows);
     int top = int(tile / p.column_tiles % rows) * M - p.pad[0], left = int(tile % p.column_tiles) * M - p.pad[1];
     float d[36], line[6], scale = (EXTRAS & EXTRA_S) != 0 ? s(n * p.ci + c) : 1;
+    int h[6], v[6];
+    [[unroll]] for (int r = 0; r < 6; r++) h[r] = place(0, top + r), v[r] = place(1, left + r);
+    // What is no pixel is read somewhere else and put out afterwards: a load under a condition waits for the one before it.
     [[unroll]] for (int r = 0; r < 6; r++)
-        [[unroll]] for (int k = 0; k < 6; k++) {
-            d[r * 6 + k] = 0;
-            if (r >= M + 2 || k >= M + 2) continue;
-            int h = place(0, top + r), v = place(1, left + k);
-            if (h >= 0 && v >= 0) d[r * 6 + k] = x(((n * p.hi + h) * p.wi + v) * p.ci + c) * scale;
-        }
+        [[unroll]] for (int k = 0; k < 6; k++)
+            d[r * 6 + k] = r < M + 2 && k < M + 2 ? x(((n * p.hi + max(h[r], 0)) * p.wi + max(v[k], 0)) * p.ci + c) : 0;
+    [[unroll]] for (int r = 0; r < 6; r++)
+        [[unroll]] for (int k = 0; k < 6; k++) d[r * 6 + k] = h[r] >= 0 && v[k] >= 0 ? d[r * 6 + k] * scale : 0;
     [[unroll]] for (int k = 0; k < 6; k++) {
         if (k >= M + 2) continue;
         line = input_line(d[k], d[6 + k], d[12 + k], d[18 + k], d[24 + k], d[30 + k]);
