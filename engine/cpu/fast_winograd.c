@@ -30,9 +30,11 @@ static const weft_winograd_scheme *scheme_of(const weft_node *n)
     const bool transposed = is_transposed(n);
     const weft_conv_attrs *at = n->attrs;
     const int64_t *w = n->in_shape[1].dim;
-    if (w[2] != 3 || w[3] != 3 || at->groups != 1 || at->stride[0] != at->stride[1]) return NULL;
+    const bool four = w[2] == 4 && w[3] == 4;
+    if ((!four && (w[2] != 3 || w[3] != 3)) || at->groups != 1 || at->stride[0] != at->stride[1] || (four && at->stride[0] != 2)) return NULL;
     if (at->stride[0] == 1) return transposed && (at->pads[0] > 2 * at->dilation[0] || at->pads[1] > 2 * at->dilation[1]) ? NULL : &weft_winograd_same;
-    return at->stride[0] != 2 || at->dilation[0] != 1 || at->dilation[1] != 1 ? NULL : transposed ? &weft_winograd_up : &weft_winograd_down;
+    if (at->stride[0] != 2 || at->dilation[0] != 1 || at->dilation[1] != 1) return NULL;
+    return transposed ? (four ? &weft_winograd_up_four : &weft_winograd_up) : four ? &weft_winograd_down_four : &weft_winograd_down;
 }
 
 static weft_winograd_sizes sizes_of(const weft_node *n, const weft_winograd_scheme *c)
@@ -42,13 +44,13 @@ static weft_winograd_sizes sizes_of(const weft_node *n, const weft_winograd_sche
     const int64_t *x = n->in_shape[0].dim, *y = n->out_shape[0].dim, step = at->stride[0];
     weft_winograd_sizes z = { .images = x[0], .ci = x[1], .h = x[2], .w = x[3], .co = at->gate ? 2 * y[1] : y[1], .ho = y[2], .wo = y[3],
                               .dy = at->dilation[0], .dx = at->dilation[1] };
-    if (c == &weft_winograd_up) {
+    if (c == &weft_winograd_up || c == &weft_winograd_up_four) {
         z.top = z.left = 1, z.reach_y = z.h, z.reach_x = z.w;
         z.crop_y = at->pads[0], z.crop_x = at->pads[1];
     } else {
         z.top = transposed ? 2 * z.dy - at->pads[0] : at->pads[0], z.left = transposed ? 2 * z.dx - at->pads[1] : at->pads[1];
         z.mode = transposed ? WEFT_PAD_ZERO : at->pad_mode;
-        z.reach_y = (z.ho - 1) * step + 2 * z.dy + 1 - z.top, z.reach_x = (z.wo - 1) * step + 2 * z.dx + 1 - z.left;
+        z.reach_y = (z.ho - 1) * step + (c->taps - 1) * z.dy + 1 - z.top, z.reach_x = (z.wo - 1) * step + (c->taps - 1) * z.dx + 1 - z.left;
     }
     z.rows = ceil_div(ceil_div(z.ho, z.dy) + z.crop_y, c->tile), z.columns = ceil_div(ceil_div(z.wo, z.dx) + z.crop_x, c->tile);
     z.tiles = z.images * z.dy * z.dx * z.rows * z.columns;
@@ -62,12 +64,16 @@ static void destroy(weft_context *ctx, void *user)
     weft_delete(ctx, s);
 }
 
+// Of the products.
+static int64_t ins(const state *s) { return s->scheme->in_parts * s->z.ci; }
+static int64_t outs(const state *s) { return s->scheme->out_parts * s->z.co; }
+
 static int64_t round_up(int64_t a) { return (a + LANES - 1) / LANES * LANES; }
 
 static size_t slot_floats(const state *s)
 {
     const int64_t lead = round_up(s->tiles);
-    return (size_t) (weft_winograd_room(s->scheme, s->z.ci, lead) + weft_winograd_room(s->scheme, s->z.co, lead));
+    return (size_t) (weft_winograd_room(s->scheme, ins(s), lead) + weft_winograd_room(s->scheme, outs(s), lead));
 }
 
 // Where there are tiles enough the threads take strips of their own, whose transforms stay in the nearer caches. But transformed weights are
@@ -79,11 +85,11 @@ static void cut(state *s, int64_t threads)
 {
     enum { MANY = 128 * 128, MOST_BYTES = 64 << 20 };
     const weft_winograd_sizes *z = &s->z;
-    const bool same = s->scheme == &weft_winograd_same;
+    const bool same = s->scheme->plain == 1;
     const int64_t shared = same ? 240 : 96;
     s->slots = threads, s->tiles = same ? 48 : 32;
-    if ((same && z->ci * z->co > MANY) || z->tiles < s->tiles * threads || slot_floats(s) * sizeof(float) * (size_t) threads > MOST_BYTES)
-        s->slots = 1, s->tiles = z->tiles < shared ? z->tiles : shared;
+    if ((same && ins(s) * outs(s) > MANY) || z->tiles < s->tiles * threads || slot_floats(s) * sizeof(float) * (size_t) threads > MOST_BYTES)
+        s->slots = 1, s->tiles = ceil_div(z->tiles, 2 * z->tiles < 3 * shared ? 1 : (z->tiles + shared / 2) / shared);
     s->slot_floats = slot_floats(s), s->strips = ceil_div(z->tiles, s->tiles);
 }
 
@@ -96,7 +102,7 @@ static weft_result prepare(weft_context *ctx, const weft_node *n, const void *co
     if (!s) return WEFT_ERR_MEMORY;
     s->scheme = c, s->z = sizes_of(n, c), s->turned = is_transposed(n), s->constant = constant[1];
     cut(s, weft_pool_threads(ctx->pool));
-    s->u_floats = s->constant ? 0 : (size_t) round_up(c->side * c->side * s->z.ci * s->z.co);
+    s->u_floats = s->constant ? 0 : (size_t) round_up(weft_winograd_kernels(c) * s->z.ci * s->z.co);
     if (((const weft_conv_attrs *) n->attrs)->gate && s->z.dy * s->z.dx > 1) s->gate_floats = (size_t) round_up(weft_shape_count(n->out_shape[0]));
     *scratch = (s->u_floats + s->gate_floats + s->slot_floats * (size_t) s->slots) * sizeof(float);
     *out = s;
@@ -128,7 +134,8 @@ static weft_result pack(void *user, weft_context *ctx, const weft_node *n, weft_
     const size_t count = (size_t) (s->z.ci * s->z.co);
     packing p = { s, ctx->pool };
     if (!s->constant) return WEFT_OK;
-    const weft_cpu_form form = { s->constant, count * 9 * sizeof(float), &what, sizeof what, (size_t) (s->scheme->side * s->scheme->side) * count * sizeof(float), pack_into, &p };
+    const weft_cpu_form form = { s->constant, count * (size_t) (s->scheme->taps * s->scheme->taps) * sizeof(float), &what, sizeof what,
+                                 (size_t) weft_winograd_kernels(s->scheme) * count * sizeof(float), pack_into, &p };
     s->shared = weights;
     const weft_result r = weft_cpu_weights_take(weights, &form, &s->packed, taken);
     if (r != WEFT_OK) return weft_fail_prefix(r, "%s '%s': ", n->op->name, n->name);
@@ -153,7 +160,7 @@ static weft_winograd_strip strip_at(const job *j, int64_t slot, int64_t index)
     const state *s = j->s;
     const int64_t first = index * s->tiles, left = s->z.tiles - first, count = left < s->tiles ? left : s->tiles, lead = round_up(s->tiles);
     float *v = j->room + (size_t) slot * s->slot_floats;
-    return (weft_winograd_strip) { first, count, lead, v, v + weft_winograd_room(s->scheme, s->z.ci, lead), j->gates };
+    return (weft_winograd_strip) { first, count, lead, v, v + weft_winograd_room(s->scheme, ins(s), lead), j->gates };
 }
 
 static void lift(const job *j, const weft_winograd_strip *p, int64_t begin, int64_t end)
@@ -165,11 +172,10 @@ static void lift(const job *j, const weft_winograd_strip *p, int64_t begin, int6
 static void multiply(job *j, const weft_winograd_strip *p, int plane, int64_t begin, int64_t end)
 {
     const weft_winograd_scheme *c = j->s->scheme;
-    const weft_winograd_sizes *z = &j->s->z;
-    const int64_t columns = weft_winograd_columns(c, plane), wide = columns * p->lead;
-    const dnnl_status_t r = dnnl_sgemm('T', 'N', end - begin, wide - p->lead + p->count, z->ci, 1, j->u + plane * z->ci * z->co + begin, z->co,
-                                       p->v + weft_winograd_at(c, plane, z->ci, p->lead), wide, 0,
-                                       p->m + weft_winograd_at(c, plane, z->co, p->lead) + begin * wide, wide);
+    const int64_t ci = ins(j->s), co = outs(j->s), columns = weft_winograd_columns(c, plane), wide = columns * p->lead;
+    const dnnl_status_t r = dnnl_sgemm('T', 'N', end - begin, wide - p->lead + p->count, ci, 1, j->u + plane * ci * co + begin, co,
+                                       p->v + weft_winograd_at(c, plane, ci, p->lead), wide, 0,
+                                       p->m + weft_winograd_at(c, plane, co, p->lead) + begin * wide, wide);
     if (r != dnnl_success) j->failed = true;
 }
 
@@ -188,7 +194,7 @@ static void whole_strips(void *user, int64_t begin, int64_t end)
         while ((index = atomic_fetch_add(&j->next, 1)) < j->s->strips) {
             const weft_winograd_strip p = strip_at(j, slot, index);
             lift(j, &p, 0, z->ci);
-            for (int plane = 0; plane < planes_of(j); plane++) multiply(j, &p, plane, 0, z->co);
+            for (int plane = 0; plane < planes_of(j); plane++) multiply(j, &p, plane, 0, outs(j->s));
             lower(j, &p, 0, j->node->out_shape[0].dim[1]);
         }
 }
@@ -199,7 +205,7 @@ static void lower_some(void *user, int64_t begin, int64_t end) { lower(user, &((
 static void multiply_some(void *user, int64_t begin, int64_t end)
 {
     job *j = user;
-    const int64_t co = j->s->z.co, each = round_up(ceil_div(co, j->parts));
+    const int64_t co = outs(j->s), each = round_up(ceil_div(co, j->parts));
     for (int64_t i = begin; i < end; i++) {
         const int64_t first = i % j->parts * each, last = first + each < co ? first + each : co;
         if (first < last) multiply(j, &j->strip, (int) (i / j->parts), first, last);
@@ -245,7 +251,25 @@ static weft_result run(void *user, weft_context *ctx, const weft_node *n, void *
 // Transposed with stride 2: 32 channels at 64 x 64: 0.7; 64, 128, 256, 512 at 32 x 32 (121 tiles): 0.8, 0.95, 1.1, 1.15; 512 at 16 x 16: 0.7;
 // 128 at 64 x 64: 1.0; 256 to 128 at 128 x 128: 1.1. Stride 2: 32 channels to 32 x 32: 0.9; 64 to 64 x 64: 1.0; 128 to 32 x 32: 1.1;
 // 512 to 16 x 16, 32 x 32: 0.8, 1.3.
-// Weights that change from run to run have to be transformed in each.
+// 4 x 4 taps: 64 to 128 channels from 128 x 128, 128 to 256 from 64 x 64, 256 to 512 from 32 x 32 (36 tiles): 1.3, 1.4, 1.15; 64 to 64 from 64 x 64,
+// 32 to 32 from 128 x 128: 0.95, 1.2. Transposed: 512 to 128 from 32 x 32, 256 to 64 from 64 x 64: 1.6, 1.4; 1024 to 256 from 16 x 16 (36 tiles): 1.15;
+// 64, 32, 16 from 64 x 64: 1.2, 1.0, 0.8. To 3 channels, of which the library makes 16: 2.2 to 3.4, 3 x 3 with stride 1 1.6 to 2.8.
+// The rule leaves out what gains little, since transformed weights are up to four times as many. Weights that change from run to run have to be
+// transformed in each.
+static bool pays(const weft_winograd_scheme *c, const weft_winograd_sizes *z)
+{
+    enum { FEW = 8 };
+    static const struct { const weft_winograd_scheme *scheme; int64_t ci, co; } least[] = {
+        { &weft_winograd_same, 16, 1 }, { &weft_winograd_down, 128, 128 }, { &weft_winograd_up, 256, 128 },
+        { &weft_winograd_down_four, 64, 128 }, { &weft_winograd_up_four, 128, 64 },
+    };
+    if (z->dy * z->dx > 1) return z->ci >= 64 && z->co >= 64;
+    if (c == &weft_winograd_up_four && z->co <= FEW) return z->ci >= 32;
+    for (size_t i = 0; i < sizeof least / sizeof *least; i++)
+        if (c == least[i].scheme) return z->ci >= least[i].ci && z->co >= least[i].co;
+    return false;
+}
+
 static bool wins(const weft_node *n, bool constant_weights)
 {
     enum { MOST_DILATION = 8, LEAST_SIDE = 7 }; // LEAST_SIDE: of the images that dilation makes of one
@@ -253,10 +277,10 @@ static bool wins(const weft_node *n, bool constant_weights)
     if (!c) return false;
     const weft_winograd_sizes z = sizes_of(n, c);
     const bool same = c == &weft_winograd_same, dilated = z.dy * z.dx > 1;
-    const int64_t channels = c == &weft_winograd_up ? 256 : c == &weft_winograd_down ? 128 : dilated ? 64 : 16, tiles = same ? 16 : 100;
+    const int64_t tiles = same ? 16 : 100;
     if (dilated && (z.dy > MOST_DILATION || z.dx > MOST_DILATION || z.ho < LEAST_SIDE * z.dy || z.wo < LEAST_SIDE * z.dx)) return false;
     const bool wasteful = same && 5 * c->tile * c->tile * z.tiles > 7 * z.images * z.ho * z.wo;
-    return !wasteful && z.ci >= channels && z.co >= (channels < 128 ? channels : 128) && z.tiles >= (constant_weights ? tiles : 4 * tiles);
+    return !wasteful && pays(c, &z) && z.tiles >= (constant_weights ? tiles : 4 * tiles);
 }
 
 static weft_result prepare_winner(weft_context *ctx, const weft_node *n, const void *const *constant, void **out, size_t *scratch)

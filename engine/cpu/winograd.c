@@ -6,7 +6,7 @@
 #include "ops/divide.h"
 #include <string.h>
 
-enum { LINE = WEFT_WINOGRAD_LINE, LANES = WEFT_WINOGRAD_LANES, PLANES = WEFT_WINOGRAD_MOST_PLANES, MOST_SIDE = 7, MOST_GATES = 1152,
+enum { LINE = WEFT_WINOGRAD_LINE, LANES = WEFT_WINOGRAD_LANES, PLANES = WEFT_WINOGRAD_MOST_PLANES, MOST_SIDE = 8, MOST_GATES = 1152,
        CACHE_LINE = 64 / sizeof(float) };
 
 static weft_winograd_run run_at(const weft_winograd_scheme *c, const weft_winograd_sizes *z, const weft_winograd_strip *s, int64_t at)
@@ -19,16 +19,18 @@ static weft_winograd_run run_at(const weft_winograd_scheme *c, const weft_winogr
 void weft_cpu_winograd_weights(const weft_winograd_scheme *s, const weft_winograd_sizes *z, const float *w, bool turned, float *u, int64_t begin,
                                int64_t end)
 {
-    float in[9][LANES] = { { 0 } }, out[PLANES][LANES];
+    float in[WEFT_WINOGRAD_MOST_TAPS][LANES] = { { 0 } }, out[PLANES][LANES];
+    const int taps = s->taps * s->taps;
     for (int64_t c = begin; c < end; c++)
         for (int64_t o = 0; o < z->co; o += LANES) {
             const int64_t count = z->co - o < LANES ? z->co - o : LANES;
             for (int64_t i = 0; i < count; i++) {
-                const float *from = w + (turned ? c * z->co + o + i : (o + i) * z->ci + c) * 9;
-                for (int k = 0; k < 9; k++) in[k][i] = from[turned ? 8 - k : k];
+                const float *from = w + (turned ? c * z->co + o + i : (o + i) * z->ci + c) * taps;
+                for (int k = 0; k < taps; k++) in[k][i] = from[turned ? taps - 1 - k : k];
             }
             s->weights(in, out);
-            for (int p = 0; p < s->side * s->side; p++) memcpy(u + (p * z->ci + c) * z->co + o, out[p], (size_t) count * sizeof *u);
+            for (int64_t p = 0; p < weft_winograd_kernels(s); p++)
+                memcpy(u + ((p / s->out_parts * z->ci + c) * s->out_parts + p % s->out_parts) * z->co + o, out[p], (size_t) count * sizeof *u);
         }
 }
 

@@ -16,7 +16,7 @@ static inline void weights_line(const float *restrict in, int64_t step, float *r
     }
 }
 
-WEFT_CLONES static void weights(float in[restrict 9][LANES], float out[restrict SIDE * SIDE][LANES])
+WEFT_CLONES static void weights(float in[restrict][LANES], float out[restrict][LANES])
 {
     float half[3][SIDE][LANES]; // [kx][row]
     for (int k = 0; k < 3; k++) weights_line(in[k], 3 * LANES, half[k][0], LANES);
@@ -170,5 +170,5 @@ static void sums_down(const weft_winograd_sizes *z, const weft_winograd_strip *s
     for (int64_t k = 0; k < height; k++) add(points + k * LINE, lines + (POINTS + k) * LINE, to + k * stride, width);
 }
 
-const weft_winograd_scheme weft_winograd_down = { "down 3x3", SIDE, M, M, 2 * M, 2 * M + 1, CHUNK, false, weights, lift_down, sums_down };
-const weft_winograd_scheme weft_winograd_up = { "up 6x6", SIDE, M, 2 * M, M, M + 1, CHUNK, false, weights, lift_up, sums_up };
+const weft_winograd_scheme weft_winograd_down = { "down 3x3", 3, 1, 1, SIDE, M, M, 2 * M, 2 * M + 1, CHUNK, false, weights, lift_down, sums_down };
+const weft_winograd_scheme weft_winograd_up = { "up 6x6", 3, 1, 1, SIDE, M, 2 * M, M, M + 1, CHUNK, false, weights, lift_up, sums_up };

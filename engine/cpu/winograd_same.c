@@ -17,7 +17,7 @@ static inline void weights_line(const float *restrict in, int64_t step, float *r
     }
 }
 
-WEFT_CLONES static void weights(float in[restrict 9][LANES], float out[restrict PLANES][LANES])
+WEFT_CLONES static void weights(float in[restrict][LANES], float out[restrict][LANES])
 {
     float half[3][SIDE][LANES]; // [kx][row]
     for (int k = 0; k < 3; k++) weights_line(in[k], 3 * LANES, half[k][0], LANES);
@@ -115,4 +115,4 @@ static void sums(const weft_winograd_sizes *z, const weft_winograd_strip *s, con
     for (int64_t k = 0; k < r->rows; k++) columns_out_to(half + k * M * r->count, to + k * M * stride, stride, height - k * M, rest, width);
 }
 
-const weft_winograd_scheme weft_winograd_same = { "same 4x4", SIDE, 1, M, M, SIDE, CHUNK, true, weights, lift, sums };
+const weft_winograd_scheme weft_winograd_same = { "same 4x4", 3, 1, 1, SIDE, 1, M, M, SIDE, CHUNK, true, weights, lift, sums };

@@ -52,7 +52,8 @@ static bool answer(scene *s, const weft_cpu_fast *row, const weft_node *n, bool 
     if (!state) return false;
     assert_int_equal(row->pack(state, s->ctx, n, s->weights, &taken, &unread), WEFT_OK);
     assert_int_equal(unread, constant ? 2 : 0);
-    assert_int_equal(taken.bytes, constant ? weft_shape_count(n->in_shape[1]) / 9 * 4 * (((const weft_conv_attrs *) n->attrs)->stride[0] == 1 ? 36 : 25) : 0);
+    const int64_t taps = n->in_shape[1].dim[2] * n->in_shape[1].dim[3], kernel = taps == 16 ? 64 : ((const weft_conv_attrs *) n->attrs)->stride[0] == 1 ? 36 : 25;
+    assert_int_equal(taken.bytes, constant ? weft_shape_count(n->in_shape[1]) / taps * 4 * kernel : 0);
     if (constant) { // a second session takes what the first one made
         weft_cpu_taken again = { 0 };
         void *second;
@@ -182,6 +183,28 @@ static const extra extras[] = {
     { "conv_transpose2d", { .in = { WEFT_SHAPE(3, 3, 41, 40), WEFT_SHAPE(3, 5, 3, 3), WEFT_SHAPE(5), WEFT_SHAPE(3, 5, 82, 80) },
                             .attrs = HALF(SAME, .output_pad = { 1, 1 }) } },
     { "conv_transpose2d", { .in = { WEFT_SHAPE(1, 2, 5, 300), WEFT_SHAPE(2, 3, 3, 3), WEFT_SHAPE(3) }, .attrs = HALF(.pads = { 0 }, .act = 1) } },
+    // 4 x 4 taps, stride 2
+    { "conv2d", { .in = { WEFT_SHAPE(1, 1, 2, 2), WEFT_SHAPE(1, 1, 4, 4) }, .attrs = HALF(SAME) } },
+    { "conv2d", { .in = { WEFT_SHAPE(1, 1, 5, 4), WEFT_SHAPE(3, 1, 4, 4) }, .attrs = HALF(.pads = { 0 }) } },
+    { "conv2d", { .in = { WEFT_SHAPE(2, 5, 33, 34), WEFT_SHAPE(7, 5, 4, 4), WEFT_SHAPE(7) }, .attrs = HALF(SAME, .act = 1) } },
+    { "conv2d", { .in = { WEFT_SHAPE(1, 5, 22, 17), WEFT_SHAPE(8, 5, 4, 4), WEFT_SHAPE(8), WEFT_SHAPE(1, 4, 11, 8) }, .attrs = HALF(SAME, .act = 3, .a = 1, .gate = 1) } },
+    { "conv2d", { .in = { WEFT_SHAPE(1, 3, 8, 7), WEFT_SHAPE(4, 3, 4, 4) }, .attrs = HALF(.pads = { 6, 5, 4, 3 }, .pad_mode = WEFT_PAD_REFLECT) } },
+    { "conv2d", { .in = { WEFT_SHAPE(1, 3, 8, 7), WEFT_SHAPE(4, 3, 4, 4) }, .attrs = HALF(.pads = { 9, 8, 1, 10 }, .pad_mode = WEFT_PAD_REPLICATE) } },
+    { "conv2d", { .in = { WEFT_SHAPE(1, 3, 8, 7), WEFT_SHAPE(4, 3, 4, 4) }, .attrs = HALF(.pads = { 1, 7, 8, 2 }, .pad_mode = WEFT_PAD_CIRCULAR) } },
+    { "conv2d", { .in = { WEFT_SHAPE(3, 4, 71, 90), WEFT_SHAPE(6, 4, 4, 4) }, .attrs = HALF(SAME) } },
+    { "conv2d", { .in = { WEFT_SHAPE(1, 2, 7, 901), WEFT_SHAPE(3, 2, 4, 4), WEFT_SHAPE(3) }, .attrs = HALF(.pads = { 1, 0, 0, 1 }) } },
+    { "conv2d", { .in = { WEFT_SHAPE(1, 300, 9, 11), WEFT_SHAPE(18, 300, 4, 4) }, .attrs = HALF(SAME) } },
+    // the same transposed
+    { "conv_transpose2d", { .in = { WEFT_SHAPE(1, 1, 1, 1), WEFT_SHAPE(1, 1, 4, 4) }, .attrs = HALF(SAME) } },
+    { "conv_transpose2d", { .in = { WEFT_SHAPE(2, 5, 8, 16), WEFT_SHAPE(5, 7, 4, 4) }, .attrs = HALF(.pads = { 0 }) } },
+    { "conv_transpose2d", { .in = { WEFT_SHAPE(1, 5, 9, 12), WEFT_SHAPE(5, 4, 4, 4), WEFT_SHAPE(4) }, .attrs = HALF(SAME, .output_pad = { 1, 1 }, .act = 1) } },
+    { "conv_transpose2d", { .in = { WEFT_SHAPE(1, 5, 9, 12), WEFT_SHAPE(5, 4, 4, 4), WEFT_SHAPE(4) }, .attrs = HALF(.pads = { 7, 8, 1, 2 }, .output_pad = { 5, 0 }) } },
+    { "conv_transpose2d", { .in = { WEFT_SHAPE(2, 6, 6, 5), WEFT_SHAPE(6, 9, 4, 4), WEFT_SHAPE(9), { 0 }, WEFT_SHAPE(2, 9), WEFT_SHAPE(2, 1, 12, 10), { 0, { 1 } }, WEFT_SHAPE(2, 6) },
+                            .in_count = 8, .absent = 1 << 3, .attrs = HALF(SAME, .act = 2, .a = 0.2f, .gain = 1.41421356f, .clamp = 1.5f) } },
+    { "conv_transpose2d", { .in = { WEFT_SHAPE(3, 3, 41, 40), WEFT_SHAPE(3, 5, 4, 4), WEFT_SHAPE(5), WEFT_SHAPE(3, 5, 82, 80) }, .attrs = HALF(SAME) } },
+    { "conv_transpose2d", { .in = { WEFT_SHAPE(1, 4, 11, 10), WEFT_SHAPE(4, 6, 4, 4), WEFT_SHAPE(6), WEFT_SHAPE(1, 3, 22, 20) }, .attrs = HALF(SAME, .gate = 1) } },
+    { "conv_transpose2d", { .in = { WEFT_SHAPE(1, 2, 5, 300), WEFT_SHAPE(2, 3, 4, 4), WEFT_SHAPE(3) }, .attrs = HALF(.pads = { 0 }, .act = 1) } },
+    { "conv_transpose2d", { .in = { WEFT_SHAPE(1, 200, 9, 7), WEFT_SHAPE(200, 33, 4, 4) }, .attrs = HALF(SAME) } },
 };
 
 static void any_size_equals_the_truth(void **state)
@@ -208,13 +231,16 @@ static void any_size_equals_the_truth(void **state)
 static void other_convolutions_are_declined(void **state)
 {
     (void) state;
-    const weft_shape x = WEFT_SHAPE(1, 32, 64, 64), w = WEFT_SHAPE(32, 32, 3, 3), half = WEFT_SHAPE(32, 16, 3, 3), five = WEFT_SHAPE(32, 32, 5, 5);
+    const weft_shape x = WEFT_SHAPE(1, 32, 64, 64), w = WEFT_SHAPE(32, 32, 3, 3), half = WEFT_SHAPE(32, 16, 3, 3), four = WEFT_SHAPE(32, 32, 4, 4), five = WEFT_SHAPE(32, 32, 5, 5);
     const extra cases[] = {
         { "conv2d", { .in = { x, w }, .attrs = &(const weft_conv_attrs) { .stride = { 3, 3 }, .dilation = { 1, 1 }, .groups = 1 } } },
         { "conv2d", { .in = { x, w }, .attrs = &(const weft_conv_attrs) { .stride = { 2, 1 }, .dilation = { 1, 1 }, .groups = 1 } } },
         { "conv2d", { .in = { x, w }, .attrs = &(const weft_conv_attrs) { .stride = { 2, 2 }, .dilation = { 1, 2 }, .groups = 1 } } },
         { "conv2d", { .in = { x, half }, .attrs = &(const weft_conv_attrs) { .stride = { 1, 1 }, .dilation = { 1, 1 }, .groups = 2 } } },
         { "conv2d", { .in = { x, five }, .attrs = CONV(.pads = { 0 }) } },
+        { "conv2d", { .in = { x, four }, .attrs = CONV(.pads = { 0 }) } },
+        { "conv_transpose2d", { .in = { x, four }, .attrs = CONV(.pads = { 0 }) } },
+        { "conv2d", { .in = { x, four }, .attrs = &(const weft_conv_attrs) { .stride = { 2, 2 }, .dilation = { 2, 2 }, .groups = 1 } } },
         { "conv_transpose2d", { .in = { x, w }, .attrs = CONV(.pads = { 1, 3, 1, 1 }) } },
         { "conv_transpose2d", { .in = { x, w }, .attrs = &(const weft_conv_attrs) { .stride = { 3, 3 }, .dilation = { 1, 1 }, .groups = 1 } } },
     };
