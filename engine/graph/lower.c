@@ -24,6 +24,16 @@ weft_result weft_lower(const weft_graph *bound, weft_pool *pool, bool fuse, weft
     return weft_pass_simplify(&a, weft_simple_rules, to);
 }
 
+weft_result weft_lower_device(const weft_graph *bound, weft_pool *pool, bool fuse, weft_graph *to)
+{
+    weft_graph a;
+    WEFT_TRY(weft_lower(bound, pool, fuse, to));
+    if (!fuse) return WEFT_OK;
+    weft_graph_init(&a, to->arena);
+    WEFT_TRY(weft_pass_fuse(to, weft_device_fuse_rules, &a));
+    return weft_pass_prune(&a, to);
+}
+
 weft_value weft_lower_root(const weft_graph *g, weft_value v)
 {
     while (g->values[v].node >= 0 && g->nodes[g->values[v].node].op->flags & WEFT_OP_ALIAS) v = g->nodes[g->values[v].node].in[0];

@@ -7,6 +7,8 @@
 
 // prune, expand, fold, and with `fuse` also fuse and fold again. All graphs in between lie in to->arena.
 weft_result weft_lower(const weft_graph *bound, weft_pool *pool, bool fuse, weft_graph *to);
+// The same for devices with kernels of their own.
+weft_result weft_lower_device(const weft_graph *bound, weft_pool *pool, bool fuse, weft_graph *to);
 
 // Whose memory a value lies in: its own, unless an alias row made it.
 weft_value weft_lower_root(const weft_graph *g, weft_value v);

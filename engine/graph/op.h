@@ -131,6 +131,7 @@ typedef struct weft_caps {
     uint32_t subgroup_sizes[2];  // the least and the largest that weft_dispatch.subgroup may be, with subgroups that can broadcast; 0: none
     uint32_t max_group;          // invocations per workgroup; at least 128
     uint32_t shared_bytes;       // at least 16384
+    uint32_t range;              // bytes of a tensor that a kernel can reach; 0: unknown
     bool is_software;            // the driver runs on the processor
     bool few_registers;          // 64 sums of an invocation are too many to stay in registers; 32 are not
     uint32_t matrix[3];          // cooperative matrix m, n, k for f16 x f16 -> f32; 0: none
@@ -157,6 +158,10 @@ const weft_caps *weft_emit_caps(const weft_emit *e);
 bool weft_emit_half(const weft_emit *e);           // the node's first float input is stored in f16
 bool weft_emit_packed(const weft_emit *e, int input); // this input, of the row's half_inputs, is stored in f16 and all else in f32
 const weft_way *weft_emit_way(const weft_emit *e); // the one to take, of those that the row lists; NULL: it lists none
+// For rows that do the work of two: has another row emit `part`, by that way of its list. The part's inputs and outputs are the node's, or
+// scratch memory of the node, for which weft_emit_scratch_value stands; its constants that lie in f16 have the node's numbers.
+weft_result weft_emit_part(weft_emit *e, const weft_node *part, const weft_way *way);
+weft_value weft_emit_scratch_value(const weft_emit *e, int scratch);
 
 // --- The row. ----------------------------------------------------------------------------------------------
 

@@ -7,7 +7,8 @@ struct weft_emit {
     const weft_graph *graph;
     const weft_caps *caps;
     weft_program *program;
-    const weft_node *node;
+    const weft_node *whole; // the graph's
+    const weft_node *node;  // that is emitted: `whole` or a part of it
     weft_dtype storage; // of the node's f32 outputs
     bool half;          // of its first float input that is none of the row's half_inputs
     const char *variant;
@@ -79,7 +80,7 @@ static int buffer_of(const weft_emit *e, weft_bind b)
 weft_result weft_emit_dispatch(weft_emit *e, const weft_dispatch *d)
 {
     weft_program *p = e->program;
-    weft_step s = { .node = e->node, .dispatch = *d, .variant = e->variant };
+    weft_step s = { .node = e->whole, .dispatch = *d, .variant = e->variant };
     weft_step **list = d->once ? &p->once : &p->steps;
     int *count = d->once ? &p->once_count : &p->step_count;
     weft_step *steps = weft_arena_grow(e->arena, *list, *count, sizeof *steps);
@@ -126,6 +127,18 @@ static void choose_variant(weft_emit *e, const weft_node *n)
     e->variant = names[in == WEFT_F16][e->storage == WEFT_F16];
 }
 
+weft_value weft_emit_scratch_value(const weft_emit *e, int scratch) { return e->first_scratch + scratch; } // as default_binds and buffer_of take it
+
+weft_result weft_emit_part(weft_emit *e, const weft_node *part, const weft_way *way)
+{
+    const weft_node *node = e->node;
+    const weft_way *taken = e->way;
+    e->node = part, e->way = way;
+    const weft_result r = part->op->emit(part, e);
+    e->node = node, e->way = taken;
+    return r;
+}
+
 static int forced(const char *force, const weft_way *ways, int count)
 {
     char text[WEFT_WAY_TEXT];
@@ -156,7 +169,7 @@ static weft_result choose_way(weft_emit *e, const weft_node *n, weft_way list[WE
 static weft_result emit_node(weft_emit *e, const weft_node *n)
 {
     weft_way ways[WEFT_MAX_WAYS];
-    e->node = n;
+    e->node = e->whole = n;
     e->first_scratch = e->program->buffer_count;
     choose_variant(e, n);
     if (n->op->flags & WEFT_OP_ALIAS) {

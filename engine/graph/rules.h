@@ -8,6 +8,9 @@ extern const weft_fuse_rule weft_fuse_rules[]; // ends with {0}
 // Those of use before a gradient is taken: what one row's gradient says better than that of two.
 extern const weft_fuse_rule weft_grad_fuse_rules[];
 
+// Those for devices, on a graph that the others are done with.
+extern const weft_fuse_rule weft_device_fuse_rules[];
+
 extern const weft_beside_rule weft_beside_rules[];
 
 // Last of all: nodes that can be said in another way, by themselves.

@@ -8,7 +8,7 @@
 #include "ops/norm.h"
 #include "ops/part.h"
 #include "ops/reduce.h"
-#include "ops/upfirdn2d.h"
+#include "ops/up_conv2d.h"
 #include <string.h>
 
 enum { X = WEFT_CONV_X, W = WEFT_CONV_W, B = WEFT_CONV_B, R = WEFT_CONV_R };
@@ -271,6 +271,29 @@ static bool sum_product(weft_graph *g, const weft_node *mul, const weft_node *su
     return true;
 }
 
+// conv_transpose2d -> upfirdn2d: one node, so that a kernel can do without the image between them.
+static bool conv_filter(weft_graph *g, const weft_node *conv, const weft_node *fir, int slot, weft_fused *out)
+{
+    const weft_conv_attrs *c = conv->attrs;
+    const weft_upfirdn_attrs *f = fir->attrs;
+    (void) g;
+    if (slot != WEFT_UPFIRDN_X || !is_bare(conv) || weft_has(conv, B) || c->groups != 1) return false;
+    for (int d = 0; d < 2; d++)
+        if (c->dilation[d] != 1 || c->output_pad[d] || f->up[d] != 1 || f->down[d] != 1) return false;
+    weft_up_conv_attrs *at = (weft_up_conv_attrs *) out->attrs;
+    memcpy(at->stride, c->stride, sizeof at->stride);
+    memcpy(at->crop, c->pads, sizeof at->crop);
+    at->filter = *f;
+    if (!weft_up_conv_serves(at, conv->in_shape[W], fir->in_shape[WEFT_UPFIRDN_F])) return false;
+    out->op = weft_op_find("up_conv2d");
+    out->in_count = WEFT_UP_CONV_INPUTS;
+    for (int i = 0; i < WEFT_UP_CONV_INPUTS; i++) out->in[i] = -1;
+    out->in[WEFT_UP_CONV_X] = conv->in[X], out->in[WEFT_UP_CONV_W] = conv->in[W];
+    for (int i = WEFT_UPFIRDN_F; i < WEFT_UPFIRDN_INPUTS; i++) out->in[i + 1] = weft_has(fir, i) ? fir->in[i] : -1;
+    if (weft_has(conv, WEFT_CONV_S)) out->in[WEFT_UP_CONV_S] = conv->in[WEFT_CONV_S];
+    return true;
+}
+
 const weft_fuse_rule weft_fuse_rules[] = {
     { "mul + bias_act", "mul", "bias_act", scale_bias_act, true },
     { "mul + bias_act_grad", "mul", "bias_act_grad", scale_bias_act, true },
@@ -298,6 +321,11 @@ const weft_fuse_rule weft_fuse_rules[] = {
 
 const weft_fuse_rule weft_grad_fuse_rules[] = {
     { "mul + bias_act", "mul", "bias_act", scale_bias_act, true }, // from y alone: what makes x need not keep it
+    { 0 }
+};
+
+const weft_fuse_rule weft_device_fuse_rules[] = {
+    { "conv_transpose2d + upfirdn2d", "conv_transpose2d", "upfirdn2d", conv_filter },
     { 0 }
 };
 

@@ -52,7 +52,7 @@ static void read_facts(weft_vk_device *dev, const weft_vk_candidate *c, bool no_
     memcpy(dev->driver, c->driver, sizeof dev->driver);
     dev->info.name = dev->name, dev->info.driver = dev->driver, dev->info.rejected = NULL;
     const VkPhysicalDeviceType type = props.properties.deviceType;
-    dev->caps = (weft_caps) { .max_group = 128, .shared_bytes = 16384, .is_software = type == VK_PHYSICAL_DEVICE_TYPE_CPU };
+    dev->caps = (weft_caps) { .max_group = 128, .shared_bytes = 16384, .range = l->maxStorageBufferRange, .is_software = type == VK_PHYSICAL_DEVICE_TYPE_CPU };
     if (no_optional) dev->info.f16_storage = dev->info.matrix_units = dev->info.matrix_tiles = 0, memset(dev->info.matrix, 0, sizeof dev->info.matrix);
     else {
         dev->caps.f16_storage = c->info.f16_storage;

@@ -347,7 +347,7 @@ static weft_result prepare(weft_vk_run *run, const weft_graph *bound, const weft
 {
     weft_graph lowered;
     weft_graph_init(&lowered, &run->arena);
-    WEFT_TRY(weft_lower(bound, run->ctx->pool, !p->no_fuse, &lowered));
+    WEFT_TRY(weft_lower_device(bound, run->ctx->pool, !p->no_fuse, &lowered));
     WEFT_TRY(lay_out_within(run, &lowered, p));
     WEFT_TRY(weft_vk_queue_create(run->dev, &run->queue));
     WEFT_TRY(make_memory(run));

@@ -15,12 +15,4 @@ TENSOR_IN(5, strength)
 TENSOR_IN(6, d)
 TENSOR_IN4(6, d4)
 #include "glsl/ending.glsl"
-
-void put(ending e, vec4 sum, uint n, uint ho, uint wo, uint c) {
-    uint pixel = ho * p.wo + wo, area = p.ho * p.wo, at = (n * area + pixel) * p.c + c;
-    vec4 u = under(e, sum * p.gain, n, pixel, area);
-    for (uint l = 0; l < 4; l++) // not unrolled here: what a compiler reads of the activation is long, once is enough
-        if (WIDE || l == 0) u[l] = over(u[l], p.act_gain, p.clamp);
-    if (WIDE) y4_put(at, u);
-    else y_put(at, u.x);
-}
+#include "glsl/put.glsl"

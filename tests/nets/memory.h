@@ -45,7 +45,7 @@ static inline weft_result memory_plans(weft_arena *a, const weft_model *m, int e
     if (!dims) return WEFT_ERR_MEMORY;
     WEFT_TRY(weft_model_bind_dims(m, entry, shapes, shape_count, dims));
     WEFT_TRY(weft_pass_bind(&m->entries[entry].graph, dims, &bound));
-    WEFT_TRY(weft_lower(&bound, m->ctx->pool, true, &lowered));
+    WEFT_TRY(weft_lower_device(&bound, m->ctx->pool, true, &lowered));
     weft_model_facts facts; // what a device without kernels of its own plans
     WEFT_TRY(weft_entry_measure(m, entry, shapes, shape_count, &facts));
     *bad += memory_row(name, "cpu", &(weft_plan) { .bytes = facts.workspace_bytes, .least = facts.workspace_least_bytes });

@@ -77,7 +77,7 @@ static weft_result collect_graph(collection *c, const weft_graph *bound, bool fu
     weft_arena arena = { .ctx = c->ctx };
     weft_graph lowered;
     weft_graph_init(&lowered, &arena);
-    weft_result r = weft_lower(bound, c->ctx->pool, fuse, &lowered);
+    weft_result r = weft_lower_device(bound, c->ctx->pool, fuse, &lowered);
     if (r == WEFT_OK) r = collect_physical(c, &lowered, WEFT_HALF_NONE, &arena, from);
     if (r == WEFT_OK && c->caps->f16_storage) r = collect_physical(c, &lowered, WEFT_HALF_ALL, &arena, from);
     weft_arena_free(&arena);

@@ -119,7 +119,7 @@ static weft_result place(const weft_model *m, const char *entry, bool tight, wef
     weft_graph_init(&out->graph, a);
     WEFT_TRY(weft_model_bind_dims(m, e, NULL, 0, dims));
     WEFT_TRY(weft_pass_bind(&m->entries[e].graph, dims, &bound));
-    WEFT_TRY(weft_lower(&bound, ctx->pool, true, &lowered));
+    WEFT_TRY(weft_lower_device(&bound, ctx->pool, true, &lowered));
     WEFT_TRY(weft_pass_physical(&lowered, WEFT_HALF_NONE, &out->graph));
     WEFT_TRY(weft_program_build(&out->graph, &caps, NULL, a, &out->program));
     out->lives = weft_arena_new(a, sizeof *out->lives * (size_t) out->program.buffer_count);

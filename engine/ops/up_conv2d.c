@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: MIT
+// Transposed convolution, then a filter. x: [n, ci, hi, wi], w: [ci, co, ky, kx], f: [fh, fw], y: [n, co, ho, wo]; what follows as in bias_act.
+#include "ops/up_conv2d.h"
+#include "ops/conv_emit.h"
+#include "ops/divide.h"
+#include "ops/loop.h"
+#include "params/up_conv.h"
+#include <string.h>
+
+enum { X = WEFT_UP_CONV_X, W = WEFT_UP_CONV_W, F = WEFT_UP_CONV_F, S = WEFT_UP_CONV_S, LATER = 2 };
+
+static int64_t between(const weft_node *n, int d) // pixels on axis d between convolution and filter
+{
+    const weft_up_conv_attrs *at = n->attrs;
+    return (n->in_shape[X].dim[2 + d] - 1) * at->stride[d] + n->in_shape[W].dim[2 + d] - at->crop[d] - at->crop[2 + d];
+}
+
+static weft_result up_conv_infer(weft_node *n)
+{
+    const weft_up_conv_attrs *at = n->attrs;
+    const weft_shape x = n->in_shape[X], w = n->in_shape[W], f = n->in_shape[F];
+    char text[WEFT_SHAPE_TEXT];
+    if (x.rank != 4 || w.rank != 4 || f.rank != 2) return weft_node_fail(n, "x and w must have 4 dimensions, f 2");
+    if (x.dim[1] != w.dim[0]) return weft_node_fail(n, "x has %lld channels, w wants %lld", (long long) x.dim[1], (long long) w.dim[0]);
+    n->out_shape[0] = (weft_shape) WEFT_SHAPE(x.dim[0], w.dim[1], 1, 1);
+    for (int d = 0; d < 2; d++) {
+        const int64_t size = between(n, d), padded = size + at->filter.pads[d] + at->filter.pads[2 + d];
+        if (size < 1 || padded < f.dim[d]) return weft_node_fail(n, "crop and pads leave nothing of the output");
+        n->out_shape[0].dim[2 + d] = padded - f.dim[d] + 1;
+    }
+    if (weft_has(n, S) && (n->in_shape[S].rank != 2 || n->in_shape[S].dim[0] != x.dim[0] || n->in_shape[S].dim[1] != x.dim[1]))
+        return weft_node_fail(n, "s is %s, wants [%lld, %lld]", weft_shape_text(n->in_shape[S], text), (long long) x.dim[0], (long long) x.dim[1]);
+    return weft_bias_act_check(n, n->out_shape[0], LATER);
+}
+
+static int64_t up_conv_items(const weft_node *n)
+{
+    const int64_t *y = n->out_shape[0].dim;
+    return y[0] * y[1] * y[2];
+}
+
+// What the filter meets at (h, w), counted without what is cropped: input i receives through tap k where h + crop = i stride + k.
+static double pixel(const weft_node *n, const weft_cpu_args *arg, int64_t image, int64_t co, int64_t h, int64_t w)
+{
+    const weft_up_conv_attrs *at = n->attrs;
+    const int64_t *xs = n->in_shape[X].dim, *ws = n->in_shape[W].dim;
+    const weft_real *x = (const weft_real *) arg->in[X] + image * xs[1] * xs[2] * xs[3], *weights = arg->in[W];
+    const weft_real *s = weft_has(n, S) ? (const weft_real *) arg->in[S] + image * xs[1] : NULL;
+    double sum = 0;
+    if (h < 0 || w < 0 || h >= between(n, 0) || w >= between(n, 1)) return 0;
+    for (int64_t ky = 0; ky < ws[2]; ky++) {
+        const int64_t i = h + at->crop[0] - ky;
+        if (i < 0 || i % at->stride[0] || i / at->stride[0] >= xs[2]) continue;
+        for (int64_t kx = 0; kx < ws[3]; kx++) {
+            const int64_t k = w + at->crop[1] - kx;
+            if (k < 0 || k % at->stride[1] || k / at->stride[1] >= xs[3]) continue;
+            for (int64_t ci = 0; ci < xs[1]; ci++)
+                sum += (double) x[(ci * xs[2] + i / at->stride[0]) * xs[3] + k / at->stride[1]] * (s ? s[ci] : 1) *
+                       weights[((ci * ws[1] + co) * ws[2] + ky) * ws[3] + kx];
+        }
+    }
+    return sum;
+}
+
+static void up_conv_cpu(const weft_node *n, const weft_cpu_args *arg)
+{
+    const weft_upfirdn_attrs *at = &((const weft_up_conv_attrs *) n->attrs)->filter;
+    const int64_t *fs = n->in_shape[F].dim, *ys = n->out_shape[0].dim;
+    const weft_real *f = arg->in[F];
+    const weft_bias_act_attrs how = weft_upfirdn_ending(at);
+    for (int64_t row = arg->begin; row < arg->end; row++) {
+        const int64_t plane = row / ys[2], ho = row % ys[2];
+        const weft_ending e = weft_ending_of(n, arg, LATER, plane);
+        for (int64_t wo = 0; wo < ys[3]; wo++) {
+            double sum = 0;
+            for (int64_t a = 0; a < fs[0]; a++)
+                for (int64_t b = 0; b < fs[1]; b++)
+                    sum += (double) (at->flip ? f[a * fs[1] + b] : f[(fs[0] - 1 - a) * fs[1] + fs[1] - 1 - b]) *
+                           pixel(n, arg, plane / ys[1], plane % ys[1], ho + a - at->pads[0], wo + b - at->pads[1]);
+            ((weft_real *) arg->out[0])[row * ys[3] + wo] = (weft_real) weft_ending_over(&how, weft_ending_under(&e, sum * at->gain, ho * ys[3] + wo));
+        }
+    }
+}
+
+static double up_conv_flops(const weft_node *n)
+{
+    const int64_t *w = n->in_shape[W].dim, *f = n->in_shape[F].dim;
+    return 2.0 * (double) weft_shape_count(n->in_shape[X]) * (double) (w[1] * w[2] * w[3]) + 2.0 * (double) weft_shape_count(n->out_shape[0]) * (double) (f[0] * f[1]);
+}
+
+// --- Apart: the two operators' own kernels, with the image between them in scratch memory. ---
+
+typedef struct part { // one of the two, as a node
+    weft_node node;
+    weft_conv_attrs conv;
+    weft_value in[WEFT_CONV_INPUTS], out;
+    weft_shape in_shape[WEFT_CONV_INPUTS], out_shape;
+    int8_t in_dtype[WEFT_CONV_INPUTS], in_layout[WEFT_CONV_INPUTS], out_dtype, out_layout;
+    bool in_constant[WEFT_CONV_INPUTS];
+} part;
+
+static void start(part *p, const weft_node *n, const char *op, int inputs)
+{
+    memset(p, 0, sizeof *p);
+    p->out = n->out[0], p->out_shape = n->out_shape[0], p->out_layout = n->out_layout[0];
+    for (int i = 0; i < inputs; i++) p->in[i] = -1, p->in_dtype[i] = -1;
+    p->node = (weft_node) { .op = weft_op_find(op), .name = n->name, .in_count = inputs, .out_count = 1, .in = p->in, .out = &p->out, .in_shape = p->in_shape,
+                            .out_shape = &p->out_shape, .in_dtype = p->in_dtype, .out_dtype = &p->out_dtype, .in_layout = p->in_layout,
+                            .out_layout = &p->out_layout, .in_constant = p->in_constant };
+}
+
+static void give(part *p, int slot, const weft_node *n, int input)
+{
+    if (!weft_has(n, input)) return;
+    p->in[slot] = n->in[input], p->in_shape[slot] = n->in_shape[input], p->in_dtype[slot] = n->in_dtype[input];
+    p->in_layout[slot] = n->in_layout[input], p->in_constant[slot] = n->in_constant[input];
+}
+
+static void convolution(part *p, const weft_node *n)
+{
+    const weft_up_conv_attrs *at = n->attrs;
+    start(p, n, "conv_transpose2d", WEFT_CONV_INPUTS);
+    p->conv = (weft_conv_attrs) { .dilation = { 1, 1 }, .groups = 1 };
+    memcpy(p->conv.stride, at->stride, sizeof at->stride);
+    memcpy(p->conv.pads, at->crop, sizeof at->crop);
+    p->node.attrs = &p->conv;
+    give(p, WEFT_CONV_X, n, X), give(p, WEFT_CONV_W, n, W), give(p, WEFT_CONV_S, n, S);
+    for (int d = 0; d < 2; d++) p->out_shape.dim[2 + d] = between(n, d);
+}
+
+static void filter(part *p, const weft_node *n, const part *conv, weft_value image)
+{
+    start(p, n, "upfirdn2d", WEFT_UPFIRDN_INPUTS);
+    p->node.attrs = &((const weft_up_conv_attrs *) n->attrs)->filter;
+    p->in[WEFT_UPFIRDN_X] = image, p->in_shape[WEFT_UPFIRDN_X] = conv->out_shape, p->in_layout[WEFT_UPFIRDN_X] = conv->out_layout;
+    for (int i = WEFT_UPFIRDN_F; i < WEFT_UPFIRDN_INPUTS; i++) give(p, i, n, i + 1);
+}
+
+static weft_result emit_apart(const weft_node *n, weft_emit *e)
+{
+    weft_way ways[WEFT_MAX_WAYS];
+    part conv, fir;
+    convolution(&conv, n);
+    const int room = weft_emit_scratch(e, weft_shape_count(conv.out_shape), WEFT_F32);
+    if (room < 0) return WEFT_ERR_MEMORY;
+    conv.out = weft_emit_scratch_value(e, room);
+    WEFT_TRY(weft_emit_part(e, &conv.node, weft_emit_way(e)));
+    filter(&fir, n, &conv, conv.out);
+    fir.node.op->ways(&fir.node, e, ways);
+    return weft_emit_part(e, &fir.node, &ways[0]);
+}
+
+// --- Together: shaders/up_conv.comp. Cut: its CELLS, TALL and QUADS. ---
+
+static const char together[] = "up_conv";
+enum { CELLS, TALL, QUADS, DEEP = 2, TAPS = 9, MOST_FILTER = 4, BUSY = 512 }; // BUSY: workgroups for a large device
+
+bool weft_up_conv_serves(const weft_up_conv_attrs *at, weft_shape w, weft_shape f)
+{
+    for (int d = 0; d < 2; d++)
+        if (at->stride[d] != 2 || w.dim[2 + d] != 3 || f.dim[d] > MOST_FILTER) return false;
+    return true;
+}
+
+static int64_t from(const weft_node *n, int d) // see params/up_conv.h
+{
+    const weft_up_conv_attrs *at = n->attrs;
+    return (int64_t) at->crop[d] - at->filter.pads[d];
+}
+static int64_t odd(const weft_node *n, int d) { return from(n, d) & 1; }
+
+static int64_t across(const weft_node *n, const uint8_t *cut) { return (2 * cut[CELLS] - n->in_shape[F].dim[1] + 1 - odd(n, 1)) & ~1; }
+
+static bool fits(const weft_caps *caps, const uint8_t *cut)
+{
+    const uint32_t threads = (uint32_t) cut[CELLS] * cut[QUADS], loads = DEEP * (cut[TALL] + 1u) * (cut[CELLS] + 1u) + DEEP * 4 * TAPS * cut[QUADS];
+    const uint32_t most = loads > 4 * threads ? loads : 4 * threads;
+    if (threads > caps->max_group || most * 16 + MOST_FILTER * MOST_FILTER * 4 > caps->shared_bytes) return false;
+    return !(caps->few_registers && cut[TALL] > 1);
+}
+
+static bool half_empty(const weft_node *n, const uint8_t *cut)
+{
+    return cut[QUADS] / 2 * 4 >= n->out_shape[0].dim[1] || across(n, cut) >= 2 * n->out_shape[0].dim[3];
+}
+
+// Whether the image between the two costs more than doing without: it is written and read, and the kernel that does not computes the
+// edges of its strips twice, in a shape that leaves less to reuse than a convolution's tiles. A guess, of 25 products in the time of a byte and a third
+// more of them: no GPU has run it. Matrix units are faster than that kernel in any case.
+static bool wins(const weft_node *n, const weft_emit *e, double bytes)
+{
+    const weft_caps *caps = weft_emit_caps(e);
+    return !caps->is_software && !caps->few_registers && !(caps->matrix[0] && weft_emit_half(e)) && 2 * bytes * 25 * 3 > up_conv_flops(n);
+}
+
+static int add_together(const weft_node *n, const weft_caps *caps, weft_way list[WEFT_MAX_WAYS])
+{
+    static const uint8_t cuts[][3] = { { 32, 4, 4 }, { 32, 3, 4 }, { 16, 4, 8 }, { 32, 2, 4 }, { 16, 2, 8 }, { 32, 1, 4 }, { 16, 1, 8 }, { 8, 1, 4 } };
+    const int all = sizeof cuts / sizeof *cuts;
+    int count = 0;
+    for (int i = 0; i < all; i++) {
+        if (!fits(caps, cuts[i]) || (i < all - 1 && half_empty(n, cuts[i]))) continue;
+        list[count] = (weft_way) { together };
+        memcpy(list[count++].cut, cuts[i], sizeof *cuts);
+        if (caps->is_software) break; // compiling costs a processor more than others could save
+    }
+    return count;
+}
+
+static int up_conv_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS])
+{
+    const weft_caps *caps = weft_emit_caps(e);
+    const weft_up_conv_attrs *at = n->attrs;
+    weft_way ours[WEFT_MAX_WAYS], theirs[WEFT_MAX_WAYS];
+    part conv;
+    convolution(&conv, n);
+    const int64_t bytes = weft_shape_count(conv.out_shape) * (weft_emit_half(e) ? 2 : 4);
+    int one = weft_up_conv_serves(at, n->in_shape[W], n->in_shape[F]) ? add_together(n, caps, ours) : 0;
+    int two = one && caps->range && bytes > caps->range ? 0 : weft_conv_ways(&conv.node, e, theirs);
+    if (one + two > WEFT_MAX_WAYS) two = WEFT_MAX_WAYS - one;
+    const bool first = one && wins(n, e, (double) bytes);
+    memcpy(list + (first ? 0 : two), ours, sizeof *ours * (size_t) one);
+    memcpy(list + (first ? one : 0), theirs, sizeof *theirs * (size_t) two);
+    return one + two;
+}
+
+static weft_result emit_together(const weft_node *n, weft_emit *e, const uint8_t *cut)
+{
+    const weft_up_conv_attrs *at = n->attrs;
+    const int64_t *x = n->in_shape[X].dim, *y = n->out_shape[0].dim, *f = n->in_shape[F].dim;
+    const bool wide = y[1] % 4 == 0, noise = weft_has(n, LATER + WEFT_BIAS_NOISE), each = noise && n->in_shape[LATER + WEFT_BIAS_NOISE].dim[0] > 1;
+    const bool software = weft_emit_caps(e)->is_software;
+    struct up_conv_params p = {
+        .n = (u32) x[0], .ci = (u32) x[1], .co = (u32) y[1], .c = (u32) (y[1] / (wide ? 4 : 1)), .hi = (i32) x[2], .wi = (i32) x[3], .ho = (u32) y[2],
+        .wo = (u32) y[3], .gain = at->filter.gain, .a = at->filter.a, .b = at->filter.b, .act_gain = weft_upfirdn_ending(&at->filter).gain,
+        .clamp = at->filter.clamp, .blocks = (u32) ceil_div((uint32_t) y[1], cut[QUADS] * 4u), .strips = (u32) ceil_div((uint32_t) y[3], (uint32_t) across(n, cut)),
+    };
+    for (int d = 0; d < 2; d++) p.from[d] = (i32) from(n, d), p.begin[d] = at->crop[d], p.end[d] = (i32) (at->crop[d] + between(n, d));
+    // Each segment begins with rows that the one above has made, too: they are as few as keep a device busy.
+    const int64_t lost = f[0] - 1 + odd(n, 0), step = 2 * cut[TALL];
+    int64_t steps = (y[2] + lost + step - 1) / step;
+    while (steps > 8 && (double) p.n * p.blocks * p.strips * (double) ceil_div((uint32_t) y[2], (uint32_t) (steps * step - lost)) < (software ? 8 : BUSY))
+        steps = (steps + 1) / 2;
+    p.tall = (u32) (steps * step - lost) & ~1u;
+    if (!p.tall) p.tall = 2;
+    p.segments = ceil_div((uint32_t) y[2], p.tall);
+    const weft_dispatch d = {
+        .kernel = together, .params = &p, .params_bytes = sizeof p, .flops = up_conv_flops(n),
+        .spec = { (uint32_t) at->filter.act, at->filter.flip != 0, weft_has(n, LATER + WEFT_BIAS_B), !noise ? 0 : each ? 2 : 1,
+                  weft_has(n, LATER + WEFT_BIAS_STRENGTH), weft_has(n, LATER + WEFT_BIAS_D), wide, cut[CELLS], cut[TALL], cut[QUADS], (uint32_t) f[0],
+                  (uint32_t) f[1], (uint32_t) odd(n, 0), (uint32_t) odd(n, 1), x[1] % 4 == 0, weft_has(n, S), weft_emit_packed(e, W) },
+        .spec_count = 17, .group = { (uint32_t) cut[CELLS] * cut[QUADS] },
+        .grid = { p.n * p.segments * p.strips * p.blocks * cut[CELLS] * cut[QUADS] },
+    };
+    return weft_emit_dispatch(e, &d);
+}
+
+static weft_result up_conv_emit(const weft_node *n, weft_emit *e)
+{
+    const weft_way *way = weft_emit_way(e);
+    WEFT_TRY(weft_loop_check(n));
+    return way->kernel == together ? emit_together(n, e, way->cut) : emit_apart(n, e);
+}
+
+#define OF(field, ...) { .name = #field, .offset = offsetof(weft_up_conv_attrs, filter.field), __VA_ARGS__ }
+#define AT(...) &(const weft_up_conv_attrs) { .stride = { 2, 2 }, .filter = { .up = { 1, 1 }, .down = { 1, 1 }, .gain = 1, .pads = { 1, 1, 1, 1 } }, __VA_ARGS__ }
+
+const weft_op weft_op_up_conv2d = {
+    .name = "up_conv2d",
+    .doc = "`upfirdn2d` of `conv_transpose2d` of s x, without dilation, groups, or up and down of the filter: a layer of StyleGAN2 that goes up.",
+    .out_names = "y", .in_names = "x w f b? noise? strength? d? s?", .flags = WEFT_OP_IMAGE | WEFT_OP_INTERNAL, .kernel_t_inputs = 1 << W,
+    .half_inputs = 1 << W, .attr_bytes = sizeof(weft_up_conv_attrs),
+    .attrs = (const weft_attr[]) {
+        WEFT_ATTR(weft_up_conv_attrs, stride, INT, .count = 2, .def = 1, .min = 1, .max = 64, .doc = "of the convolution, y and x"),
+        WEFT_ATTR(weft_up_conv_attrs, crop, INT, .count = 4, .min = 0, .max = 1024, .doc = "its pads: top, left, bottom, right"),
+        OF(pads, .type = WEFT_ATTR_INT, .count = 4, .min = -16777216, .max = 16777216, .doc = "around what is filtered: top, left, bottom, right"),
+        OF(gain, .type = WEFT_ATTR_FLOAT, .def = 1, .doc = "factor"),
+        OF(flip, .type = WEFT_ATTR_INT, .max = 1, .doc = "0: the filter is convolved, 1: correlated"),
+        OF(act, .type = WEFT_ATTR_ENUM, .choices = weft_activation_names, .doc = "activation after the filter"),
+        OF(a, .type = WEFT_ATTR_FLOAT, .doc = "first parameter of the activation"),
+        OF(b, .type = WEFT_ATTR_FLOAT, .doc = "second parameter of the activation"),
+        OF(act_gain, .type = WEFT_ATTR_FLOAT, .doc = "times the activation; 0: 1"),
+        OF(clamp, .type = WEFT_ATTR_FLOAT, .min = 0, .max = 3e38, .doc = "largest absolute value of that; 0: any"),
+        { 0 }
+    },
+    .infer = up_conv_infer, .items = up_conv_items, .cpu = up_conv_cpu, .ways = up_conv_ways, .emit = up_conv_emit, .flops = up_conv_flops,
+    .cases = (const weft_case[]) {
+        { .in = { WEFT_SHAPE(1, 8, 5, 7), WEFT_SHAPE(8, 8, 3, 3), WEFT_SHAPE(4, 4), WEFT_SHAPE(8), WEFT_SHAPE(1, 1, 10, 14), { 0, { 1 } }, WEFT_SHAPE(1, 8), WEFT_SHAPE(1, 8) },
+          .in_count = 8, .attrs = AT(.filter = { { 1, 1 }, { 1, 1 }, { 1, 1, 1, 1 }, 4, 0, 2, 0.2f, 0, 1.41421356f, 1.5f }) },
+        { .in = { WEFT_SHAPE(2, 3, 6, 5), WEFT_SHAPE(3, 5, 3, 3), WEFT_SHAPE(4, 4) }, .attrs = AT(.crop = { 0 }) },
+        { .in = { WEFT_SHAPE(2, 12, 9, 35), WEFT_SHAPE(12, 20, 3, 3), WEFT_SHAPE(4, 4), { 0 }, WEFT_SHAPE(2, 1, 18, 70), { 0 }, WEFT_SHAPE(2, 20), WEFT_SHAPE(2, 12) },
+          .in_count = 8, .absent = 1 << 3 | 1 << 5, .attrs = AT(.crop = { 0 }) },
+        { .in = { WEFT_SHAPE(1, 6, 4, 4), WEFT_SHAPE(6, 7, 3, 3), WEFT_SHAPE(3, 3), WEFT_SHAPE(7) }, // what a filter of three leaves of the pads is cropped
+          .attrs = AT(.crop = { 1, 0, 1, 1 }, .filter = { { 1, 1 }, { 1, 1 }, { 2, 0, -1, 1 }, 1, 1, 1 }) },
+        { .in = { WEFT_SHAPE(1, 4, 5, 6), WEFT_SHAPE(4, 36, 3, 3), WEFT_SHAPE(1, 2) }, .attrs = AT(.crop = { 0, 1, 2, 0 }) },
+        { .in = { WEFT_SHAPE(1, 4, 40, 6), WEFT_SHAPE(4, 8, 3, 3), WEFT_SHAPE(4, 1) }, .attrs = AT(.crop = { 0 }) },
+        { .in = { WEFT_SHAPE(1, 4, 5, 4), WEFT_SHAPE(4, 4, 3, 3), WEFT_SHAPE(6, 5), WEFT_SHAPE(4) }, .attrs = AT(.crop = { 0 }) }, // apart
+        { .in = { WEFT_SHAPE(1, 5, 3, 4), WEFT_SHAPE(5, 4, 4, 2), WEFT_SHAPE(4, 4) }, .attrs = AT(.stride = { 1, 3 }) },
+        { 0 }
+    },
+};
