@@ -139,6 +139,7 @@ typedef struct weft_caps {
     weft_matrix_form matrix_form[WEFT_MATRIX_FORMS];
     uint32_t matrix_most;        // rows or columns of such a matrix
     uint32_t matrix_reserved;    // shared bytes that kernels with such matrices leave to the driver
+    bool matrix_reduces;         // their rows can be reduced, and sums become factors
     const char *force;           // for tests: the way to take wherever there is one of that kernel or text (way.h); NULL: the best
 } weft_caps;
 

@@ -198,6 +198,7 @@ static int sdpa_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_
     if (first) weft_sdpa_matrix_ways(n, e, list, &count);
     count += weft_sdpa_ways(n, 0, e, list + count);
     if (!first) weft_sdpa_matrix_ways(n, e, list, &count);
+    weft_sdpa_matrix2_ways(n, e, list, &count); // for trials
     return count;
 }
 
@@ -207,7 +208,7 @@ static weft_result sdpa_emit(const weft_node *n, weft_emit *e)
     weft_dispatch d = { .kernel = weft_emit_way(e)->kernel, .flops = sdpa_flops(n) };
     WEFT_TRY(weft_loop_check(n));
     if (!strcmp(d.kernel, "sdpa_stored")) return weft_sdpa_stored(n, e);
-    if (!strcmp(d.kernel, "sdpa_matrix")) {
+    if (!strcmp(d.kernel, "sdpa_matrix") || !strcmp(d.kernel, "sdpa_matrix2")) {
         WEFT_TRY(weft_sdpa_fill(n, 0, false, &p));
         weft_sdpa_matrix_dispatch(n, e, &d, &p);
         return weft_emit_dispatch(e, &d);

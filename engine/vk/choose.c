@@ -87,6 +87,7 @@ static weft_result look_for_large_matrices(const weft_vk_instance *i, weft_vk_ca
     VkPhysicalDeviceFeatures2 features = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, &large };
     i->vk.vkGetPhysicalDeviceFeatures2(c->physical, &features);
     if (sizes.maintenance4 && large.flexible_dimensions && large.per_element) weft_vk_matrix_forms(i, large.workgroup_scope, c);
+    c->matrix_reduces = c->matrix_form[0].threads && large.reductions && large.conversions;
     return WEFT_OK;
 }
 

@@ -17,6 +17,7 @@ typedef struct weft_vk_candidate {
     uint32_t matrix[3]; // cooperative matrix m, n, k; 0: none
     weft_matrix_form matrix_form[WEFT_MATRIX_FORMS]; // and these, see weft_caps
     uint32_t matrix_most, matrix_reserved;
+    bool matrix_reduces;
     uint32_t subgroup_sizes[2]; // the least and the largest that kernels can be sure of; 0: not known
     bool subgroup_control;    // kernels can ask for them; else there is no other
     bool full_subgroups;      // kernels can ask for no invocation of a subgroup to be missing

@@ -74,6 +74,7 @@ static void read_facts(weft_vk_device *dev, const weft_vk_candidate *c, bool no_
         dev->caps.matrix_subgroup = c->subgroup_sizes[0]; // where there is a choice, that of the matrix units
         memcpy(dev->caps.matrix_form, c->matrix_form, sizeof dev->caps.matrix_form);
         dev->caps.matrix_most = c->matrix_most, dev->caps.matrix_reserved = c->matrix_reserved;
+        dev->caps.matrix_reduces = c->matrix_reduces;
         dev->subgroup_control = c->subgroup_control, dev->full_subgroups = c->full_subgroups;
     }
     // Guesses on the slow side, until a run was measured.
@@ -100,7 +101,8 @@ static weft_result create_device(weft_vk_device *dev)
     void *const rest = dev->full_subgroups ? &control : NULL;
     VkPhysicalDeviceMaintenance4Features sizes = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_FEATURES, rest, VK_TRUE };
     weft_vk_matrix2_features larger = { WEFT_VK_MATRIX2_FEATURES, &sizes, .workgroup_scope = dev->caps.matrix_form[0].scope == WEFT_VK_MATRIX_WORKGROUP,
-                                        .flexible_dimensions = VK_TRUE, .per_element = VK_TRUE };
+                                        .flexible_dimensions = VK_TRUE, .per_element = VK_TRUE, .reductions = dev->caps.matrix_reduces,
+                                        .conversions = dev->caps.matrix_reduces };
     weft_vk_matrix_features matrices = { WEFT_VK_MATRIX_FEATURES, large ? &larger : rest, VK_TRUE, VK_FALSE };
     VkPhysicalDeviceVulkanMemoryModelFeatures model = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES, &matrices, VK_TRUE };
     VkPhysicalDeviceShaderFloat16Int8Features arithmetic = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES, matrix ? &model : rest, VK_TRUE };

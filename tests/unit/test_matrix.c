@@ -39,8 +39,30 @@ static const weft_matrix_form *form_of(const weft_caps *caps, uint32_t threads)
 
 // The constants of shaders/glsl/matmul_matrix.glsl from 10 on, and of conv_matrix.glsl from OWN + 2 on.
 enum { TALL, WIDE, THREADS, SCOPE, DEEP, PRODUCT = 7, CONV = WEFT_CONV_SPEC + 2 };
+// Of shaders/sdpa_matrix2.comp.
+enum { OWN = 4, OTHER, COLUMNS, LONG, SDPA_THREADS, SDPA_SCOPE };
+
+static void check_attention(const weft_caps *caps, const weft_dispatch *d)
+{
+    const weft_matrix_form *f = form_of(caps, d->group[0]);
+    assert_non_null(f);
+    assert_true(caps->matrix_reduces);
+    assert_int_equal(d->spec[SDPA_THREADS], f->threads);
+    assert_int_equal(d->spec[SDPA_SCOPE], f->scope);
+    assert_int_equal(d->spec[OWN] % f->m, 0);
+    assert_int_equal(d->spec[OTHER] % f->n + d->spec[OTHER] % f->k, 0);
+    assert_int_equal(d->spec[COLUMNS] % f->n, 0);
+    assert_int_equal(d->spec[LONG] % f->k, 0);
+    for (int i = OWN; i <= LONG; i++) assert_in_range(d->spec[i], 1, caps->matrix_most);
+    assert_int_equal(d->subgroup, caps->matrix_subgroup);
+}
+
 static void check(const weft_caps *caps, const weft_node *n, const weft_dispatch *d)
 {
+    if (!strcmp(d->kernel, "sdpa_matrix2")) {
+        check_attention(caps, d);
+        return;
+    }
     const weft_matrix_form *f = form_of(caps, d->group[0]);
     const bool conv = !strncmp(d->kernel, "conv", 4), gate = conv && ((const weft_conv_attrs *) n->attrs)->gate;
     const uint32_t *spec = d->spec + (conv ? CONV : PRODUCT);
@@ -68,7 +90,7 @@ static weft_value conv(weft_graph *g, int64_t channels, int64_t out, int64_t siz
     return weft_graph_call(g, "conv2d", WEFT_V(x, weft_graph_constant(g, w)), &attrs);
 }
 
-// How many dispatches of such kernels all ways of a product and some convolutions in f16 make.
+// How many dispatches of such kernels all ways of a product, some convolutions and an attention in f16 make.
 static int count(const weft_caps *caps, int64_t size, bool half)
 {
     weft_context *ctx;
@@ -84,6 +106,8 @@ static int count(const weft_caps *caps, int64_t size, bool half)
     weft_graph_output(&g, "large", conv(&g, 64, 64, 128, 0));
     weft_graph_output(&g, "gated", conv(&g, 64, 128, 128, 1));
     weft_graph_output(&g, "deep", conv(&g, 512, 64, 4, 0)); // in parts, too
+    const weft_value h = weft_graph_input(&g, "h", WEFT_F32, (weft_shape) WEFT_SHAPE(4, 256, 56));
+    weft_graph_output(&g, "heads", weft_graph_call(&g, "sdpa", WEFT_V(h, h, h), NULL));
     assert_int_equal(weft_graph_status(&g), WEFT_OK);
     assert_int_equal(weft_pass_physical(&g, half ? WEFT_HALF_ALL : WEFT_HALF_NONE, &physical), WEFT_OK);
     for (; t.way < t.most; t.way++) {
@@ -106,8 +130,9 @@ static int count(const weft_caps *caps, int64_t size, bool half)
 static void workgroups(void **state)
 {
     (void) state;
-    const weft_caps gpu = { GPU, WORKGROUPS };
+    const weft_caps gpu = { GPU, WORKGROUPS }, reducing = { GPU, WORKGROUPS, .matrix_reduces = true };
     assert_true(count(&gpu, SIZE, true) >= 24); // of each of four nodes three tiles at least in each of both
+    assert_true(count(&reducing, SIZE, true) >= count(&gpu, SIZE, true) + 4); // of the attention two
     assert_true(count(&gpu, 8, true) > 0);      // the smallest tile of each form serves everything
     assert_int_equal(count(&gpu, SIZE, false), 0);
 }
