@@ -1,27 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "cpu/epilogue.h"
 #include "cpu/clones.h"
+#include "cpu/exp.h"
 #include <string.h>
-
-// e^x to 2 ulp: e^x = 2^n e^r with |r| <= ln 2 / 2, and e^r by its Taylor series. Branch-free, so that loops vectorise.
-static inline float exp_fast(float x)
-{
-    const float shift = 0x1.8p23f; // adding it rounds to a whole number
-    x = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
-    const float t = x * 1.44269504f + shift, n = t - shift;
-    const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-    const float p = 1.0f + r * (1.0f + r * (0.5f + r * (0.16666667f + r * (0.041666668f + r * (0.008333334f + r * (0.0013888889f + r * 1.984127e-4f))))));
-    int32_t bits;
-    float scale;
-    memcpy(&bits, &t, 4);
-    bits = (bits - 0x4b400000 + 127) << 23;
-    memcpy(&scale, &bits, 4);
-    return p * scale;
-}
 
 WEFT_CLONES static void elu(float *y, int64_t count, float a)
 {
-    for (int64_t i = 0; i < count; i++) y[i] = y[i] > 0 ? y[i] : a * (exp_fast(y[i]) - 1);
+    for (int64_t i = 0; i < count; i++) y[i] = y[i] > 0 ? y[i] : a * (weft_exp_fast(y[i]) - 1);
 }
 WEFT_CLONES static void leaky(float *y, int64_t count, float a)
 {
@@ -29,11 +14,19 @@ WEFT_CLONES static void leaky(float *y, int64_t count, float a)
 }
 WEFT_CLONES static void sigmoid(float *y, int64_t count)
 {
-    for (int64_t i = 0; i < count; i++) y[i] = 1 / (1 + exp_fast(-y[i]));
+    for (int64_t i = 0; i < count; i++) y[i] = 1 / (1 + weft_exp_fast(-y[i]));
+}
+WEFT_CLONES static void hyperbolic(float *y, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) y[i] = weft_tanh_fast(y[i]);
+}
+WEFT_CLONES static void own_sigmoid(float *y, int64_t count, float by)
+{
+    for (int64_t i = 0; i < count; i++) y[i] /= 1 + weft_exp_fast(-by * y[i]);
 }
 WEFT_CLONES static void times_sigmoid(float *y, const float *gate, int64_t count)
 {
-    for (int64_t i = 0; i < count; i++) y[i] /= 1 + exp_fast(-gate[i]);
+    for (int64_t i = 0; i < count; i++) y[i] /= 1 + weft_exp_fast(-gate[i]);
 }
 WEFT_CLONES static void plus(float *y, const float *r, int64_t count)
 {
@@ -55,23 +48,19 @@ WEFT_CLONES static void limit(float *y, float gain, float most, int64_t count)
     }
 }
 
-static bool is(const weft_conv_attrs *at, const char *name) // whether `act` is this choice
+void weft_cpu_activate(int act, float a, float b, float *y, int64_t count)
 {
-    const char *choice = weft_activation_names;
-    for (int k = 0; k < at->act; k++) choice += strcspn(choice, "|") + 1;
-    const size_t n = strlen(name);
-    return !strncmp(choice, name, n) && (choice[n] == '|' || !choice[n]);
-}
-
-static void activate(const weft_conv_attrs *at, float *y, int64_t count)
-{
-    if (!at->act) return;
-    if (is(at, "relu")) leaky(y, count, 0);
-    else if (is(at, "leaky_relu")) leaky(y, count, at->a);
-    else if (is(at, "elu")) elu(y, count, at->a);
-    else if (is(at, "sigmoid")) sigmoid(y, count);
+    const char *name = act ? weft_activation_row(act) : "";
+    if (!act) return;
+    if (!strcmp(name, "relu")) leaky(y, count, 0);
+    else if (!strcmp(name, "leaky_relu")) leaky(y, count, a);
+    else if (!strcmp(name, "elu")) elu(y, count, a);
+    else if (!strcmp(name, "sigmoid")) sigmoid(y, count);
+    else if (!strcmp(name, "tanh")) hyperbolic(y, count);
+    else if (!strcmp(name, "silu")) own_sigmoid(y, count, 1);
+    else if (!strcmp(name, "quick_gelu")) own_sigmoid(y, count, 1.702f);
     else
-        for (int64_t i = 0; i < count; i++) y[i] = (float) weft_activate(at->act, y[i], at->a, at->b);
+        for (int64_t i = 0; i < count; i++) y[i] = (float) weft_activate(act, y[i], a, b);
 }
 
 weft_cpu_plane weft_cpu_plane_of(const weft_node *n, const float *const *in, const weft_cpu_ending *e, int64_t plane, int64_t pixel)
@@ -94,7 +83,7 @@ void weft_cpu_epilogue(const weft_conv_attrs *at, const weft_cpu_plane *p, bool 
         if (y != p->sum) memcpy(to, p->sum + i, (size_t) n * sizeof *y);
         if (styled) shift(to, p, i, n);
         if (p->r && at->residual == WEFT_RESIDUAL_BEFORE) plus(to, p->r + i, n);
-        activate(at, to, n);
+        weft_cpu_activate(at->act, at->a, at->b, to, n);
         if (at->gain != 0 || at->clamp > 0) limit(to, at->gain != 0 ? at->gain : 1, at->clamp > 0 ? at->clamp : INFINITY, n);
         if (p->gate) times_sigmoid(to, p->gate + i, n);
         if (p->r && at->residual == WEFT_RESIDUAL_AFTER) plus(to, p->r + i, n);

@@ -17,3 +17,6 @@ weft_cpu_plane weft_cpu_plane_of(const weft_node *n, const float *const *in, con
 
 // y[i] = finish(...) for `count` elements; y may be p->sum. `styled`: the three numbers and the noise count.
 void weft_cpu_epilogue(const weft_conv_attrs *at, const weft_cpu_plane *p, bool styled, float *y, int64_t count);
+
+// y[i] = act(y[i]); vectorised for the common ones.
+void weft_cpu_activate(int act, float a, float b, float *y, int64_t count);

@@ -13,7 +13,8 @@ extern const weft_cpu_fast weft_cpu_fast_point, weft_cpu_fast_point_transposed, 
     weft_cpu_fast_lstm, weft_cpu_fast_upfirdn2d, weft_cpu_fast_bias_act, weft_cpu_fast_bias_act_grad, weft_cpu_fast_bias_act_back, weft_cpu_fast_sum, weft_cpu_fast_mean,
     weft_cpu_fast_sum_product, weft_cpu_fast_sdpa, weft_cpu_fast_sdpa_grad, weft_cpu_fast_lstm_back,
     weft_cpu_fast_instance_norm, weft_cpu_fast_group_norm, weft_cpu_fast_norm_grad, weft_cpu_fast_batch_norm,
-    weft_cpu_fast_layer_norm;
+    weft_cpu_fast_layer_norm, weft_cpu_fast_softmax, weft_cpu_fast_max_pool2d, weft_cpu_fast_avg_pool2d, weft_cpu_fast_resample, weft_cpu_fast_elu,
+    weft_cpu_fast_sigmoid, weft_cpu_fast_tanh, weft_cpu_fast_silu, weft_cpu_fast_quick_gelu;
 
 static const weft_cpu_fast *const table[] = {
     &weft_cpu_fast_point,
@@ -45,6 +46,15 @@ static const weft_cpu_fast *const table[] = {
     &weft_cpu_fast_layer_norm,
     &weft_cpu_fast_mean,
     &weft_cpu_fast_sum_product,
+    &weft_cpu_fast_softmax,
+    &weft_cpu_fast_max_pool2d,
+    &weft_cpu_fast_avg_pool2d,
+    &weft_cpu_fast_resample,
+    &weft_cpu_fast_elu,
+    &weft_cpu_fast_sigmoid,
+    &weft_cpu_fast_tanh,
+    &weft_cpu_fast_silu,
+    &weft_cpu_fast_quick_gelu,
     NULL
 };
 

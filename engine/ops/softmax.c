@@ -7,12 +7,11 @@
 #include "params/softmax.h"
 #include <math.h>
 
-typedef struct softmax_attrs { int32_t axis; float scale; } softmax_attrs;
 enum { SOFTMAX, LOG_SOFTMAX }; // index of the row
 
 static int axis_of(const weft_node *n)
 {
-    const softmax_attrs *at = n->attrs;
+    const weft_softmax_attrs *at = n->attrs;
     return at->axis < 0 ? at->axis + n->in_shape[0].rank : at->axis;
 }
 
@@ -28,7 +27,7 @@ static int64_t softmax_items(const weft_node *n) { return weft_shape_count(n->in
 
 static void softmax_cpu(const weft_node *n, const weft_cpu_args *arg)
 {
-    const softmax_attrs *at = n->attrs;
+    const weft_softmax_attrs *at = n->attrs;
     const int axis = axis_of(n);
     const int64_t len = n->in_shape[0].dim[axis];
     int64_t stride[WEFT_MAX_RANK];
@@ -66,7 +65,7 @@ static int softmax_ways(const weft_node *n, const weft_emit *e, weft_way list[WE
 
 static weft_result softmax_emit(const weft_node *n, weft_emit *e)
 {
-    const softmax_attrs *at = n->attrs;
+    const weft_softmax_attrs *at = n->attrs;
     const int axis = axis_of(n);
     WEFT_TRY(weft_loop_check(n));
     int64_t stride[WEFT_LOOP_TENSORS][WEFT_MAX_RANK];
@@ -116,22 +115,22 @@ static weft_result softmax_grad(const weft_node *n, weft_graph *g, const weft_va
         d = weft_grad_binary(g, "sub", dy[0], weft_grad_mul(g, weft_grad_unary(g, "exp", y), weft_grad_reduce(g, "sum", dy[0], mask)));
     else
         d = weft_grad_mul(g, y, weft_grad_binary(g, "sub", dy[0], weft_grad_reduce(g, "sum", weft_grad_mul(g, dy[0], y), mask)));
-    dx[0] = weft_grad_scale(g, d, ((const softmax_attrs *) n->attrs)->scale);
+    dx[0] = weft_grad_scale(g, d, ((const weft_softmax_attrs *) n->attrs)->scale);
     return WEFT_OK;
 }
 
 static const weft_attr softmax_table[] = {
-    WEFT_ATTR(softmax_attrs, axis, INT, .def = -1, .min = -WEFT_MAX_RANK, .max = WEFT_MAX_RANK - 1, .doc = "the dimension; from the end if negative"),
-    WEFT_ATTR(softmax_attrs, scale, FLOAT, .def = 1, .doc = "multiplies x first"),
+    WEFT_ATTR(weft_softmax_attrs, axis, INT, .def = -1, .min = -WEFT_MAX_RANK, .max = WEFT_MAX_RANK - 1, .doc = "the dimension; from the end if negative"),
+    WEFT_ATTR(weft_softmax_attrs, scale, FLOAT, .def = 1, .doc = "multiplies x first"),
     { 0 }
 };
 static const weft_case softmax_cases[] = {
     { .in = { WEFT_SHAPE(3, 7) } },
-    { .in = { WEFT_SHAPE(2, 5, 7, 3) }, .attrs = &(const softmax_attrs) { 1, 10 }, .low = -3, .high = 3 },
-    { .in = { WEFT_SHAPE(2, 5, 7, 3) }, .attrs = &(const softmax_attrs) { -2, 1 } },
-    { .in = { WEFT_SHAPE(1, 313, 4, 5) }, .attrs = &(const softmax_attrs) { 1, 1 } },
-    { .in = { WEFT_SHAPE(5, 65) }, .attrs = &(const softmax_attrs) { -1, 1 }, .low = 80, .high = 120 },
-    { .in = { WEFT_SHAPE(2, 3, 259) }, .attrs = &(const softmax_attrs) { 2, 0.5f } },
+    { .in = { WEFT_SHAPE(2, 5, 7, 3) }, .attrs = &(const weft_softmax_attrs) { 1, 10 }, .low = -3, .high = 3 },
+    { .in = { WEFT_SHAPE(2, 5, 7, 3) }, .attrs = &(const weft_softmax_attrs) { -2, 1 } },
+    { .in = { WEFT_SHAPE(1, 313, 4, 5) }, .attrs = &(const weft_softmax_attrs) { 1, 1 } },
+    { .in = { WEFT_SHAPE(5, 65) }, .attrs = &(const weft_softmax_attrs) { -1, 1 }, .low = 80, .high = 120 },
+    { .in = { WEFT_SHAPE(2, 3, 259) }, .attrs = &(const weft_softmax_attrs) { 2, 0.5f } },
     { .in = { WEFT_SHAPE(3, 1) } },
     { .in = { WEFT_SHAPE(2, 4099) }, .low = -5, .high = 5 },
     { .in = { WEFT_SHAPE(200, 5) } },
@@ -141,7 +140,7 @@ static const weft_case softmax_cases[] = {
 #define ROW(name_, doc_, index_)                                                                                                    \
     static const weft_op name_ = {                                                                                                  \
         .name = #name_, .doc = doc_, .out_names = "y", .in_names = "x", .flags = WEFT_OP_STRIDED, .index = index_,    \
-        .attr_bytes = sizeof(softmax_attrs), .attrs = softmax_table, .infer = softmax_infer, .items = softmax_items,                \
+        .attr_bytes = sizeof(weft_softmax_attrs), .attrs = softmax_table, .infer = softmax_infer, .items = softmax_items,                \
         .cpu = softmax_cpu, .ways = softmax_ways, .emit = softmax_emit, .flops = softmax_flops, .grad = softmax_grad, .cases = softmax_cases,                                   \
     }
 ROW(softmax, "y = exp(scale x) / sum over the axis of exp(scale x).", SOFTMAX);

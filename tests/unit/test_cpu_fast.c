@@ -10,6 +10,8 @@
 #include "cpu/run.h"
 #include "ops/conv.h"
 #include "ops/conv_weights.h"
+#include "ops/pool.h"
+#include "ops/softmax.h"
 #include "ops/upfirdn2d.h"
 #include <math.h>
 #include <string.h>
@@ -142,6 +144,20 @@ static void so_do_those_of_other_sizes(void **state)
         { "mean", { .in = { WEFT_SHAPE(5, 3, 7, 11) }, .attrs = &over_images } },
         { "sum_product", { .in = { WEFT_SHAPE(2, 9, 31, 33), WEFT_SHAPE(2, 9, 31, 33) }, .attrs = &over_channels } },
         { "sum", { .in = { WEFT_SHAPE(3, 4, 5, 6) }, .attrs = &apart } },
+        { "tanh", { .in = { WEFT_SHAPE(3, 5001) }, .attrs = &(const float[2]) { 0 }, .low = -20, .high = 20 } },
+        { "tanh", { .in = { WEFT_SHAPE(3, 5001) }, .attrs = &(const float[2]) { 0 }, .low = -0.01, .high = 0.01 } },
+        { "sigmoid", { .in = { WEFT_SHAPE(3, 5001) }, .attrs = &(const float[2]) { 0 }, .low = -30, .high = 30 } },
+        { "silu", { .in = { WEFT_SHAPE(3, 5001) }, .attrs = &(const float[2]) { 0 }, .low = -100, .high = 100 } },
+        { "quick_gelu", { .in = { WEFT_SHAPE(3, 5001) }, .attrs = &(const float[2]) { 0 }, .low = -100, .high = 100 } },
+        { "elu", { .in = { WEFT_SHAPE(3, 5001) }, .attrs = &(const float[2]) { 0.7f, 0 }, .low = -100, .high = 10 } },
+        { "softmax", { .in = { WEFT_SHAPE(2, 129, 20, 33) }, .attrs = &(const weft_softmax_attrs) { 1, 10 }, .low = -3, .high = 3 } },
+        { "softmax", { .in = { WEFT_SHAPE(3, 9001) }, .attrs = &(const weft_softmax_attrs) { -1, 1 }, .low = 80, .high = 120 } },
+        { "max_pool2d", { .in = { WEFT_SHAPE(2, 3, 65, 71) }, .attrs = &(const weft_pool_attrs) { .kernel = { 2, 2 }, .dilation = { 1, 1 } } } },
+        { "max_pool2d", { .in = { WEFT_SHAPE(2, 3, 65, 71) }, .attrs = &(const weft_pool_attrs) { .kernel = { 3, 3 }, .stride = { 2, 2 }, .dilation = { 1, 1 }, .pads = { 1, 1, 1, 1 }, .ceil_mode = 1 } } },
+        { "avg_pool2d", { .in = { WEFT_SHAPE(2, 3, 64, 70) }, .attrs = &(const weft_pool_attrs) { .kernel = { 2, 2 }, .dilation = { 1, 1 } } } },
+        { "avg_pool2d", { .in = { WEFT_SHAPE(2, 3, 65, 71) }, .attrs = &(const weft_pool_attrs) { .kernel = { 2, 2 }, .dilation = { 1, 1 }, .pads = { 0, 0, 1, 1 } } } },
+        { "avg_pool2d", { .in = { WEFT_SHAPE(2, 3, 65, 71) }, .attrs = &(const weft_pool_attrs) { .kernel = { 3, 2 }, .stride = { 2, 2 }, .dilation = { 1, 1 }, .pads = { 1, 1, 1, 0 }, .ceil_mode = 1, .count_include_pad = 1 } } },
+        { "avg_pool2d", { .in = { WEFT_SHAPE(2, 3, 64, 71) }, .attrs = &(const weft_pool_attrs) { .kernel = { 2, 2 }, .dilation = { 1, 1 }, .ceil_mode = 1 } } },
         { "linear", { .in = { WEFT_SHAPE(3, 131), WEFT_SHAPE(37, 131), WEFT_SHAPE(37) } } }, // few rows
         { "linear", { .in = { WEFT_SHAPE(1, 256), WEFT_SHAPE(517, 256) } } },
         { "matmul", { .in = { WEFT_SHAPE(2, 263), WEFT_SHAPE(263, 1029) }, .attrs = &(const int32_t[2]) { 0, 0 } } },

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// max_pool2d and avg_pool2d: rows of a window first, all columns at once, then its columns.
+#include "cpu/clones.h"
+#include "cpu/fast.h"
+#include "ops/pool.h"
+#include <math.h>
+
+enum { LINE = 8192 }; // the longest row with its padding
+
+static bool averages(const weft_node *n) { return n->op->index & 1; }
+static int64_t line_length(const weft_node *n)
+{
+    const weft_pool_attrs *at = n->attrs;
+    return (n->out_shape[0].dim[3] - 1) * weft_pool_stride(at, 1) + at->kernel[1];
+}
+
+static weft_result prepare(weft_context *ctx, const weft_node *n, const void *const *constant, void **state, size_t *scratch)
+{
+    const weft_pool_attrs *at = n->attrs;
+    (void) ctx, (void) constant, (void) scratch;
+    bool fits = at->dilation[0] == 1 && at->dilation[1] == 1 && line_length(n) <= LINE && n->in_shape[0].dim[3] + at->pads[1] <= LINE;
+    for (int d = 0; d < 2; d++) // every window has a pixel
+        for (int64_t o = 0; fits && o < n->out_shape[0].dim[2 + d]; o++) {
+            const weft_pool_span s = weft_pool_span_of(at, false, d, n->in_shape[0].dim[2 + d], n->out_shape[0].dim[2 + d], o);
+            fits = s.begin < s.end && s.counted > 0;
+        }
+    *state = fits ? (void *) (uintptr_t) n : NULL; // nothing to keep
+    return WEFT_OK;
+}
+
+static void destroy(weft_context *ctx, void *state) { (void) ctx, (void) state; }
+
+WEFT_CLONES static void most_of(float *restrict to, const float *restrict x, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) to[i] = x[i] > to[i] ? x[i] : to[i];
+}
+WEFT_CLONES static void sum_of(float *restrict to, const float *restrict x, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) to[i] += x[i];
+}
+WEFT_CLONES static void most_of_pairs(float *restrict to, const float *restrict x, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) to[i] = x[2 * i] > x[2 * i + 1] ? x[2 * i] : x[2 * i + 1];
+}
+WEFT_CLONES static void sums_of_pairs(float *restrict to, const float *restrict x, float by, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) to[i] = (x[2 * i] + x[2 * i + 1]) * by;
+}
+
+typedef struct job { const weft_node *node; const float *x; float *y; } job;
+
+static void rows(void *user, int64_t begin, int64_t end)
+{
+    const job *j = user;
+    const weft_node *n = j->node;
+    const weft_pool_attrs *at = n->attrs;
+    const int64_t *xs = n->in_shape[0].dim, *ys = n->out_shape[0].dim, length = line_length(n), stride = weft_pool_stride(at, 1), left = at->pads[1];
+    const bool sums = averages(n), pairs = stride == 2 && at->kernel[1] == 2;
+    const int64_t here = length - left < xs[3] ? length - left : xs[3]; // columns of x that windows see
+    float line[2 * LINE];
+    for (int64_t i = 0; i < length; i++) line[i] = sums ? 0 : -INFINITY;
+    for (int64_t row = begin; row < end; row++) {
+        const weft_pool_span v = weft_pool_span_of(at, false, 0, xs[2], ys[2], row % ys[2]);
+        const float *x = j->x + (row / ys[2] * xs[2] + v.begin) * xs[3];
+        float *y = j->y + row * ys[3];
+        for (int64_t i = 0; i < here; i++) line[left + i] = x[i];
+        for (int64_t r = v.begin + 1; r < v.end; r++) (sums ? sum_of : most_of)(line + left, x + (r - v.begin) * xs[3], here);
+        if (pairs && !sums) most_of_pairs(y, line, ys[3]);
+        else if (pairs && !left && 2 * ys[3] <= xs[3]) sums_of_pairs(y, line, 1 / (float) (v.counted * 2), ys[3]);
+        else
+            for (int64_t wo = 0; wo < ys[3]; wo++) {
+                float all = line[wo * stride];
+                for (int64_t k = 1; k < at->kernel[1]; k++) all = sums ? all + line[wo * stride + k] : fmaxf(all, line[wo * stride + k]);
+                y[wo] = sums ? all / (float) (v.counted * weft_pool_span_of(at, false, 1, xs[3], ys[3], wo).counted) : all;
+            }
+    }
+}
+
+static weft_result run(void *state, weft_context *ctx, const weft_node *n, void *const *out, const void *const *in, void *scratch)
+{
+    const int64_t *y = n->out_shape[0].dim;
+    (void) state, (void) scratch;
+    weft_parallel(ctx->pool, y[0] * y[1] * y[2], 32, rows, &(job) { n, in[0], out[0] });
+    return WEFT_OK;
+}
+
+const weft_cpu_fast weft_cpu_fast_max_pool2d = { "max_pool2d", prepare, run, destroy };
+const weft_cpu_fast weft_cpu_fast_avg_pool2d = { "avg_pool2d", prepare, run, destroy };
