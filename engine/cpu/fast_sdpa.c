@@ -2,7 +2,9 @@
 // sdpa and its gradient on oneDNN's sgemm, a strip of queries at a time: no more than its scores are ever stored.
 #ifdef WEFT_DNNL
 #include "cpu/clones.h"
+#include "cpu/exp.h"
 #include "cpu/fast.h"
+#include "ops/divide.h"
 #include "ops/sdpa.h"
 #include <math.h>
 #include <oneapi/dnnl/dnnl.h>
@@ -19,6 +21,7 @@ typedef struct job {
     char *scratch;
     size_t slot_bytes;
     int64_t slots; // threads, each with its part of the scratch
+    int64_t parts; // of one of the batch, which they share
     _Atomic bool failed;
 } job;
 
@@ -41,16 +44,8 @@ static weft_result prepare(weft_context *ctx, const weft_node *n, const void *co
 
 static void destroy(weft_context *ctx, void *state) { (void) ctx, (void) state; }
 
-// e^x for x <= 0, to 2 in the last place: 2^n times a polynomial of the rest, which compilers can widen.
-static inline float power(float x)
-{
-    const float n = floorf(fmaxf(x, -87.0f) * 1.44269504f + 0.5f), r = (fmaxf(x, -87.0f) - n * 0.693359375f) + n * 2.12194440e-4f;
-    const float e = 1 + r * (1 + r * (0.5f + r * (0.166666667f + r * (0.0416666667f + r * (0.00833333333f + r * 0.00138888889f)))));
-    const int32_t bits = ((int32_t) n + 127) * (1 << 23);
-    float scale;
-    memcpy(&scale, &bits, 4);
-    return x < -87.0f ? 0 : e * scale;
-}
+// What is masked weighs nothing at all.
+static inline float power(float x) { return x < -87.0f ? 0 : weft_exp_fast(x); }
 
 // Scores of one query become weights; keys from `seen` on have none.
 WEFT_CLONES static void weigh(float *restrict s, int64_t seen, int64_t keys)
@@ -114,14 +109,12 @@ static int64_t strip(job *j, int64_t z, int64_t first, int64_t rows, float *s)
     return keys;
 }
 
-static void forward(job *j, int64_t z, float *s)
+static void forward(job *j, int64_t z, int64_t first, float *s)
 {
     const weft_sdpa_sizes *size = &j->size;
-    for (int64_t first = 0; first < size->l; first += QUERIES) {
-        const int64_t rows = size->l - first < QUERIES ? size->l - first : QUERIES, keys = strip(j, z, first, rows, s);
-        product(j, 'N', 'N', rows, size->e, keys, 1, s, (const float *) j->in[WEFT_SDPA_V] + z * size->s * size->e, 0,
-                (float *) j->out[0] + (z * size->l + first) * size->e);
-    }
+    const int64_t rows = size->l - first < QUERIES ? size->l - first : QUERIES, keys = strip(j, z, first, rows, s);
+    product(j, 'N', 'N', rows, size->e, keys, 1, s, (const float *) j->in[WEFT_SDPA_V] + z * size->s * size->e, 0,
+            (float *) j->out[0] + (z * size->l + first) * size->e);
 }
 
 static void backward(job *j, int64_t z, float *p)
@@ -149,17 +142,22 @@ static void some(void *user, int64_t begin, int64_t end)
 {
     job *j = user;
     for (int64_t slot = begin; slot < end; slot++)
-        for (int64_t z = slot; z < j->size.batch; z += j->slots)
-            (first_of(j->node) ? backward : forward)(j, z, (float *) (j->scratch + (size_t) slot * j->slot_bytes));
+        for (int64_t i = slot; i < j->parts * j->size.batch; i += j->slots) {
+            float *room = (float *) (j->scratch + (size_t) slot * j->slot_bytes);
+            if (first_of(j->node)) backward(j, i, room);
+            else forward(j, i / j->parts, i % j->parts * QUERIES, room);
+        }
 }
 
-// Each of the batch on a thread of its own or, where there are too few, one after another with the threads in the products.
+// Strips of queries on threads of their own; on the way back each of the batch, whose strips add to the same sums. Where there are too few, one
+// after another with the threads in the products.
 static weft_result run(void *state, weft_context *ctx, const weft_node *n, void *const *out, const void *const *in, void *scratch)
 {
     job j = { .node = n, .size = weft_sdpa_sizes_of(n, first_of(n)), .out = out, .in = in, .scratch = scratch, .slots = weft_pool_threads(ctx->pool) };
     (void) state;
     j.slot_bytes = 2 * strip_bytes(&j.size);
-    if (j.size.batch < j.slots) j.slots = 1;
+    j.parts = first_of(n) ? 1 : ceil_div(j.size.l, QUERIES);
+    if (j.parts * j.size.batch < j.slots) j.slots = 1;
     weft_parallel(ctx->pool, j.slots, 1, some, &j);
     return j.failed ? weft_fail_memory(0) : WEFT_OK;
 }
