@@ -79,16 +79,17 @@ static size_t slot_floats(const state *s)
 // Where there are tiles enough the threads take strips of their own, whose transforms stay in the nearer caches. But transformed weights are
 // read anew for every strip, so that for many channels, and stride 1, they share larger ones. Measured on 2 cores of Zen 4 (1 MiB of
 // second-level cache each), ms of processor time, own against shared: stride 1, 64 channels at 128 x 128: 6.0, 8.1; 128 at 256 x 256: 75,
-// 77; 256 at 64 x 64: 20.3, 17.3; 512 at 64 x 64: 67, 58; transposed with stride 2, 256 to 128 at 128 x 128: 94, 112; 512 at 32 x 32: 40, 49.
+// 77; 256 at 64 x 64: 20.3, 17.3; 512 at 64 x 64: 67, 58; transposed with stride 2, 256 to 128 at 128 x 128: 94, 112; 512 at 32 x 32: 40, 49;
+// 4 x 4 taps, 64 to 128 from 128 x 128: 7.5, 8.9; 128 to 256 from 64 x 64: 8.3, 7.8.
 // A multiple of 48 is what sgemm likes; of its planes with stride 2 some are thrice as wide as the strip.
 static void cut(state *s, int64_t threads)
 {
-    enum { MANY = 128 * 128, MOST_BYTES = 64 << 20 };
+    enum { MANY = 128 * 128, MANY_FOUR = 256 * 128, MOST_BYTES = 64 << 20 };
     const weft_winograd_sizes *z = &s->z;
-    const bool same = s->scheme->plain == 1;
+    const bool same = s->scheme->plain == 1, four = s->scheme->taps == 4;
     const int64_t shared = same ? 240 : 96;
-    s->slots = threads, s->tiles = same ? 48 : 32;
-    if ((same && ins(s) * outs(s) > MANY) || z->tiles < s->tiles * threads || slot_floats(s) * sizeof(float) * (size_t) threads > MOST_BYTES)
+    s->slots = threads, s->tiles = four ? 96 : same ? 48 : 32;
+    if ((same && ins(s) * outs(s) > (four ? MANY_FOUR : MANY)) || z->tiles < s->tiles * threads || slot_floats(s) * sizeof(float) * (size_t) threads > MOST_BYTES)
         s->slots = 1, s->tiles = ceil_div(z->tiles, 2 * z->tiles < 3 * shared ? 1 : (z->tiles + shared / 2) / shared);
     s->slot_floats = slot_floats(s), s->strips = ceil_div(z->tiles, s->tiles);
 }
