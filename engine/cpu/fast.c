@@ -14,7 +14,8 @@ extern const weft_cpu_fast weft_cpu_fast_point, weft_cpu_fast_point_transposed, 
     weft_cpu_fast_sum_product, weft_cpu_fast_sdpa, weft_cpu_fast_sdpa_grad, weft_cpu_fast_lstm_back,
     weft_cpu_fast_instance_norm, weft_cpu_fast_group_norm, weft_cpu_fast_norm_grad, weft_cpu_fast_batch_norm,
     weft_cpu_fast_layer_norm, weft_cpu_fast_softmax, weft_cpu_fast_max_pool2d, weft_cpu_fast_avg_pool2d, weft_cpu_fast_resample, weft_cpu_fast_elu,
-    weft_cpu_fast_sigmoid, weft_cpu_fast_tanh, weft_cpu_fast_silu, weft_cpu_fast_quick_gelu;
+    weft_cpu_fast_sigmoid, weft_cpu_fast_tanh, weft_cpu_fast_silu, weft_cpu_fast_quick_gelu, weft_cpu_fast_sum_square, weft_cpu_fast_l2_norm,
+    weft_cpu_fast_max_pool2d_grad;
 
 static const weft_cpu_fast *const table[] = {
     &weft_cpu_fast_point,
@@ -46,9 +47,12 @@ static const weft_cpu_fast *const table[] = {
     &weft_cpu_fast_layer_norm,
     &weft_cpu_fast_mean,
     &weft_cpu_fast_sum_product,
+    &weft_cpu_fast_sum_square,
+    &weft_cpu_fast_l2_norm,
     &weft_cpu_fast_softmax,
     &weft_cpu_fast_max_pool2d,
     &weft_cpu_fast_avg_pool2d,
+    &weft_cpu_fast_max_pool2d_grad,
     &weft_cpu_fast_resample,
     &weft_cpu_fast_elu,
     &weft_cpu_fast_sigmoid,

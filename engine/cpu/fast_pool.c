@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// max_pool2d and avg_pool2d: rows of a window first, all columns at once, then its columns.
+// max_pool2d and avg_pool2d: rows of a window first, all columns at once, then its columns. The gradient of the usual maximum, over windows of
+// 2 x 2 side by side.
 #include "cpu/clones.h"
 #include "cpu/fast.h"
 #include "ops/pool.h"
 #include <math.h>
+#include <string.h>
 
 enum { LINE = 8192 }; // the longest row with its padding
 
@@ -84,5 +86,56 @@ static weft_result run(void *state, weft_context *ctx, const weft_node *n, void 
     return WEFT_OK;
 }
 
+// --- Back from a maximum: dy goes to the first largest. ---
+
+static weft_result prepare_back(weft_context *ctx, const weft_node *n, const void *const *constant, void **state, size_t *scratch)
+{
+    const weft_pool_attrs *at = n->attrs;
+    const int64_t *dy = n->in_shape[0].dim, *dx = n->out_shape[0].dim;
+    (void) ctx, (void) constant, (void) scratch;
+    bool fits = true;
+    for (int d = 0; d < 2; d++)
+        fits &= at->kernel[d] == 2 && weft_pool_stride(at, d) == 2 && at->dilation[d] == 1 && !at->pads[d] && 2 * dy[2 + d] <= dx[2 + d];
+    *state = fits ? (void *) (uintptr_t) n : NULL; // nothing to keep
+    return WEFT_OK;
+}
+
+WEFT_CLONES static void back_to_pairs(const float *restrict dy, const float *restrict a, const float *restrict b, float *restrict da, float *restrict db,
+                                      int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        const float a0 = a[2 * i], a1 = a[2 * i + 1], b0 = b[2 * i], b1 = b[2 * i + 1];
+        const float upper = a1 > a0 ? a1 : a0, lower = b1 > b0 ? b1 : b0, above = lower > upper ? 0 : dy[i], below = lower > upper ? dy[i] : 0;
+        da[2 * i] = a1 > a0 ? 0 : above, da[2 * i + 1] = a1 > a0 ? above : 0;
+        db[2 * i] = b1 > b0 ? 0 : below, db[2 * i + 1] = b1 > b0 ? below : 0;
+    }
+}
+
+typedef struct back_job { const weft_node *node; const float *dy, *x; float *dx; } back_job;
+
+static void planes_back(void *user, int64_t begin, int64_t end)
+{
+    const back_job *j = user;
+    const int64_t *ys = j->node->in_shape[0].dim, *xs = j->node->out_shape[0].dim;
+    for (int64_t plane = begin; plane < end; plane++) {
+        const float *x = j->x + plane * xs[2] * xs[3];
+        float *dx = j->dx + plane * xs[2] * xs[3];
+        for (int64_t ho = 0; ho < ys[2]; ho++, x += 2 * xs[3], dx += 2 * xs[3]) {
+            back_to_pairs(j->dy + (plane * ys[2] + ho) * ys[3], x, x + xs[3], dx, dx + xs[3], ys[3]);
+            for (int64_t i = 2 * ys[3]; i < xs[3]; i++) dx[i] = dx[xs[3] + i] = 0; // seen by no window
+        }
+        memset(dx, 0, (size_t) ((xs[2] - 2 * ys[2]) * xs[3]) * sizeof *dx);
+    }
+}
+
+static weft_result run_back(void *state, weft_context *ctx, const weft_node *n, void *const *out, const void *const *in, void *scratch)
+{
+    const int64_t *x = n->out_shape[0].dim;
+    (void) state, (void) scratch;
+    weft_parallel(ctx->pool, x[0] * x[1], 1, planes_back, &(back_job) { n, in[0], in[1], out[0] });
+    return WEFT_OK;
+}
+
+const weft_cpu_fast weft_cpu_fast_max_pool2d_grad = { "max_pool2d_grad", prepare_back, run_back, destroy };
 const weft_cpu_fast weft_cpu_fast_max_pool2d = { "max_pool2d", prepare, run, destroy };
 const weft_cpu_fast weft_cpu_fast_avg_pool2d = { "avg_pool2d", prepare, run, destroy };

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// sum, mean and sum_product over dimensions that lie together: [outer, reduced, inner].
+// sum, mean, sum_square, l2_norm and sum_product over dimensions that lie together: [outer, reduced, inner].
 #include "cpu/clones.h"
 #include "cpu/fast.h"
 #include "ops/reduce.h"
+#include <math.h>
 
 enum { LANES = 64, BLOCK = 4096, WIDTH = 512 }; // sums in float within a block, in double beyond
 
@@ -76,14 +77,16 @@ WEFT_CLONES static void add_products(double *restrict sum, const float *restrict
     for (int64_t i = 0; i < count; i++) sum[i] += (double) x[i] * y[i];
 }
 
-typedef struct job { view v; double by; const float *x, *other; float *y; } job;
+typedef struct job { view v; double by; bool root; const float *x, *other; float *y; } job;
+
+static float finish(const job *j, double sum) { return (float) (j->root ? sqrt(sum) : j->by * sum); }
 
 static void outputs(void *user, int64_t begin, int64_t end) // of those without inner dimensions
 {
     const job *j = user;
     for (int64_t o = begin; o < end; o++) {
         const float *x = j->x + o * j->v.reduced;
-        j->y[o] = (float) (j->by * (j->other ? sum_products(x, j->other + o * j->v.reduced, j->v.reduced) : sum_line(x, j->v.reduced)));
+        j->y[o] = finish(j, j->other ? sum_products(x, j->other + o * j->v.reduced, j->v.reduced) : sum_line(x, j->v.reduced));
     }
 }
 
@@ -99,7 +102,7 @@ static void columns(void *user, int64_t begin, int64_t end) // pieces of WIDTH n
             if (j->other) add_products(sum, j->x + at, j->other + at, count);
             else add_line(sum, j->x + at, count);
         }
-        for (int64_t i = 0; i < count; i++) j->y[piece / pieces * j->v.inner + first + i] = (float) (j->by * sum[i]);
+        for (int64_t i = 0; i < count; i++) j->y[piece / pieces * j->v.inner + first + i] = finish(j, sum[i]);
     }
 }
 
@@ -122,6 +125,7 @@ static weft_result run(void *state, weft_context *ctx, const weft_node *n, void 
     job j = { .by = 1, .x = in[0], .other = n->op->index == WEFT_SUM_PRODUCT ? in[1] : NULL, .y = out[0] };
     (void) state, (void) scratch;
     view_of(n, &j.v);
+    if (n->op->index == WEFT_SUM_SQUARE || n->op->index == WEFT_L2) j.other = j.x, j.root = n->op->index == WEFT_L2;
     if (n->op->index == WEFT_MEAN) j.by /= (double) j.v.reduced;
     if (j.v.inner > 1) {
         weft_parallel(ctx->pool, j.v.outer * ((j.v.inner + WIDTH - 1) / WIDTH), 1, columns, &j);
@@ -130,7 +134,7 @@ static weft_result run(void *state, weft_context *ctx, const weft_node *n, void 
         double all = 0;
         weft_parallel(ctx->pool, STRETCHES, 1, stretches, &s);
         for (int k = 0; k < STRETCHES; k++) all += s.sum[k];
-        j.y[0] = (float) (j.by * all);
+        j.y[0] = finish(&j, all);
     } else weft_parallel(ctx->pool, j.v.outer, 1 + BLOCK / j.v.reduced, outputs, &j);
     return WEFT_OK;
 }
@@ -138,3 +142,5 @@ static weft_result run(void *state, weft_context *ctx, const weft_node *n, void 
 const weft_cpu_fast weft_cpu_fast_sum = { "sum", prepare, run, destroy };
 const weft_cpu_fast weft_cpu_fast_mean = { "mean", prepare, run, destroy };
 const weft_cpu_fast weft_cpu_fast_sum_product = { "sum_product", prepare, run, destroy };
+const weft_cpu_fast weft_cpu_fast_sum_square = { "sum_square", prepare, run, destroy };
+const weft_cpu_fast weft_cpu_fast_l2_norm = { "l2_norm", prepare, run, destroy };

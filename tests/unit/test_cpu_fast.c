@@ -154,6 +154,12 @@ static void so_do_those_of_other_sizes(void **state)
         { "softmax", { .in = { WEFT_SHAPE(3, 9001) }, .attrs = &(const weft_softmax_attrs) { -1, 1 }, .low = 80, .high = 120 } },
         { "max_pool2d", { .in = { WEFT_SHAPE(2, 3, 65, 71) }, .attrs = &(const weft_pool_attrs) { .kernel = { 2, 2 }, .dilation = { 1, 1 } } } },
         { "max_pool2d", { .in = { WEFT_SHAPE(2, 3, 65, 71) }, .attrs = &(const weft_pool_attrs) { .kernel = { 3, 3 }, .stride = { 2, 2 }, .dilation = { 1, 1 }, .pads = { 1, 1, 1, 1 }, .ceil_mode = 1 } } },
+        { "max_pool2d_grad", { .in = { WEFT_SHAPE(2, 3, 32, 35), WEFT_SHAPE(2, 3, 65, 71) }, .attrs = &(const weft_pool_attrs) { .kernel = { 2, 2 }, .dilation = { 1, 1 } } } },
+        { "max_pool2d_grad", { .in = { WEFT_SHAPE(2, 3, 32, 35), WEFT_SHAPE(2, 3, 64, 70) }, .attrs = &(const weft_pool_attrs) { .kernel = { 2, 2 }, .dilation = { 1, 1 } },
+                               .low = 0, .high = 3e-45 } }, // of three different values: the first of equals
+        { "l2_norm", { .in = { WEFT_SHAPE(2, 5, 77, 130) }, .attrs = &over_pixels } },
+        { "l2_norm", { .in = { WEFT_SHAPE(2, 9, 31, 33) }, .attrs = &over_channels } },
+        { "sum_square", { .in = { WEFT_SHAPE(1, 3, 320, 411) }, .attrs = &all } },
         { "avg_pool2d", { .in = { WEFT_SHAPE(2, 3, 64, 70) }, .attrs = &(const weft_pool_attrs) { .kernel = { 2, 2 }, .dilation = { 1, 1 } } } },
         { "avg_pool2d", { .in = { WEFT_SHAPE(2, 3, 65, 71) }, .attrs = &(const weft_pool_attrs) { .kernel = { 2, 2 }, .dilation = { 1, 1 }, .pads = { 0, 0, 1, 1 } } } },
         { "avg_pool2d", { .in = { WEFT_SHAPE(2, 3, 65, 71) }, .attrs = &(const weft_pool_attrs) { .kernel = { 3, 2 }, .stride = { 2, 2 }, .dilation = { 1, 1 }, .pads = { 1, 1, 1, 0 }, .ceil_mode = 1, .count_include_pad = 1 } } },
