@@ -43,6 +43,7 @@ foreach(name
         test_vk_fault
         test_vk_lanes
         test_vk_matrix
+        test_vk_refused
         test_vk_run
         test_vk_timing
         test_vk_weights

@@ -136,8 +136,12 @@ static weft_result make_pipeline(const weft_vk_kernels *k, const key *key, VkSha
           full ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT : 0, VK_SHADER_STAGE_COMPUTE_BIT, module, "main", &spec },
         layout, VK_NULL_HANDLE, -1,
     };
-    VK_TRY(&dev->vk, vkCreateComputePipelines, dev->device, k->cache, 1, &info, NULL, out);
-    return WEFT_OK;
+    VkResult r;
+    VK_SET(r, &dev->vk, vkCreateComputePipelines, dev->device, k->cache, 1, &info, NULL, out);
+    if (r == VK_SUCCESS) return WEFT_OK;
+    const weft_result why = weft_vk_fail(r, "vkCreateComputePipelines");
+    if (why == WEFT_ERR_MEMORY || why == WEFT_ERR_VRAM || why == WEFT_ERR_DEVICE_LOST) return why;
+    return weft_fail(WEFT_ERR_UNSUPPORTED, "the driver does not compile it (VkResult %d)", r);
 }
 
 static weft_result check_limits(const weft_vk_device *dev, const weft_dispatch *d)
@@ -221,7 +225,7 @@ static weft_result get(weft_vk_kernels *k, const key *key, weft_vk_pipeline *out
 
 typedef struct batch {
     weft_vk_kernels *k;
-    const weft_vk_want *wants;
+    weft_vk_want *wants;
     key *keys; // of the wants
     int *list; // wants of different kernels
     int count, made;
@@ -249,6 +253,7 @@ static void get_some(void *user, int64_t begin, int64_t end)
         int made = 0;
         const weft_result r = get(b->k, &b->keys[b->list[i]], &p, &made);
         if (r != WEFT_OK) note_failure(b, r, b->list[i]);
+        b->wants[b->list[i]].refused = r == WEFT_ERR_UNSUPPORTED;
         pthread_mutex_lock(&b->lock);
         b->made += made;
         pthread_mutex_unlock(&b->lock);
@@ -292,12 +297,21 @@ static weft_result get_all(batch *b, int count, weft_vk_pipeline *out)
     return b->failed;
 }
 
-weft_result weft_vk_kernels_get(weft_vk_kernels *k, const weft_vk_want *wants, int count, weft_vk_pipeline *out, int *made)
+// Wants of the same kernel share its fate.
+static void spread_refusals(batch *b, int count)
+{
+    for (int l = 0; l < b->count; l++)
+        for (int i = 0; i < count && b->wants[b->list[l]].refused; i++)
+            if (!memcmp(&b->keys[i], &b->keys[b->list[l]], sizeof *b->keys)) b->wants[i].refused = true;
+}
+
+weft_result weft_vk_kernels_get(weft_vk_kernels *k, weft_vk_want *wants, int count, weft_vk_pipeline *out, int *made)
 {
     batch b = { .k = k, .wants = wants, .keys = weft_new(k->dev->ctx, sizeof *b.keys * (size_t) (count + 1)),
                 .list = weft_new(k->dev->ctx, sizeof *b.list * (size_t) (count + 1)) };
     pthread_mutex_init(&b.lock, NULL);
     const weft_result r = b.keys && b.list ? get_all(&b, count, out) : WEFT_ERR_MEMORY;
+    if (r == WEFT_ERR_UNSUPPORTED) spread_refusals(&b, count);
     pthread_mutex_destroy(&b.lock);
     weft_delete(k->dev->ctx, b.keys);
     weft_delete(k->dev->ctx, b.list);

@@ -19,8 +19,9 @@ typedef struct weft_vk_want {
     const weft_node *node; // for error texts
     const weft_dispatch *dispatch;
     const char *variant; // as weft_step has it
+    bool refused; // after a failure: the driver does not compile it
 } weft_vk_want;
 
 // The pipelines of dispatches, those that are new compiled on all threads at once, large ones first; `made` (or NULL): how many were. Callable
-// from any thread. They live as long as the device.
-weft_result weft_vk_kernels_get(weft_vk_kernels *k, const weft_vk_want *wants, int count, weft_vk_pipeline *out, int *made);
+// from any thread. They live as long as the device. WEFT_ERR_UNSUPPORTED: wants say which ones cannot be.
+weft_result weft_vk_kernels_get(weft_vk_kernels *k, weft_vk_want *wants, int count, weft_vk_pipeline *out, int *made);

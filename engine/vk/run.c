@@ -42,6 +42,7 @@ struct weft_vk_run {
     void (*timing)(void *user, const weft_node_time *time);
     void *timing_user;
     bool time_device;
+    bool refused; // the driver did not compile a kernel for which there are others
     weft_session_facts facts;
 };
 
@@ -236,6 +237,16 @@ static weft_result record(weft_vk_run *run, const weft_vk_copy *in, const weft_v
     return weft_vk_run_reset_states(run);
 }
 
+// True: the driver's refusal is news, so that nodes are made another way next time.
+static bool note_refused(weft_vk_run *run, const weft_step *s)
+{
+    char key[WEFT_NODE_KEY];
+    if (!*s->way || !weft_vk_tuner_refuse(run->dev->tuner, weft_node_key(&run->graph, s->node, key), s->way)) return false;
+    weft_log(run->ctx, WEFT_LOG_WARN, "%s '%s': the driver does not compile kernel %s: another way than %s is taken", s->node->op->name, s->node->name,
+             s->dispatch.kernel, s->way);
+    return true;
+}
+
 // All at once, so that the driver compiles on all threads: those of what weights are made into before the first run, too.
 static weft_result make_pipelines(weft_vk_run *run)
 {
@@ -249,9 +260,11 @@ static weft_result make_pipelines(weft_vk_run *run)
         const weft_step *s = i < p->step_count ? &p->steps[i] : &p->once[i - p->step_count];
         wants[i] = (weft_vk_want) { s->node, &s->dispatch, s->variant };
     }
-    WEFT_TRY(weft_vk_kernels_get(run->dev->kernels, wants, count, pipelines, &run->facts.pipelines_new));
+    const weft_result r = weft_vk_kernels_get(run->dev->kernels, wants, count, pipelines, &run->facts.pipelines_new);
     run->facts.pipelines_ms = 1e3 * (weft_seconds() - begin);
-    return WEFT_OK;
+    for (int i = 0; i < count && !run->forced; i++)
+        if (wants[i].refused) run->refused |= note_refused(run, i < p->step_count ? &p->steps[i] : &p->once[i - p->step_count]);
+    return r;
 }
 
 // What weights are made into before the first run.
@@ -371,9 +384,10 @@ weft_result weft_vk_run_create(weft_vk_device *dev, const weft_graph *bound, con
     return weft_vk_run_create_forced(dev, bound, params, NULL, out);
 }
 
-weft_result weft_vk_run_create_forced(weft_vk_device *dev, const weft_graph *bound, const weft_session_params *params, const char *force, weft_vk_run **out)
+static weft_result create(weft_vk_device *dev, const weft_graph *bound, const weft_session_params *params, const char *force, bool *refused, weft_vk_run **out)
 {
     weft_vk_run *run = weft_new(dev->ctx, sizeof *run);
+    *refused = false;
     if (!run) return WEFT_ERR_MEMORY;
     run->dev = dev, run->ctx = run->arena.ctx = dev->ctx;
     run->caps = dev->caps;
@@ -383,12 +397,22 @@ weft_result weft_vk_run_create_forced(weft_vk_device *dev, const weft_graph *bou
     run->timing = params->timing, run->timing_user = params->timing_user;
     run->time_device = params->time_device;
     const weft_result r = prepare(run, bound, params);
+    *refused = run->refused;
     if (r != WEFT_OK) return weft_vk_run_destroy(run), r;
     run->facts.dispatches = run->program.step_count;
     run->facts.gpu_ms = -1;
     run->facts.precision = dev->caps.f16_storage ? params->precision : WEFT_EXACT;
     *out = run;
     return WEFT_OK;
+}
+
+weft_result weft_vk_run_create_forced(weft_vk_device *dev, const weft_graph *bound, const weft_session_params *params, const char *force, weft_vk_run **out)
+{
+    bool refused = false;
+    weft_result r;
+    do r = create(dev, bound, params, force, &refused, out);
+    while (r == WEFT_ERR_UNSUPPORTED && refused);
+    return r;
 }
 
 void weft_vk_run_destroy(weft_vk_run *run)

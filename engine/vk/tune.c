@@ -35,6 +35,8 @@ struct weft_vk_tuner {
     pthread_mutex_t lock; // of the table, and of trials: one at a time
     entry *entries;
     int count;
+    uint64_t *refused; // hashes of key and way
+    int refused_count;
 };
 
 // --- The table. ------------------------------------------------------------------------------------------------
@@ -240,9 +242,42 @@ void weft_vk_tuner_destroy(weft_vk_tuner *t)
         weft_log(t->dev->ctx, WEFT_LOG_WARN, "the tuning table is not saved: %s", weft_error_text());
     for (int i = 0; i < t->count; i++) weft_delete(t->dev->ctx, t->entries[i].key);
     weft_delete(t->dev->ctx, t->entries);
+    weft_delete(t->dev->ctx, t->refused);
     weft_delete(t->dev->ctx, t->path);
     pthread_mutex_destroy(&t->lock);
     weft_delete(t->dev->ctx, t);
+}
+
+static uint64_t hash_of(const char *key, const char *way)
+{
+    return weft_fnv(weft_fnv(WEFT_FNV_BEGIN, key, strlen(key) + 1), way, strlen(way));
+}
+
+static bool is_refused(const weft_vk_tuner *t, uint64_t hash)
+{
+    for (int i = 0; i < t->refused_count; i++)
+        if (t->refused[i] == hash) return true;
+    return false;
+}
+
+bool weft_vk_tuner_refuse(weft_vk_tuner *t, const char *key, const char *way)
+{
+    const uint64_t hash = hash_of(key, way);
+    pthread_mutex_lock(&t->lock);
+    uint64_t *more = is_refused(t, hash) ? NULL : weft_resize(t->dev->ctx, t->refused, sizeof *more * (size_t) (t->refused_count + 1));
+    if (more) t->refused = more, more[t->refused_count++] = hash;
+    pthread_mutex_unlock(&t->lock);
+    return more != NULL;
+}
+
+// The ways that are left, and which of all they are.
+static int without_refused(const weft_vk_tuner *t, const char *key, const weft_way *ways, int count, weft_way left[WEFT_MAX_WAYS], int which[WEFT_MAX_WAYS])
+{
+    char text[WEFT_WAY_TEXT];
+    int n = 0;
+    for (int i = 0; i < count; i++)
+        if (!t->refused_count || !is_refused(t, hash_of(key, weft_way_text(&ways[i], text)))) left[n] = ways[i], which[n++] = i;
+    return n;
 }
 
 static int known(const weft_vk_tuner *t, const char *key, const weft_way *ways, int count) // -1: not
@@ -282,9 +317,12 @@ int weft_vk_tuner_choose(void *tuning, const weft_node *n, const char *key, cons
 {
     const weft_vk_tuning *u = tuning;
     weft_vk_tuner *t = u->tuner;
+    weft_way left[WEFT_MAX_WAYS];
+    int which[WEFT_MAX_WAYS] = { 0 };
     pthread_mutex_lock(&t->lock);
-    int way = known(t, key, ways, count);
-    if (way < 0) way = t->measure ? measure(t, u->physical, n, key, ways, count) : 0;
+    count = without_refused(t, key, ways, count, left, which);
+    int way = known(t, key, left, count);
+    if (way < 0) way = t->measure ? measure(t, u->physical, n, key, left, count) : 0;
     pthread_mutex_unlock(&t->lock);
-    return way;
+    return which[way]; // the first, where none is left
 }

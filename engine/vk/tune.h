@@ -9,7 +9,10 @@
 weft_result weft_vk_tuner_create(weft_vk_device *dev, bool measure, weft_vk_tuner **out);
 void weft_vk_tuner_destroy(weft_vk_tuner *t); // writes the file where something new was measured; NULL is fine
 
-// A weft_chooser's: the way the table has for the key; else, where the device was opened to tune, the one that trials show to be
+// What the driver does not compile is no way for nodes of this key any more; for this device, and never written down. False: it was not before.
+bool weft_vk_tuner_refuse(weft_vk_tuner *t, const char *key, const char *way);
+
+// A weft_chooser's, of the ways that are not refused: the one the table has for the key; else, where the device was opened to tune, the one that trials show to be
 // fastest, which is noted; else the first. Callable from any thread.
 typedef struct weft_vk_tuning {
     weft_vk_tuner *tuner;

@@ -72,6 +72,16 @@ static bool is_known(const check *c, const char *label)
 
 static int spilled(const figures *f) { return (f->spills > 0 ? f->spills : 0) + (f->scratch > 0 ? f->scratch : 0); }
 
+// What a driver does not compile: weft takes another way there, if it has one.
+static void judge_refused(check *c, const wanted *w, const char *label)
+{
+    const bool known = is_known(c, label);
+    c->failed += !known;
+    printf("%s %s: not compiled, constants", known ? "  known:" : "FAIL", label);
+    for (int i = 0; i < w->dispatch.spec_count; i++) printf(" %u", w->dispatch.spec[i]);
+    printf(" (%s)\n", w->from);
+}
+
 // One line for a row of the table whose pipelines spill: how many, and the worst.
 static void judge(check *c, const collection *all, const figures *f, const char *row_label)
 {
@@ -102,7 +112,7 @@ static weft_result compile_all(check *c, const collection *all)
     for (int i = 0; i < all->count && wants; i++) wants[i] = (weft_vk_want) { &node, &all->list[i].dispatch, all->list[i].variant };
     const weft_result r = wants && made ? weft_vk_kernels_get(c->dev->kernels, wants, all->count, made, NULL) : WEFT_ERR_MEMORY;
     free(wants), free(made);
-    return r;
+    return r == WEFT_ERR_UNSUPPORTED ? WEFT_OK : r; // which ones is said one by one
 }
 
 static weft_result print_text(const check *c, const char *label, VkPipeline made)
@@ -142,7 +152,12 @@ static weft_result measure(check *c, const collection *all, figures *f, table *n
         const bool raw = c->raw && !strcmp(all->list[i].dispatch.kernel, c->raw);
         if (raw) printf("%s (%s)\n", label, all->list[i].from);
         VkPipeline made;
-        WEFT_TRY(inspect(c->dev, &all->list[i], raw, &f[i], &made));
+        const weft_result r = inspect(c->dev, &all->list[i], raw, &f[i], &made);
+        if (r == WEFT_ERR_UNSUPPORTED) {
+            judge_refused(c, &all->list[i], label);
+            continue;
+        }
+        WEFT_TRY(r);
         if (c->mix) WEFT_TRY(print_mix(c, &all->list[i], label, &f[i], made));
         if (c->text && !strcmp(all->list[i].dispatch.kernel, c->text)) WEFT_TRY(print_text(c, label, made));
         WEFT_TRY(table_add(now, label, &f[i]));

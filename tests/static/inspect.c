@@ -64,7 +64,7 @@ weft_result inspect(weft_vk_device *dev, const wanted *w, bool raw, figures *out
     const PFN_vkGetPipelineExecutablePropertiesKHR get =
         (PFN_vkGetPipelineExecutablePropertiesKHR) dev->vk.vkGetDeviceProcAddr(dev->device, "vkGetPipelineExecutablePropertiesKHR");
     const weft_node node = { .op = weft_op_at(0), .name = w->from };
-    const weft_vk_want want = { &node, &w->dispatch, w->variant };
+    weft_vk_want want = { &node, &w->dispatch, w->variant };
     VkPipelineExecutablePropertiesKHR list[8];
     uint32_t count = 8;
     weft_vk_pipeline made;
