@@ -132,6 +132,12 @@ static weft_result try_product(weft_vk_device *dev, weft_vk_matrix_kind kind, we
     return r;
 }
 
+static void warn(const weft_vk_device *dev, weft_vk_matrix_kind kind, const char *does, const char *why)
+{
+    weft_log(dev->ctx, WEFT_LOG_WARN, "vulkan: %s %s on its matrix units%s, so they are not used: a newer driver than %s may help%s%s", dev->name, does,
+             kind == WEFT_VK_MATRIX_WHOLE ? " with matrices of a whole workgroup" : "", dev->driver, *why ? "; " : "", why);
+}
+
 weft_result weft_vk_matrix_check(weft_vk_device *dev, weft_vk_matrix_kind kind, bool *right)
 {
     weft_result r = WEFT_OK;
@@ -141,14 +147,10 @@ weft_result weft_vk_matrix_check(weft_vk_device *dev, weft_vk_matrix_kind kind, 
         bool is_right = false;
         r = try_product(dev, kind, &arena, &is_right);
         weft_arena_free(&arena);
-        if (r == WEFT_ERR_UNSUPPORTED && kind == WEFT_VK_MATRIX_WHOLE) { // a driver that cannot compile them has the others
-            weft_log(dev->ctx, WEFT_LOG_WARN, "vulkan: %s: matrices of a whole workgroup: %s", dev->name, weft_error_text());
-            r = WEFT_OK;
-        }
+        const bool refused = r == WEFT_ERR_UNSUPPORTED && kind == WEFT_VK_MATRIX_WHOLE; // a driver that cannot compile these has the others
+        if (refused) warn(dev, kind, "cannot run products", weft_error_text()), r = WEFT_OK;
+        else if (r == WEFT_OK && !is_right) warn(dev, kind, "computes products wrongly", "");
         if (r == WEFT_OK) dev->matrix[kind] = is_right ? WEFT_VK_MATRIX_RIGHT : WEFT_VK_MATRIX_WRONG;
-        if (r == WEFT_OK && !is_right)
-            weft_log(dev->ctx, WEFT_LOG_WARN, "vulkan: %s computes products wrongly on its matrix units%s, so they are not used: a newer driver "
-                     "than %s may help", dev->name, kind == WEFT_VK_MATRIX_WHOLE ? " with matrices of a whole workgroup" : "", dev->driver);
     }
     *right = dev->matrix[kind] == WEFT_VK_MATRIX_RIGHT;
     pthread_mutex_unlock(&dev->matrix_lock);

@@ -66,6 +66,40 @@ static void one_spoils_both(void **state)
     if (!both) puts("skip: no device with both kinds"), skip();
 }
 
+static PFN_vkCreateComputePipelines real_create;
+static int refusals; // of the next calls
+
+static VKAPI_ATTR VkResult VKAPI_CALL create_or_refuse(VkDevice device, VkPipelineCache cache, uint32_t count, const VkComputePipelineCreateInfo *infos,
+                                                       const VkAllocationCallbacks *host, VkPipeline *out)
+{
+    return refusals-- > 0 ? VK_ERROR_UNKNOWN : real_create(device, cache, count, infos, host, out);
+}
+
+// A driver that names large matrices and cannot compile kernels with them is used without.
+static void a_refusal_costs_the_large_ones_alone(void **state)
+{
+    (void) state;
+    seen s = { 0 };
+    weft_context *ctx;
+    weft_vk_device *dev;
+    assert_int_equal(weft_context_create(&(weft_context_params) { .log = log_line, .log_user = &s, .log_level = WEFT_LOG_WARN }, &ctx), WEFT_OK);
+    const weft_result opened = weft_vk_open(ctx, &(weft_device_params) { .name = "auto" }, &dev);
+    const bool both = opened == WEFT_OK && has(dev, WEFT_VK_MATRIX_WHOLE);
+    if (both) {
+        real_create = dev->vk.vkCreateComputePipelines, dev->vk.vkCreateComputePipelines = create_or_refuse, refusals = 1;
+        for (int turn = 0; turn < 2; turn++) {
+            assert_int_equal(product(dev, WEFT_VK_MATRIX_WHOLE, &s), WEFT_OK);
+            assert_null(strstr(s.kernel, "_matrix2"));
+            assert_int_equal(s.warnings, 1);
+        }
+        assert_int_equal(product(dev, WEFT_VK_MATRIX_FIXED, &s), WEFT_OK);
+        assert_string_equal(s.kernel, names[WEFT_VK_MATRIX_FIXED]);
+    }
+    if (opened == WEFT_OK) weft_vk_close(dev);
+    weft_context_destroy(&ctx);
+    if (!both) puts("skip: no device with both kinds"), skip();
+}
+
 static void without_optional_features(void **state)
 {
     (void) state;
@@ -85,6 +119,7 @@ static void without_optional_features(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(right), cmocka_unit_test(wrong), cmocka_unit_test(right_as_a_whole), cmocka_unit_test(wrong_as_a_whole),
-                                        cmocka_unit_test(one_spoils_both), cmocka_unit_test(without_optional_features) };
+                                        cmocka_unit_test(one_spoils_both),
+                                        cmocka_unit_test(a_refusal_costs_the_large_ones_alone), cmocka_unit_test(without_optional_features) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
