@@ -11,8 +11,9 @@ typedef struct weft_vk_kernels weft_vk_kernels;
 typedef struct weft_vk_tuner weft_vk_tuner;
 typedef struct weft_vk_weights weft_vk_weights;
 
-// Matrices of a subgroup and of a fixed shape (caps.matrix), or as large as a workgroup's tile (caps.matrix_form).
-typedef enum weft_vk_matrix_kind { WEFT_VK_MATRIX_FIXED, WEFT_VK_MATRIX_WHOLE, WEFT_VK_MATRIX_KINDS } weft_vk_matrix_kind;
+// Matrices of a subgroup and of a fixed shape (caps.matrix), as large as a workgroup's tile (caps.matrix_form), and such that are reduced
+// (caps.matrix_reduces). Where one kind is wrong, so are those behind it.
+typedef enum weft_vk_matrix_kind { WEFT_VK_MATRIX_FIXED, WEFT_VK_MATRIX_WHOLE, WEFT_VK_MATRIX_REDUCED, WEFT_VK_MATRIX_KINDS } weft_vk_matrix_kind;
 
 struct weft_vk_device {
     weft_context *ctx;

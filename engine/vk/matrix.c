@@ -85,9 +85,8 @@ void weft_vk_matrix_forms(const weft_vk_instance *i, bool workgroup_scope, weft_
 
 void weft_vk_matrix_drop(weft_vk_device *dev)
 {
-    memset(dev->caps.matrix, 0, sizeof dev->caps.matrix);
+    weft_vk_matrix_without(WEFT_VK_MATRIX_FIXED, &dev->caps);
     memset(dev->info.matrix, 0, sizeof dev->info.matrix);
-    memset(dev->caps.matrix_form, 0, sizeof dev->caps.matrix_form);
     dev->info.matrix_units = dev->info.matrix_tiles = 0;
 }
 
@@ -109,10 +108,20 @@ static bool is_product(const float *y)
     return true;
 }
 
-static weft_result try_product(weft_vk_device *dev, weft_vk_matrix_kind kind, weft_arena *arena, bool *right)
+// A graph in f16 with its only node in this kernel.
+static weft_result try_graph(weft_vk_device *dev, const weft_graph *g, const char *kernel, const void *const *in, float *y)
+{
+    weft_vk_run *run;
+    WEFT_TRY(weft_graph_status(g));
+    WEFT_TRY(weft_vk_run_create_forced(dev, g, &(weft_session_params) { .precision = WEFT_FAST }, kernel, &run));
+    const weft_result r = weft_vk_run_go(run, in, (void *const[]) { y });
+    weft_vk_run_destroy(run);
+    return r;
+}
+
+static weft_result try_product(weft_vk_device *dev, const char *kernel, weft_arena *arena, bool *right)
 {
     weft_graph g;
-    weft_vk_run *run;
     float *a = weft_arena_new(arena, sizeof *a * ROWS * DEEP), *b = weft_arena_new(arena, sizeof *b * DEEP * COLUMNS);
     float *y = weft_arena_new(arena, sizeof *y * ROWS * COLUMNS);
     if (!a || !b || !y) return WEFT_ERR_MEMORY;
@@ -123,19 +132,77 @@ static weft_result try_product(weft_vk_device *dev, weft_vk_matrix_kind kind, we
     const weft_value va = weft_graph_input(&g, "a", WEFT_F32, (weft_shape) WEFT_SHAPE(ROWS, DEEP));
     const weft_value vb = weft_graph_input(&g, "b", WEFT_F32, (weft_shape) WEFT_SHAPE(DEEP, COLUMNS));
     weft_graph_output(&g, "y", weft_graph_call(&g, "matmul", WEFT_V(va, vb), NULL));
-    WEFT_TRY(weft_graph_status(&g));
-    WEFT_TRY(weft_vk_run_create_forced(dev, &g, &(weft_session_params) { .precision = WEFT_FAST },
-                                       kind == WEFT_VK_MATRIX_WHOLE ? "matmul_matrix2" : "matmul_matrix", &run));
-    const weft_result r = weft_vk_run_go(run, (const void *const[]) { a, b }, (void *const[]) { y });
-    weft_vk_run_destroy(run);
-    *right = r == WEFT_OK && !dev->matrix_spoiled[kind] && is_product(y);
+    const weft_result r = try_graph(dev, &g, kernel, (const void *const[]) { a, b }, y);
+    *right = r == WEFT_OK && is_product(y);
     return r;
+}
+
+// Queries that by turns see all keys alike, and so the mean of the values, and one key so much more than all others that these are nothing: one
+// of the last, while every stretch has some that stands out more than all before, or the first.
+enum { QUERIES = 37, KEYS = 128, LONG = 24, WIDE = 20 };
+
+static int score_at(int key) { return key * 77 % KEYS; }
+static float v_at(int key, int c) { return (float) ((key * 5 + c * 3) % 17 - 8); }
+
+static bool is_attention(const float *y)
+{
+    int last = 0;
+    while (score_at(last) < KEYS - 1) last++;
+    for (int i = 0; i < QUERIES; i++)
+        for (int c = 0; c < WIDE; c++) {
+            float sum = 0;
+            for (int j = 0; j < KEYS; j++) sum += v_at(j, c);
+            if (y[i * WIDE + c] != (i % 3 == 0 ? sum / KEYS : v_at(i % 3 == 1 ? last : 0, c))) return false;
+        }
+    return true;
+}
+
+static weft_result try_attention(weft_vk_device *dev, const char *kernel, weft_arena *arena, bool *right)
+{
+    weft_graph g;
+    float *q = weft_arena_new(arena, sizeof *q * QUERIES * LONG), *k = weft_arena_new(arena, sizeof *k * KEYS * LONG);
+    float *v = weft_arena_new(arena, sizeof *v * KEYS * WIDE), *y = weft_arena_new(arena, sizeof *y * QUERIES * WIDE);
+    if (!q || !k || !v || !y) return WEFT_ERR_MEMORY;
+    for (int i = 0; i < QUERIES * LONG; i++) q[i] = i % LONG < LONG - 1 ? 0 : (float[]) { 0, 160, -160 }[i / LONG % 3]; // by the square root of 24: 33 from key to key
+    for (int i = 0; i < KEYS * LONG; i++) k[i] = i % LONG == LONG - 1 ? (float) score_at(i / LONG) : 1;
+    for (int i = 0; i < KEYS * WIDE; i++) v[i] = v_at(i / WIDE, i % WIDE);
+    weft_graph_init(&g, arena);
+    g.bound = true;
+    const weft_value in[] = {
+        weft_graph_input(&g, "q", WEFT_F32, (weft_shape) WEFT_SHAPE(QUERIES, LONG)),
+        weft_graph_input(&g, "k", WEFT_F32, (weft_shape) WEFT_SHAPE(KEYS, LONG)),
+        weft_graph_input(&g, "v", WEFT_F32, (weft_shape) WEFT_SHAPE(KEYS, WIDE)),
+    };
+    weft_graph_output(&g, "y", weft_graph_call(&g, "sdpa", WEFT_V(in[0], in[1], in[2]), NULL));
+    const weft_result r = try_graph(dev, &g, kernel, (const void *const[]) { q, k, v }, y);
+    *right = r == WEFT_OK && is_attention(y);
+    return r;
+}
+
+static const struct kind {
+    const char *part;   // of the names of its kernels, and of no others
+    const char *kernel; // that is tried
+    weft_result (*try)(weft_vk_device *dev, const char *kernel, weft_arena *arena, bool *right);
+    const char *with;
+} kinds[WEFT_VK_MATRIX_KINDS] = {
+    [WEFT_VK_MATRIX_FIXED] = { "_matrix", "matmul_matrix", try_product, "" },
+    [WEFT_VK_MATRIX_WHOLE] = { "_matrix2", "matmul_matrix2", try_product, " with matrices of a whole workgroup" },
+    [WEFT_VK_MATRIX_REDUCED] = { "sdpa_matrix2", "sdpa_matrix2", try_attention, " with matrices whose rows are reduced" },
+};
+
+bool weft_vk_matrix_is(weft_vk_matrix_kind kind, const char *kernel) { return strstr(kernel, kinds[kind].part) != NULL; }
+
+void weft_vk_matrix_without(weft_vk_matrix_kind kind, weft_caps *caps)
+{
+    caps->matrix_reduces = false;
+    if (kind <= WEFT_VK_MATRIX_WHOLE) memset(caps->matrix_form, 0, sizeof caps->matrix_form);
+    if (kind <= WEFT_VK_MATRIX_FIXED) memset(caps->matrix, 0, sizeof caps->matrix);
 }
 
 static void warn(const weft_vk_device *dev, weft_vk_matrix_kind kind, const char *does, const char *why)
 {
     weft_log(dev->ctx, WEFT_LOG_WARN, "vulkan: %s %s on its matrix units%s, so they are not used: a newer driver than %s may help%s%s", dev->name, does,
-             kind == WEFT_VK_MATRIX_WHOLE ? " with matrices of a whole workgroup" : "", dev->driver, *why ? "; " : "", why);
+             kinds[kind].with, dev->driver, *why ? "; " : "", why);
 }
 
 weft_result weft_vk_matrix_check(weft_vk_device *dev, weft_vk_matrix_kind kind, bool *right)
@@ -145,9 +212,10 @@ weft_result weft_vk_matrix_check(weft_vk_device *dev, weft_vk_matrix_kind kind, 
     if (dev->matrix[kind] == WEFT_VK_MATRIX_UNKNOWN) {
         weft_arena arena = { .ctx = dev->ctx };
         bool is_right = false;
-        r = try_product(dev, kind, &arena, &is_right);
+        r = kinds[kind].try(dev, kinds[kind].kernel, &arena, &is_right);
+        is_right &= !dev->matrix_spoiled[kind];
         weft_arena_free(&arena);
-        const bool refused = r == WEFT_ERR_UNSUPPORTED && kind == WEFT_VK_MATRIX_WHOLE; // a driver that cannot compile these has the others
+        const bool refused = r == WEFT_ERR_UNSUPPORTED && kind > WEFT_VK_MATRIX_FIXED; // a driver that cannot compile these has the others
         if (refused) warn(dev, kind, "cannot run products", weft_error_text()), r = WEFT_OK;
         else if (r == WEFT_OK && !is_right) warn(dev, kind, "computes products wrongly", "");
         if (r == WEFT_OK) dev->matrix[kind] = is_right ? WEFT_VK_MATRIX_RIGHT : WEFT_VK_MATRIX_WRONG;

@@ -32,6 +32,9 @@ void weft_vk_matrix_forms(const weft_vk_instance *i, bool workgroup_scope, weft_
 
 void weft_vk_matrix_drop(weft_vk_device *dev); // none are used, nor told of; before the device is made
 
-// Before the first kernel on matrix units: runs a product of whole numbers on them, once per device and kind, and compares. Where it is
-// wrong a warning says so and *right is false: sessions go without. Callable from any thread.
+bool weft_vk_matrix_is(weft_vk_matrix_kind kind, const char *kernel); // the kernel has matrices of this kind, perhaps of others too
+void weft_vk_matrix_without(weft_vk_matrix_kind kind, weft_caps *caps); // takes it away, and those behind it
+
+// Before the first kernel on matrix units: runs a product (or an attention) of whole numbers on them, once per device and kind, and compares.
+// Where it is wrong a warning says so and *right is false: sessions go without. Callable from any thread.
 weft_result weft_vk_matrix_check(weft_vk_device *dev, weft_vk_matrix_kind kind, bool *right);

@@ -286,33 +286,27 @@ static weft_half half_of(const weft_vk_device *dev, weft_precision p)
     return !dev->caps.f16_storage || p == WEFT_EXACT ? WEFT_HALF_NONE : p == WEFT_MIXED ? WEFT_HALF_LARGE : WEFT_HALF_ALL;
 }
 
-// Whether the program has kernels on matrix units, and ones with matrices of this kind. All are called so, and nothing else.
 static bool uses_matrices(const weft_vk_run *run, weft_vk_matrix_kind kind)
 {
-    const char *const name = kind == WEFT_VK_MATRIX_WHOLE ? "_matrix2" : "_matrix";
     for (int i = 0; i < run->program.step_count && run->caps.matrix[0]; i++)
-        if (strstr(run->program.steps[i].dispatch.kernel, name)) return true;
+        if (weft_vk_matrix_is(kind, run->program.steps[i].dispatch.kernel)) return true;
     return false;
 }
 
-// Matrix units are tried before a session relies on them; where those of one kind are wrong the others are left.
+// Matrix units are tried before a session relies on them, the simplest last: what it does without the others relies on those.
 static weft_result build_program(weft_vk_run *run)
 {
     const weft_chooser chooser = { weft_vk_tuner_choose, &(weft_vk_tuning) { run->dev->tuner, &run->graph } };
-    bool right = true;
     WEFT_TRY(weft_program_build(&run->graph, &run->caps, &chooser, &run->arena, &run->program));
-    if (run->forced) return WEFT_OK;
-    if (uses_matrices(run, WEFT_VK_MATRIX_WHOLE)) WEFT_TRY(weft_vk_matrix_check(run->dev, WEFT_VK_MATRIX_WHOLE, &right));
-    if (!right) {
-        memset(run->caps.matrix_form, 0, sizeof run->caps.matrix_form);
+    for (int kind = WEFT_VK_MATRIX_KINDS - 1; kind >= 0 && !run->forced; kind--) {
+        bool right;
+        if (!uses_matrices(run, (weft_vk_matrix_kind) kind)) continue;
+        WEFT_TRY(weft_vk_matrix_check(run->dev, (weft_vk_matrix_kind) kind, &right));
+        if (right) continue;
+        weft_vk_matrix_without((weft_vk_matrix_kind) kind, &run->caps);
         WEFT_TRY(weft_program_build(&run->graph, &run->caps, &chooser, &run->arena, &run->program));
     }
-    if (!uses_matrices(run, WEFT_VK_MATRIX_FIXED)) return WEFT_OK;
-    WEFT_TRY(weft_vk_matrix_check(run->dev, WEFT_VK_MATRIX_FIXED, &right));
-    if (right) return WEFT_OK;
-    memset(run->caps.matrix, 0, sizeof run->caps.matrix);
-    memset(run->caps.matrix_form, 0, sizeof run->caps.matrix_form);
-    return weft_program_build(&run->graph, &run->caps, &chooser, &run->arena, &run->program);
+    return WEFT_OK;
 }
 
 // From a lowered graph to dispatches and where everything lies; nothing is made on the device yet.

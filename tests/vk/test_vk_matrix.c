@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Matrix units: tried before they are relied on, and left alone where they are wrong.
 #include "vk/small_product.h"
+#include <math.h>
 
-static const char *const names[WEFT_VK_MATRIX_KINDS] = { "matmul_matrix", "matmul_matrix2" };
+static const char *const names[] = { "matmul_matrix", "matmul_matrix2" };
 
 static bool has(const weft_vk_device *dev, weft_vk_matrix_kind kind)
 {
@@ -100,6 +101,57 @@ static void a_refusal_costs_the_large_ones_alone(void **state)
     if (!both) puts("skip: no device with both kinds"), skip();
 }
 
+static void note_attention(void *user, const weft_node_time *t)
+{
+    if (!strcmp(t->op, "sdpa")) snprintf(((seen *) user)->kernel, sizeof ((seen *) user)->kernel, "%s", t->kernel);
+}
+
+// Of values that are all 1, wanted in the kernel that reduces rows.
+static weft_result attention(weft_vk_device *dev, seen *s)
+{
+    weft_arena arena = { .ctx = dev->ctx };
+    weft_graph g;
+    weft_vk_run *run = NULL;
+    static float ones[SIZE * SIZE], y[SIZE * SIZE];
+    for (int i = 0; i < SIZE * SIZE; i++) ones[i] = 1, y[i] = 0;
+    weft_graph_init(&g, &arena);
+    g.bound = true;
+    const weft_value v = weft_graph_input(&g, "v", WEFT_F32, (weft_shape) WEFT_SHAPE(SIZE, SIZE));
+    weft_graph_output(&g, "y", weft_graph_call(&g, "sdpa", WEFT_V(v, v, v), NULL));
+    assert_int_equal(weft_graph_status(&g), WEFT_OK);
+    dev->caps.force = "sdpa_matrix2";
+    weft_result r = weft_vk_run_create(dev, &g, &(weft_session_params) { .precision = WEFT_FAST, .timing = note_attention, .timing_user = s }, &run);
+    if (r == WEFT_OK) r = weft_vk_run_go(run, (const void *const[]) { ones }, (void *const[]) { y });
+    weft_vk_run_destroy(run);
+    weft_arena_free(&arena);
+    for (int i = 0; r == WEFT_OK && i < SIZE * SIZE; i++) assert_true(fabsf(y[i] - 1) < 1e-3f); // the weights' sum, each rounded
+    return r;
+}
+
+static void with_rows(bool spoiled)
+{
+    seen s = { 0 };
+    weft_context *ctx;
+    weft_vk_device *dev;
+    assert_int_equal(weft_context_create(&(weft_context_params) { .log = log_line, .log_user = &s, .log_level = WEFT_LOG_WARN }, &ctx), WEFT_OK);
+    const weft_result opened = weft_vk_open(ctx, &(weft_device_params) { .name = "auto" }, &dev);
+    const bool reduces = opened == WEFT_OK && dev->caps.matrix_reduces;
+    if (reduces) {
+        dev->matrix_spoiled[WEFT_VK_MATRIX_REDUCED] = spoiled;
+        for (int turn = 0; turn < 2; turn++) assert_int_equal(attention(dev, &s), WEFT_OK);
+        assert_int_equal(!strcmp(s.kernel, "sdpa_matrix2"), !spoiled);
+        assert_int_equal(s.warnings, spoiled);
+        assert_int_equal(product(dev, WEFT_VK_MATRIX_WHOLE, &s), WEFT_OK); // those are not blamed
+        assert_string_equal(s.kernel, names[WEFT_VK_MATRIX_WHOLE]);
+    }
+    if (opened == WEFT_OK) weft_vk_close(dev);
+    weft_context_destroy(&ctx);
+    if (!reduces) puts("skip: no device with matrices whose rows are reduced"), skip();
+}
+
+static void right_by_rows(void **state) { (void) state; with_rows(false); }
+static void wrong_by_rows(void **state) { (void) state; with_rows(true); }
+
 static void without_optional_features(void **state)
 {
     (void) state;
@@ -108,7 +160,7 @@ static void without_optional_features(void **state)
     assert_int_equal(weft_context_create(NULL, &ctx), WEFT_OK);
     const weft_result opened = weft_vk_open(ctx, &(weft_device_params) { .name = "auto", .no_optional = 1 }, &dev);
     if (opened == WEFT_OK) {
-        for (int kind = 0; kind < WEFT_VK_MATRIX_KINDS; kind++) assert_false(has(dev, (weft_vk_matrix_kind) kind));
+        assert_false(has(dev, WEFT_VK_MATRIX_FIXED) || has(dev, WEFT_VK_MATRIX_WHOLE) || dev->caps.matrix_reduces);
         assert_false(weft_vk_info(dev)->matrix_units || weft_vk_info(dev)->matrix_tiles);
         weft_vk_close(dev);
     }
@@ -120,6 +172,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(right), cmocka_unit_test(wrong), cmocka_unit_test(right_as_a_whole), cmocka_unit_test(wrong_as_a_whole),
                                         cmocka_unit_test(one_spoils_both),
-                                        cmocka_unit_test(a_refusal_costs_the_large_ones_alone), cmocka_unit_test(without_optional_features) };
+                                        cmocka_unit_test(a_refusal_costs_the_large_ones_alone), cmocka_unit_test(right_by_rows),
+                                        cmocka_unit_test(wrong_by_rows), cmocka_unit_test(without_optional_features) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
