@@ -184,13 +184,16 @@ static bool half_empty(const weft_node *n, const uint8_t *cut)
     return cut[QUADS] / 2 * 4 >= n->out_shape[0].dim[1] || across(n, cut) >= 2 * n->out_shape[0].dim[3];
 }
 
-// Whether the image between the two costs more than doing without: it is written and read, and the kernel that does not computes the
-// edges of its strips twice, in a shape that leaves less to reuse than a convolution's tiles. A guess, of 25 products in the time of a byte and a third
-// more of them: no GPU has run it. Matrix units are faster than that kernel in any case.
+// Whether the image between the two costs more than doing without: it is written and read, and the kernel that does not computes the edges of its
+// strips twice, in a shape that leaves less to reuse than a convolution's tiles. A guess, of 25 products in the time of a byte and a third more of
+// them, so in f32 up to 126 input channels win, in f16 up to 60; no GPU has run it. Matrix units are faster than that kernel in any case, small images
+// keep few of its workgroups busy, and few registers leave it little to reuse.
 static bool wins(const weft_node *n, const weft_emit *e, double bytes)
 {
+    enum { LARGE = 1 << 21 };
     const weft_caps *caps = weft_emit_caps(e);
-    return !caps->is_software && !caps->few_registers && !(caps->matrix[0] && weft_emit_half(e)) && 2 * bytes * 25 * 3 > up_conv_flops(n);
+    if (caps->is_software || caps->few_registers || (caps->matrix[0] && weft_emit_half(e)) || weft_shape_count(n->out_shape[0]) < LARGE) return false;
+    return 2 * bytes * 25 * 3 > up_conv_flops(n);
 }
 
 static int add_together(const weft_node *n, const weft_caps *caps, weft_way list[WEFT_MAX_WAYS])
