@@ -215,7 +215,7 @@ weft_result weft_vk_matrix_check(weft_vk_device *dev, weft_vk_matrix_kind kind, 
         r = kinds[kind].try(dev, kinds[kind].kernel, &arena, &is_right);
         is_right &= !dev->matrix_spoiled[kind];
         weft_arena_free(&arena);
-        const bool refused = r == WEFT_ERR_UNSUPPORTED && kind > WEFT_VK_MATRIX_FIXED; // a driver that cannot compile these has the others
+        const bool refused = r == WEFT_ERR_UNSUPPORTED; // the driver does not compile it
         if (refused) warn(dev, kind, "cannot run products", weft_error_text()), r = WEFT_OK;
         else if (r == WEFT_OK && !is_right) warn(dev, kind, "computes products wrongly", "");
         if (r == WEFT_OK) dev->matrix[kind] = is_right ? WEFT_VK_MATRIX_RIGHT : WEFT_VK_MATRIX_WRONG;
