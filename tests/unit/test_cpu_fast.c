@@ -171,6 +171,10 @@ static void so_do_those_of_other_sizes(void **state)
         { "conv2d", { .in = { WEFT_SHAPE(2, 37, 33, 35), WEFT_SHAPE(3, 37, 1, 1), WEFT_SHAPE(3), WEFT_SHAPE(2, 3, 33, 35), WEFT_SHAPE(2, 3), // 1x1, to a few channels
                               WEFT_SHAPE(2, 1, 33, 35), WEFT_SHAPE(1), WEFT_SHAPE(2, 37) }, .attrs = &point } },
         { "conv2d", { .in = { WEFT_SHAPE(1, 3, 40, 41), WEFT_SHAPE(21, 3, 1, 1) }, .attrs = &bare } },
+        { "conv2d", { .in = { WEFT_SHAPE(2, 37, 33, 35), WEFT_SHAPE(29, 37, 1, 1), WEFT_SHAPE(29), WEFT_SHAPE(2, 29, 33, 35), WEFT_SHAPE(2, 29), // to many
+                              WEFT_SHAPE(2, 1, 33, 35), WEFT_SHAPE(1), WEFT_SHAPE(2, 37) }, .attrs = &point } },
+        { "conv_transpose2d", { .in = { WEFT_SHAPE(2, 37, 13, 5), WEFT_SHAPE(37, 29, 1, 1), WEFT_SHAPE(29), WEFT_SHAPE(2, 29, 13, 5), WEFT_SHAPE(2, 29),
+                                        WEFT_SHAPE(2, 1, 13, 5), WEFT_SHAPE(1), WEFT_SHAPE(2, 37) }, .attrs = &point } },
         { "conv_transpose2d", { .in = { WEFT_SHAPE(2, 3, 33, 35), WEFT_SHAPE(3, 37, 1, 1), WEFT_SHAPE(37), WEFT_SHAPE(2, 37, 33, 35) }, .attrs = &point } },
         { "conv_transpose2d", { .in = { WEFT_SHAPE(1, 24, 9, 9), WEFT_SHAPE(24, 17, 4, 4), WEFT_SHAPE(17) }, .attrs = &twice } },
     };
