@@ -10,7 +10,7 @@
 
 extern const weft_cpu_fast weft_cpu_fast_point, weft_cpu_fast_point_transposed, weft_cpu_fast_few_rows_matmul, weft_cpu_fast_few_rows_linear,
     weft_cpu_fast_winograd, weft_cpu_fast_winograd_transposed, weft_cpu_fast_conv2d, weft_cpu_fast_conv_transpose2d, weft_cpu_fast_conv_weights, weft_cpu_fast_matmul, weft_cpu_fast_linear,
-    weft_cpu_fast_lstm, weft_cpu_fast_upfirdn2d, weft_cpu_fast_bias_act, weft_cpu_fast_bias_act_grad, weft_cpu_fast_bias_act_back, weft_cpu_fast_sum, weft_cpu_fast_mean,
+    weft_cpu_fast_lstm, weft_cpu_fast_products, weft_cpu_fast_upfirdn2d, weft_cpu_fast_bias_act, weft_cpu_fast_bias_act_grad, weft_cpu_fast_bias_act_back, weft_cpu_fast_sum, weft_cpu_fast_mean,
     weft_cpu_fast_sum_product, weft_cpu_fast_sdpa, weft_cpu_fast_sdpa_grad, weft_cpu_fast_lstm_back,
     weft_cpu_fast_instance_norm, weft_cpu_fast_group_norm, weft_cpu_fast_norm_grad, weft_cpu_fast_batch_norm,
     weft_cpu_fast_layer_norm, weft_cpu_fast_softmax, weft_cpu_fast_max_pool2d, weft_cpu_fast_avg_pool2d, weft_cpu_fast_resample, weft_cpu_fast_elu,
@@ -35,6 +35,7 @@ static const weft_cpu_fast *const table[] = {
     &weft_cpu_fast_sdpa,
     &weft_cpu_fast_sdpa_grad,
 #endif
+    &weft_cpu_fast_products,
     &weft_cpu_fast_upfirdn2d,
     &weft_cpu_fast_bias_act,
     &weft_cpu_fast_bias_act_grad,

@@ -20,8 +20,11 @@ weft_result weft_lower(const weft_graph *bound, weft_pool *pool, bool fuse, weft
     }
     if (!fuse) return WEFT_OK;
     b = *to;
+    bool changed;
     WEFT_TRY(weft_pass_beside(&b, weft_beside_rules, &a));
-    return weft_pass_simplify(&a, weft_simple_rules, to);
+    WEFT_TRY(weft_pass_products(&a, to, &changed));
+    WEFT_TRY(weft_pass_simplify(changed ? to : &a, weft_simple_rules, &b));
+    return weft_pass_prune(&b, to);
 }
 
 weft_result weft_lower_device(const weft_graph *bound, weft_pool *pool, bool fuse, weft_graph *to)

@@ -93,11 +93,14 @@ typedef struct weft_bind {
     uint8_t kind;   // weft_bind_kind
     uint8_t writes; // the kernel writes it (outputs: always set)
     int32_t index;
+    // Of an input or output, only this stretch, which begins where a tensor may: dispatches that write different ones do not wait for
+    // each other. Elements here, bytes in a weft_step. count 0: all of it.
+    uint64_t begin, count;
 } weft_bind;
 enum weft_bind_kind { WEFT_BIND_IN_, WEFT_BIND_OUT_, WEFT_BIND_SCRATCH_ };
-#define WEFT_BIND_IN(i) { WEFT_BIND_IN_, 0, i }
-#define WEFT_BIND_OUT(i) { WEFT_BIND_OUT_, 1, i }
-#define WEFT_BIND_SCRATCH(i, writes_) { WEFT_BIND_SCRATCH_, writes_, i }
+#define WEFT_BIND_IN(i) { WEFT_BIND_IN_, 0, i, 0, 0 }
+#define WEFT_BIND_OUT(i) { WEFT_BIND_OUT_, 1, i, 0, 0 }
+#define WEFT_BIND_SCRATCH(i, writes_) { WEFT_BIND_SCRATCH_, writes_, i, 0, 0 }
 
 typedef struct weft_dispatch {
     const char *kernel;           // shaders/<kernel>.comp

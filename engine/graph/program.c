@@ -94,6 +94,7 @@ weft_result weft_emit_dispatch(weft_emit *e, const weft_dispatch *d)
     for (int i = 0; i < s.dispatch.bind_count; i++) {
         weft_bind *b = &s.dispatch.bind[i];
         b->index = buffer_of(e, *b);
+        if (b->kind != WEFT_BIND_SCRATCH_) b->begin *= element_bytes(e->graph->values[b->index].storage), b->count *= element_bytes(e->graph->values[b->index].storage);
         if (d->once) continue;
         weft_buffer *buffer = &p->buffers[weft_program_root(p, b->index)];
         if (buffer->last < p->step_count) buffer->last = p->step_count;

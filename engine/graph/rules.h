@@ -13,5 +13,8 @@ extern const weft_fuse_rule weft_device_fuse_rules[];
 
 extern const weft_beside_rule weft_beside_rules[];
 
+// Products of a few rows, many in one node: ops/products_find.c. False in `changed`: there is nothing to gain, `to` is void.
+weft_result weft_pass_products(const weft_graph *from, weft_graph *to, bool *changed);
+
 // Last of all: nodes that can be said in another way, by themselves.
 extern const weft_simple_rule weft_simple_rules[];

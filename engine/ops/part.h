@@ -12,3 +12,5 @@ typedef struct weft_part_attrs {
 
 // slice.c: whether a slice is one stretch of its input, in row order, and where it begins.
 bool weft_slice_is_stretch(const weft_node *slice, int64_t *begin);
+// And whether each of so many rows is, which are a step apart.
+bool weft_slice_is_rows(const weft_node *slice, int64_t rows, int64_t *begin, int64_t *step);

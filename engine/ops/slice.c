@@ -75,7 +75,7 @@ static bool slice_box(const weft_node *n, int k, weft_box *box)
 
 WEFT_COPY_FUNCTIONS(slice)
 
-bool weft_slice_is_stretch(const weft_node *n, int64_t *begin)
+static bool is_stretch(const weft_node *n, int from, int64_t *begin)
 {
     range r[WEFT_MAX_RANK];
     const weft_shape x = n->in_shape[0];
@@ -84,12 +84,24 @@ bool weft_slice_is_stretch(const weft_node *n, int64_t *begin)
     if (ranges(n, r) != WEFT_OK) return false;
     weft_shape_strides(x, stride);
     *begin = 0;
-    for (int d = 0; d < x.rank; d++) {
+    for (int d = from; d < x.rank; d++) {
         if (r[d].step != 1 || (!one && r[d].count != x.dim[d])) return false;
         one &= r[d].count == 1;
         *begin += r[d].start * stride[d];
     }
     return true;
+}
+
+bool weft_slice_is_stretch(const weft_node *n, int64_t *begin) { return is_stretch(n, 0, begin); }
+
+bool weft_slice_is_rows(const weft_node *n, int64_t rows, int64_t *begin, int64_t *step)
+{
+    const weft_shape x = n->in_shape[0];
+    if (rows == 1) return is_stretch(n, 0, begin);
+    if (!x.rank || x.dim[0] != rows || n->out_shape[0].dim[0] != rows || !is_stretch(n, 1, begin)) return false;
+    range r[WEFT_MAX_RANK];
+    *step = weft_shape_count(x) / rows;
+    return ranges(n, r) == WEFT_OK && r[0].step == 1;
 }
 
 // Along one axis: the elements of dy, backwards for a negative step, with step - 1 zeros after each, where they came from.

@@ -25,6 +25,14 @@ static weft_result make_pipelines(recorder *c, weft_arena *arena)
     return weft_vk_kernels_get(c->dev->kernels, wants, p->step_count, c->pipelines, NULL);
 }
 
+static weft_vk_place place_of(const recorder *c, const weft_bind *b)
+{
+    weft_vk_place at = c->job->places[b->index];
+    at.offset += b->begin;
+    at.bytes = b->count ? b->count : at.bytes - b->begin;
+    return at;
+}
+
 static weft_result make_sets(recorder *c, weft_arena *arena)
 {
     const weft_program *p = c->job->program;
@@ -46,8 +54,8 @@ static weft_result make_sets(recorder *c, weft_arena *arena)
         const weft_dispatch *d = &p->steps[i].dispatch;
         VkDescriptorBufferInfo range[WEFT_MAX_BIND];
         for (int k = 0; k < d->bind_count; k++) {
-            const weft_vk_place *at = &c->job->places[d->bind[k].index];
-            range[k] = (VkDescriptorBufferInfo) { at->buffer, at->offset, (at->bytes + 15) & ~(size_t) 15 }; // whole vectors
+            const weft_vk_place at = place_of(c, &d->bind[k]);
+            range[k] = (VkDescriptorBufferInfo) { at.buffer, at.offset, (at.bytes + 15) & ~(size_t) 15 }; // whole vectors
         }
         const VkWriteDescriptorSet write = { VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, NULL, c->sets[i], 0, 0, (uint32_t) d->bind_count,
                                              VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, NULL, range, NULL };
@@ -62,8 +70,8 @@ static weft_result separate(recorder *c, const weft_step *s)
     weft_vk_range touched[WEFT_MAX_BIND];
     int count = 0;
     for (int k = 0; k < s->dispatch.bind_count; k++) {
-        const weft_vk_place *at = &c->job->places[s->dispatch.bind[k].index];
-        if (at->block >= 0) touched[count++] = (weft_vk_range) { at->block, at->offset, at->offset + at->bytes, s->dispatch.bind[k].writes };
+        const weft_vk_place at = place_of(c, &s->dispatch.bind[k]);
+        if (at.block >= 0) touched[count++] = (weft_vk_range) { at.block, at.offset, at.offset + at.bytes, s->dispatch.bind[k].writes };
     }
     const weft_vk_barrier need = weft_vk_hazard_check(&c->hazards, touched, count);
     const VkMemoryBarrier visible = { VK_STRUCTURE_TYPE_MEMORY_BARRIER, NULL, VK_ACCESS_SHADER_WRITE_BIT,
