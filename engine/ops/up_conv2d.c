@@ -3,6 +3,7 @@
 #include "ops/up_conv2d.h"
 #include "ops/conv_emit.h"
 #include "ops/divide.h"
+#include "ops/lanes.h"
 #include "ops/loop.h"
 #include "params/up_conv.h"
 #include <string.h>
@@ -150,9 +151,9 @@ static weft_result emit_apart(const weft_node *n, weft_emit *e)
     return weft_emit_part(e, &fir.node, &ways[0]);
 }
 
-// --- Together: shaders/up_conv.comp. Cut: its CELLS, TALL and QUADS. ---
+// --- Together: shaders/glsl/up_conv.glsl. Cut: its CELLS, TALL and QUADS. ---
 
-static const char together[] = "up_conv";
+static const char together[] = "up_conv", by_subgroup[] = "up_conv_subgroup";
 enum { CELLS, TALL, QUADS, DEEP = 2, TAPS = 9, MOST_FILTER = 4, BUSY = 512 }; // BUSY: workgroups for a large device
 
 bool weft_up_conv_serves(const weft_up_conv_attrs *at, weft_shape w, weft_shape f)
@@ -196,6 +197,12 @@ static bool wins(const weft_node *n, const weft_emit *e, double bytes)
     return 2 * bytes * 25 * 3 > up_conv_flops(n);
 }
 
+// Processors pay for every load of every lane; the others read what is the same for all lanes at once.
+static bool can_broadcast(const weft_caps *caps, const uint8_t *cut)
+{
+    return caps->is_software && weft_lanes(caps) && cut[CELLS] % weft_lanes(caps) == 0;
+}
+
 static int add_together(const weft_node *n, const weft_caps *caps, weft_way list[WEFT_MAX_WAYS])
 {
     static const uint8_t cuts[][3] = { { 32, 4, 4 }, { 32, 3, 4 }, { 16, 4, 8 }, { 32, 2, 4 }, { 16, 2, 8 }, { 32, 1, 4 }, { 16, 1, 8 }, { 8, 1, 4 } };
@@ -203,6 +210,10 @@ static int add_together(const weft_node *n, const weft_caps *caps, weft_way list
     int count = 0;
     for (int i = 0; i < all; i++) {
         if (!fits(caps, cuts[i]) || (i < all - 1 && half_empty(n, cuts[i]))) continue;
+        if (can_broadcast(caps, cuts[i])) {
+            list[count] = (weft_way) { by_subgroup };
+            memcpy(list[count++].cut, cuts[i], sizeof *cuts);
+        }
         list[count] = (weft_way) { together };
         memcpy(list[count++].cut, cuts[i], sizeof *cuts);
         if (caps->is_software) break; // compiling costs a processor more than others could save
@@ -227,8 +238,10 @@ static int up_conv_ways(const weft_node *n, const weft_emit *e, weft_way list[WE
     return one + two;
 }
 
-static weft_result emit_together(const weft_node *n, weft_emit *e, const uint8_t *cut)
+static weft_result emit_together(const weft_node *n, weft_emit *e, const weft_way *way)
 {
+    const uint8_t *cut = way->cut;
+    const uint32_t lanes = way->kernel == by_subgroup ? weft_lanes(weft_emit_caps(e)) : 0;
     const weft_up_conv_attrs *at = n->attrs;
     const int64_t *x = n->in_shape[X].dim, *y = n->out_shape[0].dim, *f = n->in_shape[F].dim;
     const bool wide = y[1] % 4 == 0, noise = weft_has(n, LATER + WEFT_BIAS_NOISE), each = noise && n->in_shape[LATER + WEFT_BIAS_NOISE].dim[0] > 1;
@@ -248,11 +261,11 @@ static weft_result emit_together(const weft_node *n, weft_emit *e, const uint8_t
     if (!p.tall) p.tall = 2;
     p.segments = ceil_div((uint32_t) y[2], p.tall);
     const weft_dispatch d = {
-        .kernel = together, .params = &p, .params_bytes = sizeof p, .flops = up_conv_flops(n),
+        .kernel = way->kernel, .subgroup = lanes, .params = &p, .params_bytes = sizeof p, .flops = up_conv_flops(n),
         .spec = { (uint32_t) at->filter.act, at->filter.flip != 0, weft_has(n, LATER + WEFT_BIAS_B), !noise ? 0 : each ? 2 : 1,
                   weft_has(n, LATER + WEFT_BIAS_STRENGTH), weft_has(n, LATER + WEFT_BIAS_D), wide, cut[CELLS], cut[TALL], cut[QUADS], (uint32_t) f[0],
-                  (uint32_t) f[1], (uint32_t) odd(n, 0), (uint32_t) odd(n, 1), x[1] % 4 == 0, weft_has(n, S), weft_emit_packed(e, W) },
-        .spec_count = 17, .group = { (uint32_t) cut[CELLS] * cut[QUADS] },
+                  (uint32_t) f[1], (uint32_t) odd(n, 0), (uint32_t) odd(n, 1), x[1] % 4 == 0, weft_has(n, S), weft_emit_packed(e, W), lanes },
+        .spec_count = lanes ? 18 : 17, .group = { (uint32_t) cut[CELLS] * cut[QUADS] },
         .grid = { p.n * p.segments * p.strips * p.blocks * cut[CELLS] * cut[QUADS] },
     };
     return weft_emit_dispatch(e, &d);
@@ -262,7 +275,7 @@ static weft_result up_conv_emit(const weft_node *n, weft_emit *e)
 {
     const weft_way *way = weft_emit_way(e);
     WEFT_TRY(weft_loop_check(n));
-    return way->kernel == together ? emit_together(n, e, way->cut) : emit_apart(n, e);
+    return way->kernel == together || way->kernel == by_subgroup ? emit_together(n, e, way) : emit_apart(n, e);
 }
 
 #define OF(field, ...) { .name = #field, .offset = offsetof(weft_up_conv_attrs, filter.field), __VA_ARGS__ }

@@ -84,7 +84,7 @@ static bool is_together(layer l, const weft_caps *caps)
     bool found = false;
     size_t scratch = 0;
     make(&s, l, caps, true);
-    for (int i = 0; i < s.program.step_count; i++) found |= !strcmp(s.program.steps[i].dispatch.kernel, "up_conv");
+    for (int i = 0; i < s.program.step_count; i++) found |= !strncmp(s.program.steps[i].dispatch.kernel, "up_conv", 7);
     for (int b = 0; b < s.program.buffer_count; b++) scratch += s.program.buffers[b].value < 0 ? s.program.buffers[b].bytes : 0;
     const size_t between = (size_t) l.channels * (2 * (size_t) l.size + 1) * (2 * (size_t) l.size + 1) * 4;
     assert_int_equal(scratch, found ? 0 : between); // which nothing but the fused kernel does without
