@@ -182,6 +182,27 @@ static weft_result find_levels(finder *f)
     return WEFT_OK;
 }
 
+static bool are_alike(const product *a, const product *b) { return !memcmp(&a->at, &b->at, sizeof a->at); }
+
+// Products that no other waits for may come as late as the last of their kind: what all latents receive is then one node's.
+static weft_result put_off_last_ones(finder *f)
+{
+    const weft_graph *g = f->g;
+    bool *awaited = weft_arena_new(f->arena, (size_t) g->value_count + 1); // by a product, sooner or later
+    if (!awaited) return WEFT_ERR_MEMORY;
+    for (int i = g->node_count - 1; i >= 0; i--) {
+        const weft_node *n = &g->nodes[i];
+        bool any = f->owner[i] >= 0;
+        for (int k = 0; k < n->out_count; k++) any |= awaited[n->out[k]];
+        for (int k = 0; k < n->in_count && any; k++)
+            if (n->in[k] >= 0) awaited[n->in[k]] = true;
+    }
+    for (int i = 0; i < f->count; i++)
+        for (int j = 0; j < f->count && !awaited[f->list[i].y]; j++)
+            if (!awaited[f->list[j].y] && are_alike(&f->list[i], &f->list[j]) && f->list[j].level > f->list[i].level) f->list[i].level = f->list[j].level;
+    return WEFT_OK;
+}
+
 // Who reads y first, behind reshapes: that is the order in which a group's products lie in memory.
 static void find_user(const finder *f, product *p)
 {
@@ -347,7 +368,7 @@ static weft_result bundle_of(finder *f, const group *all, weft_bundle *out)
 
 static bool belong_together(const product *a, const product *b)
 {
-    return !b->grouped && a->level == b->level && !memcmp(&a->at, &b->at, sizeof a->at);
+    return !b->grouped && a->level == b->level && are_alike(a, b);
 }
 
 static weft_result group_all(finder *f, weft_bundle **list, int *count)
@@ -380,6 +401,7 @@ weft_result weft_pass_products(const weft_graph *from, weft_graph *to, bool *cha
     WEFT_TRY(find(&f));
     if (!f.count) return WEFT_OK;
     WEFT_TRY(find_levels(&f));
+    WEFT_TRY(put_off_last_ones(&f));
     WEFT_TRY(group_all(&f, &list, &count));
     return count ? weft_graph_together(from, list, count, make, NULL, to, changed) : WEFT_OK;
 }

@@ -347,7 +347,31 @@ static bool slice_part(const weft_graph *g, const weft_node *slice, weft_fused *
     return true;
 }
 
+// concat of what lies side by side anyway.
+static bool concat_part(const weft_graph *g, const weft_node *concat, weft_fused *out)
+{
+    const weft_shape y = concat->out_shape[0];
+    const weft_value root = weft_lower_root(g, concat->in[0]);
+    const int64_t begin = weft_lower_begin(g, concat->in[0]);
+    int64_t end = begin;
+    int first = 0; // dimension of more than one index
+    while (first < y.rank && y.dim[first] == 1) first++;
+    if (y.rank > 3 || begin % WEFT_PART_ALIGN || begin > INT32_MAX) return false;
+    for (int i = 0; i < concat->in_count; end += weft_shape_count(concat->in_shape[i++])) {
+        for (int d = first + 1; d < y.rank; d++)
+            if (concat->in_shape[i].dim[d] != y.dim[d]) return false;
+        if (weft_lower_root(g, concat->in[i]) != root || weft_lower_begin(g, concat->in[i]) != end) return false;
+    }
+    weft_part_attrs at = { .begin = (int32_t) begin, .shape.count = y.rank };
+    memcpy(at.shape.at, y.dim, sizeof at.shape.at);
+    out->op = weft_op_find("part");
+    out->in[0] = root, out->in_count = 1;
+    memcpy(out->attrs, &at, sizeof at);
+    return true;
+}
+
 const weft_simple_rule weft_simple_rules[] = {
+    { "concat, part", "concat", concat_part },
     { "slice, part", "slice", slice_part },
     { 0 }
 };

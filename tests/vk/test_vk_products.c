@@ -138,7 +138,9 @@ static void check(weft_value (*net)(scene *s, weft_value ws, int64_t n, int64_t 
     assert_int_equal(weft_pass_grad(&s.g, &(weft_grad_request) { .loss = 0, .wrt = &ws, .wrt_count = 1 }, &whole), WEFT_OK);
     assert_int_equal(weft_lower(&whole, s.ctx->pool, true, &lowered), WEFT_OK);
     assert_int_equal(count(&lowered, "products"), products);
-    assert_int_equal(count(&lowered, "linear") + count(&lowered, "matmul") + count(&lowered, "rsqrt") + count(&lowered, "square"), 0);
+    if (net == layers) assert_int_equal(count(&lowered, "concat"), n > 1 || latent % 128); // what latents receive lies side by side
+    assert_int_equal(count(&lowered, "linear") + count(&lowered, "rsqrt") + count(&lowered, "square"), 0);
+    assert_in_range(count(&lowered, "matmul"), 0, 1); // one alone, with nothing around it, stays what it is
 
     on_cpu(&s, &whole, false, x, (void *[]) { want[0], want[1] }); // node by node
     on_cpu(&s, &lowered, false, x, out);                           // the row's truth
@@ -154,10 +156,10 @@ static void check(weft_value (*net)(scene *s, weft_value ws, int64_t n, int64_t 
     weft_context_destroy(&s.ctx);
 }
 
-static void layers_of_one_latent(void **state) { (void) state; check(layers, 1, 128, false, 6); }
-static void layers_of_odd_sizes(void **state) { (void) state; check(layers, 1, 37, false, 6); }
-static void layers_of_three(void **state) { (void) state; check(layers, 3, 64, false, 6); }
-static void matrices_in_halves(void **state) { (void) state; check(layers, 2, 64, true, 6); }
+static void layers_of_one_latent(void **state) { (void) state; check(layers, 1, 128, false, 5); }
+static void layers_of_odd_sizes(void **state) { (void) state; check(layers, 1, 37, false, 5); }
+static void layers_of_three(void **state) { (void) state; check(layers, 3, 64, false, 5); }
+static void matrices_in_halves(void **state) { (void) state; check(layers, 2, 64, true, 5); }
 static void a_chain(void **state) { (void) state; check(chain, 2, 33, false, 6); }
 
 int main(void)
