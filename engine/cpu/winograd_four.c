@@ -2,11 +2,10 @@
 // Convolutions of 4 x 4 taps with stride 2, and transposed ones. Each line of taps is two pairs: one meets the numbers at even places, the other
 // those at odd ones; transposed, one makes the even places, the other the odd ones. A pair is F(3, 2), interpolation at 0, 1, -1 and infinity: four
 // products for three outputs. Both ways that is 64 products where 144 taps are.
-#include "cpu/clones.h"
-#include "cpu/winograd.h"
+#include "cpu/winograd_pair.h"
 #include <string.h>
 
-enum { M = 3, SIDE = 4, PLANES = SIDE * SIDE, PARTS = 4, TAPS = 4, CHUNK = 32, LINE = WEFT_WINOGRAD_LINE, LANES = WEFT_WINOGRAD_LANES };
+enum { SIDE = 4, PLANES = SIDE * SIDE, PARTS = 4, TAPS = 4, CHUNK = 32, LANES = WEFT_WINOGRAD_LANES };
 
 // --- Weights. ---
 
@@ -37,13 +36,6 @@ static void weights_up(float in[][LANES], float out[][LANES])
 }
 
 // --- Input. ---
-
-WEFT_CLONES static void columns_in(const float *restrict a, const float *restrict b, const float *restrict c, const float *restrict d, float *restrict out,
-                                   int64_t count)
-{
-    for (int64_t i = 0; i < count; i++)
-        out[i] = a[i] - c[i], out[LINE + i] = b[i] + c[i], out[2 * LINE + i] = c[i] - b[i], out[3 * LINE + i] = d[i] - b[i];
-}
 
 static inline void row_in(const float *restrict in, float *restrict o0, float *restrict o1, float *restrict o2, float *restrict o3, int64_t count)
 {
@@ -86,28 +78,9 @@ static void lift_down(const weft_winograd_sizes *z, const weft_winograd_strip *s
 
 // --- Output. ---
 
-static inline void points_out(const float *restrict a, const float *restrict b, const float *restrict c, const float *restrict d, float *restrict out,
-                              int64_t count)
-{
-    for (int64_t i = 0; i < count; i++) out[M * i] = a[i] + b[i] + c[i], out[M * i + 1] = b[i] - c[i], out[M * i + 2] = b[i] + c[i] + d[i];
-}
-
 WEFT_CLONES static void rows_out(const float *m, int64_t plane, float *out, int64_t count)
 {
     for (int r = 0; r < SIDE; r++, m += SIDE * plane, out += LINE) points_out(m, m + plane, m + 2 * plane, m + 3 * plane, out, count);
-}
-
-WEFT_CLONES static void columns_out(const float *restrict in, float *restrict out, int64_t count)
-{
-    for (int64_t i = 0; i < count; i++) {
-        const float a = in[i], b = in[LINE + i], c = in[2 * LINE + i], d = in[3 * LINE + i];
-        out[i] = a + b + c, out[LINE + i] = b - c, out[2 * LINE + i] = b + c + d;
-    }
-}
-
-WEFT_CLONES static void mix(const float *restrict even, const float *restrict odd, float *restrict out, int64_t count)
-{
-    for (int64_t i = 0; i < count; i++) out[2 * i] = even[i], out[2 * i + 1] = odd[i];
 }
 
 static void sums_up(const weft_winograd_sizes *z, const weft_winograd_strip *s, const weft_winograd_run *r, int64_t channel, const int64_t skip[2],

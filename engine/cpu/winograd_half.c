@@ -2,11 +2,10 @@
 // Convolutions with stride 2, and transposed ones. Of the taps of a line, the two outer ones meet numbers of one parity - which is F(3, 2),
 // interpolation at 0, 1, -1 and infinity, four products for three outputs - and the middle one meets the others, as they are. Both ways that is
 // 49 products where 81 taps are.
-#include "cpu/clones.h"
-#include "cpu/winograd.h"
+#include "cpu/winograd_pair.h"
 #include <string.h>
 
-enum { M = 3, POINTS = 4, SIDE = POINTS + 1, LINES = POINTS + M, CHUNK = 32, LINE = WEFT_WINOGRAD_LINE, LANES = WEFT_WINOGRAD_LANES };
+enum { POINTS = 4, SIDE = POINTS + 1, LINES = POINTS + M, CHUNK = 32, LANES = WEFT_WINOGRAD_LANES };
 
 static inline void weights_line(const float *restrict in, int64_t step, float *restrict out, int64_t out_step)
 {
@@ -34,15 +33,6 @@ static place place_of(const weft_winograd_scheme *c, float *base, int64_t channe
 }
 
 // --- Input. ---
-
-// The four points of lines a, b, c, d of one parity.
-WEFT_CLONES static void columns_in(const float *restrict a, const float *restrict b, const float *restrict c, const float *restrict d, float *restrict out,
-                                   int64_t count)
-{
-    for (int64_t i = 0; i < count; i++) {
-        out[i] = a[i] - c[i], out[LINE + i] = b[i] + c[i], out[2 * LINE + i] = c[i] - b[i], out[3 * LINE + i] = d[i] - b[i];
-    }
-}
 
 // in: [M i + 0 .. 3] are the line's own parity, others [M i + 0 .. 2] the other's.
 static inline void row_in(const float *restrict in, const float *restrict others, float *restrict o0, float *restrict o1, float *restrict o2,
@@ -95,11 +85,6 @@ static void lift_down(const weft_winograd_sizes *z, const weft_winograd_strip *s
 
 // --- Output. ---
 
-static inline void points_out(const float *restrict a, const float *restrict b, const float *restrict c, const float *restrict d, float *restrict out,
-                              int64_t count)
-{
-    for (int64_t i = 0; i < count; i++) out[M * i] = a[i] + b[i] + c[i], out[M * i + 1] = b[i] - c[i], out[M * i + 2] = b[i] + c[i] + d[i];
-}
 static inline void plain_out(const float *restrict a, const float *restrict b, const float *restrict c, float *restrict out, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) out[M * i] = a[i], out[M * i + 1] = b[i], out[M * i + 2] = c[i];
@@ -112,19 +97,6 @@ WEFT_CLONES static void row_out(const place *p, float *points, float *plain, int
     const int64_t k = p->point_step;
     points_out(m, m + k, m + 2 * k, m + 3 * k, points, count);
     plain_out(p->plain, p->plain + p->plain_step, p->plain + 2 * p->plain_step, plain, count);
-}
-
-WEFT_CLONES static void columns_out(const float *restrict in, float *restrict out, int64_t count)
-{
-    for (int64_t i = 0; i < count; i++) {
-        const float a = in[i], b = in[LINE + i], c = in[2 * LINE + i], d = in[3 * LINE + i];
-        out[i] = a + b + c, out[LINE + i] = b - c, out[2 * LINE + i] = b + c + d;
-    }
-}
-
-WEFT_CLONES static void mix(const float *restrict even, const float *restrict odd, float *restrict out, int64_t count)
-{
-    for (int64_t i = 0; i < count; i++) out[2 * i] = even[i], out[2 * i + 1] = odd[i];
 }
 
 // Places of one parity receive two taps each way, of the other the middle one.
