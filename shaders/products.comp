@@ -19,6 +19,8 @@ layout(constant_id = 12) const uint ROOM = 1;  // ROWS times the largest k
 
 layout(constant_id = 13) const uint OPERANDS = 0; // bits: there are x, p, b, m, r
 layout(constant_id = 14) const uint MATRICES = 5; // at most; a driver that compiles slowly gets one
+const bool STAGED = LANES > 1; // x waits in shared memory; a processor has one matrix and reads x where it is,
+                                // because its drivers compile barriers for very long
 
 TENSOR_OUT(0, y)
 TENSOR_IN_I32(1, table)
@@ -31,7 +33,7 @@ TENSOR_IN(6, residual)
 MATRIX(0, 7) MATRIX(1, 8) MATRIX(2, 9) MATRIX(3, 10) MATRIX(4, 11)
 #define ALL_MATRICES EACH(0) EACH(1) EACH(2) EACH(3) EACH(4)
 
-shared float row[ROOM];
+shared float row[STAGED ? ROOM : 1];
 shared vec4 part[64];
 
 // Over the lanes of a column; lane 0 has the sum.
@@ -41,6 +43,17 @@ vec4 add_lanes(vec4 v, uint at, uint step) {
     part[gl_LocalInvocationIndex] = v;
     barrier();
     for (uint l = 1; l < LANES; l++) v += part[(at + l * step) % 64];
+    return v;
+}
+
+// Element c of row r of x, with what is done to it first.
+struct operand { uint at, step, p_at, p_step; };
+float before(operand o, uint r, uint c) {
+    float v = act(BEFORE, x(o.at + r * o.step + c), p.a[0], p.b[0]);
+    if (BEFORE_BACK != 0) {
+        float f = partner(o.p_at + r * o.p_step + c);
+        v *= act_slope(BEFORE_BACK, f, f, p.a[1], p.b[1]);
+    }
     return v;
 }
 
@@ -65,22 +78,23 @@ void main() {
     uint line = 16 * (p.first + i), k = uint(table(line)), width = uint(table(line + 1));
     uint id = gl_LocalInvocationIndex, columns = 64 / LANES, lane = TRANSPOSED ? id / columns : id % LANES;
 
-    // x with what is done to it first
-    for (uint at = id; at < ROWS * k; at += 64) {
-        uint r = at / k, c = at % k;
-        float v = act(BEFORE, x(uint(table(line + 2)) + r * uint(table(line + 3)) + c), p.a[0], p.b[0]);
-        if (BEFORE_BACK != 0) {
-            float f = partner(uint(table(line + 4)) + r * uint(table(line + 5)) + c);
-            v *= act_slope(BEFORE_BACK, f, f, p.a[1], p.b[1]);
-        }
-        row[at] = v;
+    operand o = operand(uint(table(line + 2)), uint(table(line + 3)), 0, 0);
+    if (BEFORE_BACK != 0) o.p_at = uint(table(line + 4)), o.p_step = uint(table(line + 5));
+    if (STAGED) {
+        for (uint at = id; at < ROWS * k; at += 64) row[at] = before(o, at / k, at % k);
+        barrier();
     }
-    barrier();
 
     vec4 sum[ROWS];
     [[unroll]] for (uint r = 0; r < ROWS; r++) sum[r] = vec4(0);
     uint c = group * columns + (TRANSPOSED ? id % columns : id / LANES);
-    if (TRANSPOSED && WIDE) {
+    if (!STAGED) {
+        bool fours = TRANSPOSED && WIDE;
+        for (uint at = 0; c < (fours ? width / 4 : width) && at < k; at++) {
+            vec4 w = fours ? v0(at * (width / 4) + c) : vec4(w0(TRANSPOSED ? at * width + c : c * k + at));
+            [[unroll]] for (uint r = 0; r < ROWS; r++) sum[r] += before(o, r, at) * w;
+        }
+    } else if (TRANSPOSED && WIDE) {
         uint quads = width / 4;
 #define EACH(s) if (s < MATRICES && i == s && c < quads) for (uint at = lane; at < k; at += LANES) { \
             vec4 w = v##s(at * quads + c); \

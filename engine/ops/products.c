@@ -91,7 +91,7 @@ static int same_input(const weft_node *n, int input)
     return input;
 }
 
-// Drivers that run on the processor take minutes to compile loops over several bindings.
+// Drivers that run on the processor take very long to compile loops over several bindings, behind a barrier.
 static uint32_t most(const weft_emit *e) { return weft_emit_caps(e)->is_software ? 1 : PRODUCTS_MOST; }
 
 static bool take(bunch *b, const weft_node *n, const weft_emit *e, int i)
