@@ -12,7 +12,7 @@ typedef struct weft_cpu_fast {
     weft_result (*prepare)(weft_context *ctx, const weft_node *n, const void *const *constant_in, void **state, size_t *scratch);
     // scratch is aligned to 64 and shared by the nodes of a session: nothing in it outlives the call.
     weft_result (*run)(void *state, weft_context *ctx, const weft_node *n, void *const *out, const void *const *in, void *scratch);
-    void (*destroy)(weft_context *ctx, void *state);
+    void (*destroy)(weft_context *ctx, void *state); // NULL: state is nobody's to give back
     // NULL, or called once after prepare: puts constants in the form that run wants, where sessions share them; `taken` counts them.
     // Bit i of *unread: input i was a constant, and run does not look at it any more.
     weft_result (*pack)(void *state, weft_context *ctx, const weft_node *n, weft_cpu_weights *weights, weft_cpu_taken *taken, uint32_t *unread);

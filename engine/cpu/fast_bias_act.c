@@ -23,8 +23,6 @@ static weft_result prepare(weft_context *ctx, const weft_node *n, const void *co
     return WEFT_OK;
 }
 
-static void destroy(weft_context *ctx, void *state) { (void) ctx, (void) state; }
-
 typedef struct plane { float scale, strength, bias, slope, gain, clamp; } plane;
 
 WEFT_CLONES static void forward(float *restrict y, const float *restrict x, const float *restrict noise, plane p, int64_t count)
@@ -171,6 +169,6 @@ static weft_result run_back(void *state, weft_context *ctx, const weft_node *n, 
     return WEFT_OK;
 }
 
-const weft_cpu_fast weft_cpu_fast_bias_act_back = { "bias_act_back", prepare_back, run_back, destroy };
-const weft_cpu_fast weft_cpu_fast_bias_act = { "bias_act", prepare, run, destroy };
-const weft_cpu_fast weft_cpu_fast_bias_act_grad = { "bias_act_grad", prepare, run_grad, destroy };
+const weft_cpu_fast weft_cpu_fast_bias_act_back = { "bias_act_back", prepare_back, run_back };
+const weft_cpu_fast weft_cpu_fast_bias_act = { "bias_act", prepare, run };
+const weft_cpu_fast weft_cpu_fast_bias_act_grad = { "bias_act_grad", prepare, run_grad };

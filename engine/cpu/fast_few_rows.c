@@ -18,8 +18,6 @@ static weft_result prepare(weft_context *ctx, const weft_node *n, const void *co
     return WEFT_OK;
 }
 
-static void destroy(weft_context *ctx, void *state) { (void) ctx, (void) state; }
-
 typedef struct job { const weft_gemm *g; const float *a, *b, *bias; float *y; } job;
 
 // Products of a with TOGETHER rows of b, `step` apart.
@@ -102,5 +100,5 @@ static weft_result run(void *state, weft_context *ctx, const weft_node *n, void 
     return WEFT_OK;
 }
 
-const weft_cpu_fast weft_cpu_fast_few_rows_matmul = { "matmul", prepare, run, destroy };
-const weft_cpu_fast weft_cpu_fast_few_rows_linear = { "linear", prepare, run, destroy };
+const weft_cpu_fast weft_cpu_fast_few_rows_matmul = { "matmul", prepare, run };
+const weft_cpu_fast weft_cpu_fast_few_rows_linear = { "linear", prepare, run };

@@ -13,8 +13,6 @@ static weft_result prepare(weft_context *ctx, const weft_node *n, const void *co
     return WEFT_OK;
 }
 
-static void destroy(weft_context *ctx, void *state) { (void) ctx, (void) state; }
-
 static weft_result product(const weft_node *n, const weft_gemm *g, const float *a, const float *b, const float *bias, float *y)
 {
     for (int64_t i = 0; bias && i < g->m; i++) memcpy(y + i * g->n, bias, (size_t) g->n * sizeof *y);
@@ -51,7 +49,7 @@ static weft_result run_linear(void *state, weft_context *ctx, const weft_node *n
     return products(n, weft_linear_gemm(n), out, in);
 }
 
-const weft_cpu_fast weft_cpu_fast_matmul = { "matmul", prepare, run_matmul, destroy };
-const weft_cpu_fast weft_cpu_fast_linear = { "linear", prepare, run_linear, destroy };
+const weft_cpu_fast weft_cpu_fast_matmul = { "matmul", prepare, run_matmul };
+const weft_cpu_fast weft_cpu_fast_linear = { "linear", prepare, run_linear };
 #endif // WEFT_DNNL
 typedef int weft_cpu_fast_gemm_not_empty; // ISO C wants a declaration

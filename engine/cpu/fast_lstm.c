@@ -20,8 +20,6 @@ static weft_result prepare(weft_context *ctx, const weft_node *n, const void *co
     return WEFT_OK;
 }
 
-static void destroy(weft_context *ctx, void *state) { (void) ctx, (void) state; }
-
 static float sigmoid(float x) { return 1 / (1 + expf(-x)); }
 
 static weft_result direction(const weft_node *n, const weft_lstm_sizes *s, int64_t dir, const buffers *b, void *const *out, const void *const *in)
@@ -67,6 +65,6 @@ static weft_result run(void *state, weft_context *ctx, const weft_node *n, void 
     return WEFT_OK;
 }
 
-const weft_cpu_fast weft_cpu_fast_lstm = { "lstm", prepare, run, destroy };
+const weft_cpu_fast weft_cpu_fast_lstm = { "lstm", prepare, run };
 #endif // WEFT_DNNL
 typedef int weft_cpu_fast_lstm_not_empty; // ISO C wants a declaration

@@ -17,8 +17,6 @@ static weft_result prepare(weft_context *ctx, const weft_node *n, const void *co
     return WEFT_OK;
 }
 
-static void destroy(weft_context *ctx, void *state) { (void) ctx, (void) state; }
-
 static float sigmoid(float x) { return 1 / (1 + expf(-x)); }
 
 typedef struct unit_job { // one sequence at one step
@@ -73,6 +71,6 @@ static weft_result run(void *state, weft_context *ctx, const weft_node *node, vo
     return WEFT_OK;
 }
 
-const weft_cpu_fast weft_cpu_fast_lstm_back = { "lstm_back", prepare, run, destroy };
+const weft_cpu_fast weft_cpu_fast_lstm_back = { "lstm_back", prepare, run };
 #endif // WEFT_DNNL
 typedef int weft_cpu_fast_lstm_back_not_empty; // ISO C wants a declaration

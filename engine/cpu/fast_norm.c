@@ -131,8 +131,6 @@ static weft_result prepare(weft_context *ctx, const weft_node *n, const void *co
     return WEFT_OK;
 }
 
-static void destroy(weft_context *ctx, void *state) { (void) ctx, (void) state; }
-
 static weft_result go(weft_context *ctx, job *j)
 {
     j->each = j->kind.groups == 1 && !j->kind.over_n && j->v.rows == 1;
@@ -199,8 +197,8 @@ static weft_result prepare_grad(weft_context *ctx, const weft_node *n, const voi
     return WEFT_OK;
 }
 
-const weft_cpu_fast weft_cpu_fast_instance_norm = { "instance_norm", prepare, run_norm, destroy };
-const weft_cpu_fast weft_cpu_fast_group_norm = { "group_norm", prepare, run_norm, destroy };
-const weft_cpu_fast weft_cpu_fast_batch_norm = { "batch_norm", prepare_batch, run_batch, destroy };
-const weft_cpu_fast weft_cpu_fast_layer_norm = { "layer_norm", prepare, run_layer, destroy };
-const weft_cpu_fast weft_cpu_fast_norm_grad = { "norm_grad", prepare_grad, run_grad, destroy };
+const weft_cpu_fast weft_cpu_fast_instance_norm = { "instance_norm", prepare, run_norm };
+const weft_cpu_fast weft_cpu_fast_group_norm = { "group_norm", prepare, run_norm };
+const weft_cpu_fast weft_cpu_fast_batch_norm = { "batch_norm", prepare_batch, run_batch };
+const weft_cpu_fast weft_cpu_fast_layer_norm = { "layer_norm", prepare, run_layer };
+const weft_cpu_fast weft_cpu_fast_norm_grad = { "norm_grad", prepare_grad, run_grad };

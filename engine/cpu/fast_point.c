@@ -32,8 +32,6 @@ static weft_result prepare(weft_context *ctx, const weft_node *n, const void *co
     return WEFT_OK;
 }
 
-static void destroy(weft_context *ctx, void *state) { (void) ctx, (void) state; }
-
 typedef struct job { const weft_node *node; const float *const *in; float *y; int64_t ci, co, area, parts, part; bool transposed, ends, styled; } job;
 
 WEFT_CLONES static void add_four(float *restrict y, const float *restrict x, int64_t step, const float *w, int64_t count)
@@ -137,5 +135,5 @@ static weft_result run(void *state, weft_context *ctx, const weft_node *n, void 
     return WEFT_OK;
 }
 
-const weft_cpu_fast weft_cpu_fast_point = { "conv2d", prepare, run, destroy };
-const weft_cpu_fast weft_cpu_fast_point_transposed = { "conv_transpose2d", prepare, run, destroy };
+const weft_cpu_fast weft_cpu_fast_point = { "conv2d", prepare, run };
+const weft_cpu_fast weft_cpu_fast_point_transposed = { "conv_transpose2d", prepare, run };

@@ -30,8 +30,6 @@ static weft_result prepare(weft_context *ctx, const weft_node *n, const void *co
     return WEFT_OK;
 }
 
-static void destroy(weft_context *ctx, void *state) { (void) ctx, (void) state; }
-
 WEFT_CLONES static void most_of(float *restrict to, const float *restrict x, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) to[i] = x[i] > to[i] ? x[i] : to[i];
@@ -136,6 +134,6 @@ static weft_result run_back(void *state, weft_context *ctx, const weft_node *n, 
     return WEFT_OK;
 }
 
-const weft_cpu_fast weft_cpu_fast_max_pool2d_grad = { "max_pool2d_grad", prepare_back, run_back, destroy };
-const weft_cpu_fast weft_cpu_fast_max_pool2d = { "max_pool2d", prepare, run, destroy };
-const weft_cpu_fast weft_cpu_fast_avg_pool2d = { "avg_pool2d", prepare, run, destroy };
+const weft_cpu_fast weft_cpu_fast_max_pool2d_grad = { "max_pool2d_grad", prepare_back, run_back };
+const weft_cpu_fast weft_cpu_fast_max_pool2d = { "max_pool2d", prepare, run };
+const weft_cpu_fast weft_cpu_fast_avg_pool2d = { "avg_pool2d", prepare, run };

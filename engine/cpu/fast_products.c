@@ -17,8 +17,6 @@ static weft_result prepare(weft_context *ctx, const weft_node *n, const void *co
     return WEFT_OK;
 }
 
-static void destroy(weft_context *ctx, void *state) { (void) ctx, (void) state; }
-
 WEFT_CLONES static float dot(const float *restrict a, const float *restrict b, int64_t count)
 {
     float lane[LANES] = { 0 }, sum = 0;
@@ -113,4 +111,4 @@ static weft_result run(void *state, weft_context *ctx, const weft_node *n, void 
     return WEFT_OK;
 }
 
-const weft_cpu_fast weft_cpu_fast_products = { "products", prepare, run, destroy };
+const weft_cpu_fast weft_cpu_fast_products = { "products", prepare, run };

@@ -35,8 +35,6 @@ static weft_result prepare(weft_context *ctx, const weft_node *n, const void *co
     return WEFT_OK;
 }
 
-static void destroy(weft_context *ctx, void *state) { (void) ctx, (void) state; }
-
 WEFT_CLONES static double sum_line(const float *x, int64_t count)
 {
     double all = 0;
@@ -139,8 +137,8 @@ static weft_result run(void *state, weft_context *ctx, const weft_node *n, void 
     return WEFT_OK;
 }
 
-const weft_cpu_fast weft_cpu_fast_sum = { "sum", prepare, run, destroy };
-const weft_cpu_fast weft_cpu_fast_mean = { "mean", prepare, run, destroy };
-const weft_cpu_fast weft_cpu_fast_sum_product = { "sum_product", prepare, run, destroy };
-const weft_cpu_fast weft_cpu_fast_sum_square = { "sum_square", prepare, run, destroy };
-const weft_cpu_fast weft_cpu_fast_l2_norm = { "l2_norm", prepare, run, destroy };
+const weft_cpu_fast weft_cpu_fast_sum = { "sum", prepare, run };
+const weft_cpu_fast weft_cpu_fast_mean = { "mean", prepare, run };
+const weft_cpu_fast weft_cpu_fast_sum_product = { "sum_product", prepare, run };
+const weft_cpu_fast weft_cpu_fast_sum_square = { "sum_square", prepare, run };
+const weft_cpu_fast weft_cpu_fast_l2_norm = { "l2_norm", prepare, run };

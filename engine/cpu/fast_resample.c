@@ -13,8 +13,6 @@ static weft_result prepare(weft_context *ctx, const weft_node *n, const void *co
     return WEFT_OK;
 }
 
-static void destroy(weft_context *ctx, void *state) { (void) ctx, (void) state; }
-
 static inline float weight(const int32_t *bits)
 {
     float f;
@@ -77,4 +75,4 @@ static weft_result run(void *state, weft_context *ctx, const weft_node *n, void 
     return WEFT_OK;
 }
 
-const weft_cpu_fast weft_cpu_fast_resample = { "resample", prepare, run, destroy };
+const weft_cpu_fast weft_cpu_fast_resample = { "resample", prepare, run };

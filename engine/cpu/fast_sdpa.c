@@ -42,8 +42,6 @@ static weft_result prepare(weft_context *ctx, const weft_node *n, const void *co
     return WEFT_OK;
 }
 
-static void destroy(weft_context *ctx, void *state) { (void) ctx, (void) state; }
-
 // What is masked weighs nothing at all.
 static inline float power(float x) { return x < -87.0f ? 0 : weft_exp_fast(x); }
 
@@ -162,7 +160,7 @@ static weft_result run(void *state, weft_context *ctx, const weft_node *n, void 
     return j.failed ? weft_fail_memory(0) : WEFT_OK;
 }
 
-const weft_cpu_fast weft_cpu_fast_sdpa = { "sdpa", prepare, run, destroy };
-const weft_cpu_fast weft_cpu_fast_sdpa_grad = { "sdpa_grad", prepare, run, destroy };
+const weft_cpu_fast weft_cpu_fast_sdpa = { "sdpa", prepare, run };
+const weft_cpu_fast weft_cpu_fast_sdpa_grad = { "sdpa_grad", prepare, run };
 #endif // WEFT_DNNL
 typedef int weft_cpu_fast_sdpa_not_empty; // ISO C wants a declaration

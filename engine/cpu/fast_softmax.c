@@ -16,8 +16,6 @@ static weft_result prepare(weft_context *ctx, const weft_node *n, const void *co
     return WEFT_OK;
 }
 
-static void destroy(weft_context *ctx, void *state) { (void) ctx, (void) state; }
-
 typedef struct job { const float *x; float *y, scale; int64_t len, step, blocks; } job; // step: from number to number of a line
 
 WEFT_CLONES static float largest(const float *x, float scale, int64_t count)
@@ -107,4 +105,4 @@ static weft_result run(void *state, weft_context *ctx, const weft_node *n, void 
     return WEFT_OK;
 }
 
-const weft_cpu_fast weft_cpu_fast_softmax = { "softmax", prepare, run, destroy };
+const weft_cpu_fast weft_cpu_fast_softmax = { "softmax", prepare, run };

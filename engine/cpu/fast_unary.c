@@ -12,8 +12,6 @@ static weft_result prepare(weft_context *ctx, const weft_node *n, const void *co
     return WEFT_OK;
 }
 
-static void destroy(weft_context *ctx, void *state) { (void) ctx, (void) state; }
-
 typedef struct job { weft_activation how; const float *x; float *y; } job;
 
 static void stretch(void *user, int64_t begin, int64_t end)
@@ -37,7 +35,7 @@ static weft_result run(void *state, weft_context *ctx, const weft_node *n, void 
     return WEFT_OK;
 }
 
-#define ROW(name) const weft_cpu_fast weft_cpu_fast_##name = { #name, prepare, run, destroy };
+#define ROW(name) const weft_cpu_fast weft_cpu_fast_##name = { #name, prepare, run };
 ROW(elu)
 ROW(sigmoid)
 ROW(tanh)

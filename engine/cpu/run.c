@@ -273,7 +273,7 @@ void weft_cpu_run_destroy(weft_cpu_run *run)
 {
     if (!run) return;
     for (int i = 0; run->fast && run->prepared && i < run->graph.node_count; i++)
-        if (run->fast[i]) run->fast[i]->destroy(run->ctx, run->prepared[i]);
+        if (run->fast[i] && run->fast[i]->destroy) run->fast[i]->destroy(run->ctx, run->prepared[i]);
     for (int v = 0; run->widened && v < run->graph.value_count; v++) weft_cpu_weights_give_back(run->weights, run->widened[v]);
     weft_cpu_weights_destroy(run->own_weights);
     weft_delete(run->ctx, run->block);
