@@ -64,6 +64,25 @@ void weft_lower_readers(const weft_graph *g, bool kept, int *last)
         if (g->states[i].next >= 0) last[weft_lower_root(g, g->states[i].next)] = g->node_count;
 }
 
+weft_result weft_lower_most_alive(const weft_graph *g, const int *last, weft_arena *scratch, size_t *bytes, int *node)
+{
+    int64_t alive = 0, most = 0, *change = weft_arena_new(scratch, sizeof *change * (size_t) (g->node_count + 2));
+    if (!change) return WEFT_ERR_MEMORY;
+    for (int v = 0; v < g->value_count; v++) {
+        const int64_t size = weft_shape_count(g->values[v].shape) * 4;
+        if (g->values[v].node < 0 || weft_lower_root(g, v) != v) continue;
+        change[g->values[v].node] += size;
+        change[last[v] + 1] -= size;
+    }
+    *node = 0;
+    for (int i = 0; i < g->node_count; i++) {
+        alive += change[i];
+        if (alive > most) most = alive, *node = i;
+    }
+    *bytes = (size_t) most;
+    return WEFT_OK;
+}
+
 weft_result weft_lower_plan(const weft_graph *g, const weft_state_update *updates, const size_t *scratch, size_t align, bool keep,
                             weft_life *lives, weft_plan *out)
 {

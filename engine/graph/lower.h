@@ -18,6 +18,9 @@ int64_t weft_lower_begin(const weft_graph *g, weft_value v); // and at which ele
 // none does. With `kept`, outputs and what states become are read when all nodes are done: by node_count.
 void weft_lower_readers(const weft_graph *g, bool kept, int *last);
 
+// The most bytes of what nodes make that are alive at once, 4 an element, and the first node at which they are. last: as above, with `kept`.
+weft_result weft_lower_most_alive(const weft_graph *g, const int *last, weft_arena *scratch, size_t *bytes, int *node);
+
 // Plans the values that nodes make, 4 bytes an element, each from its maker to its last use (`keep`: to the end).
 // lives[v] of every value; those that take no room (inputs, constants, aliases, states, what is made in a state) have 0 bytes.
 // updates: of every state, as weft_state_plan gave them. scratch: bytes that each node needs beside, planned as lives[value_count + node];

@@ -21,17 +21,8 @@ static bool is_made(const weft_graph *g, weft_value v) { return g->values[v].nod
 static weft_result find_turn(rewrite *w)
 {
     const weft_graph *g = w->from;
-    int64_t alive = 0, most = 0, *change = weft_arena_new(w->to->arena, sizeof *change * (size_t) (g->node_count + 2));
-    if (!change) return WEFT_ERR_MEMORY;
-    for (int v = 0; v < g->value_count; v++) {
-        if (!is_made(g, v) || weft_lower_root(g, v) != v) continue;
-        change[g->values[v].node] += (int64_t) size_of(g, v);
-        change[w->last[v] + 1 <= g->node_count ? w->last[v] + 1 : g->node_count + 1] -= (int64_t) size_of(g, v);
-    }
-    for (int i = 0; i < g->node_count; i++) {
-        alive += change[i];
-        if (alive > most) most = alive, w->turn = i;
-    }
+    size_t most;
+    WEFT_TRY(weft_lower_most_alive(g, w->last, w->to->arena, &most, &w->turn));
     for (int v = 0; v < g->value_count; v++) w->forward[v] = g->values[v].node;
     for (int i = 0; i <= w->turn; i++)
         for (int k = 0; k < g->nodes[i].in_count; k++)

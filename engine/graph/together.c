@@ -21,23 +21,12 @@ static bool are_there(const walk *w, const weft_value *list, int count)
     return true;
 }
 
-// The most bytes alive at once.
 static weft_result most_alive(const weft_graph *g, size_t *most)
 {
-    int *last = weft_arena_new(g->arena, sizeof *last * (size_t) (g->value_count + 1));
-    int64_t *change = weft_arena_new(g->arena, sizeof *change * (size_t) (g->node_count + 2)), alive = 0;
-    if (!last || !change) return WEFT_ERR_MEMORY;
+    int node, *last = weft_arena_new(g->arena, sizeof *last * (size_t) (g->value_count + 1));
+    if (!last) return WEFT_ERR_MEMORY;
     weft_lower_readers(g, true, last);
-    for (int v = 0; v < g->value_count; v++) {
-        const int64_t bytes = weft_shape_count(g->values[v].shape) * 4;
-        if (g->values[v].node < 0 || weft_lower_root(g, v) != v) continue;
-        change[g->values[v].node] += bytes;
-        if (last[v] < g->node_count) change[last[v] + 1] -= bytes;
-    }
-    *most = 0;
-    for (int i = 0; i < g->node_count; i++)
-        if ((size_t) (alive += change[i]) > *most) *most = (size_t) alive;
-    return WEFT_OK;
+    return weft_lower_most_alive(g, last, g->arena, most, &node);
 }
 
 // Node `i`, or its bundle, if what it reads is there.

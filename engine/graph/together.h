@@ -3,13 +3,11 @@
 #pragma once
 #include "graph/graph.h"
 
-typedef struct weft_bundle { // nodes whose work one other does
+typedef struct weft_bundle { // nodes whose work one other does; what it puts into the map is all that others read of them
     const int *nodes;
     int node_count;
     const weft_value *needs; // what they read of others; -1: nothing
     int need_count;
-    const weft_value *makes; // what others read of them: nobody reads anything else that they make
-    int make_count;
     const void *what; // for `make`
 } weft_bundle;
 

@@ -352,17 +352,15 @@ static weft_result bundle_of(finder *f, const group *all, weft_bundle *out)
     int nodes = 0, needs = 0;
     int *node = weft_arena_new(f->arena, sizeof *node * (size_t) (all->count * LONG));
     weft_value *need = weft_arena_new(f->arena, sizeof *need * (size_t) (all->count * (1 + WEFT_PRODUCT_OPERANDS)));
-    weft_value *makes = weft_arena_new(f->arena, sizeof *makes * (size_t) all->count);
     const group *what = weft_arena_copy(f->arena, all, sizeof *all);
-    if (!node || !need || !makes || !what) return WEFT_ERR_MEMORY;
+    if (!node || !need || !what) return WEFT_ERR_MEMORY;
     for (int i = 0; i < all->count; i++) {
         const product *p = all->list[i];
         for (int k = 0; k < p->node_count; k++) node[nodes++] = p->nodes[k];
         for (int k = 0; k < WEFT_PRODUCT_OPERANDS; k++) need[needs++] = p->operand[k];
         need[needs++] = p->w;
-        makes[i] = p->y;
     }
-    *out = (weft_bundle) { node, nodes, need, needs, makes, all->count, what };
+    *out = (weft_bundle) { node, nodes, need, needs, what };
     return WEFT_OK;
 }
 
