@@ -192,7 +192,7 @@ static weft_result bias_act_back_emit(const weft_node *n, weft_emit *e)
     while (sums_of(at) && steps < most && rows * steps < p.area && (uint64_t) p.n * p.c * p.area / steps > enough) steps *= 2;
     while (sums_of(at) && steps < 16 && rows * steps < p.area) steps *= 2; // what is left for the second pass to add up is not more than the first had
     p.columns = (u32) ceil_div(p.c, lanes);
-    p.chunks = (p.area + rows * steps - 1) / (rows * steps);
+    p.chunks = (u32) ceil_div(p.area, rows * steps);
     const int kinds = sums_of(at);
     const bool whole = !kinds || (kinds == 1 && p.chunks == 1);
     const int64_t each = planes(n);

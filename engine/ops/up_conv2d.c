@@ -254,7 +254,7 @@ static weft_result emit_together(const weft_node *n, weft_emit *e, const weft_wa
     for (int d = 0; d < 2; d++) p.from[d] = (i32) from(n, d), p.begin[d] = at->crop[d], p.end[d] = (i32) (at->crop[d] + between(n, d));
     // Each segment begins with rows that the one above has made, too: they are as few as keep a device busy.
     const int64_t lost = f[0] - 1 + odd(n, 0), step = 2 * cut[TALL];
-    int64_t steps = (y[2] + lost + step - 1) / step;
+    int64_t steps = ceil_div(y[2] + lost, step);
     while (steps > 8 && (double) p.n * p.blocks * p.strips * (double) ceil_div((uint32_t) y[2], (uint32_t) (steps * step - lost)) < (software ? 8 : BUSY))
         steps = (steps + 1) / 2;
     p.tall = (u32) (steps * step - lost) & ~1u;
