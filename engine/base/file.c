@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-#define _POSIX_C_SOURCE 200809L
+#define _XOPEN_SOURCE 700
 #include "base/file.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -46,22 +48,46 @@ weft_result weft_file_put(weft_file_writer *w, const void *data, size_t bytes)
     return WEFT_OK;
 }
 
+enum { TRIES = 100 };
+
+// What others write at the same time, or left behind, has another name.
+static int create_beside(const char *path, char *part)
+{
+    int fd = -1;
+    for (int n = 0; n < TRIES && fd < 0; n++) {
+        sprintf(part, "%s.part-%ld-%d", path, (long) getpid(), n);
+        fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd < 0 && errno != EEXIST) break;
+    }
+    return fd;
+}
+
+static weft_result write_to(weft_file_writer *w, int fd, bool sync, weft_result (*write)(weft_file_writer *, void *), void *user)
+{
+    if (fd < 0 || !(w->file = fdopen(fd, "wb"))) {
+        const weft_result r = weft_fail(WEFT_ERR_IO, "%s: cannot create: %s", w->path, strerror(errno));
+        if (fd >= 0) close(fd);
+        return r;
+    }
+    weft_result r = write(w, user);
+    if (r == WEFT_OK && (fflush(w->file) || (sync && fsync(fd)))) r = weft_fail(WEFT_ERR_IO, "%s: cannot write: %s", w->path, strerror(errno));
+    if (fclose(w->file) && r == WEFT_OK) r = weft_fail(WEFT_ERR_IO, "%s: cannot write: %s", w->path, strerror(errno));
+    return r;
+}
+
 weft_result weft_file_replace(weft_context *ctx, const char *path, weft_result (*write)(weft_file_writer *, void *), void *user)
 {
-    char *part = weft_new(ctx, strlen(path) + 32);
+    char real[PATH_MAX];
+    struct stat st;
+    weft_file_writer w = { NULL, path };
+    const char *at = realpath(path, real) ? real : path; // links stay
+    if (!stat(at, &st) && !S_ISREG(st.st_mode)) return write_to(&w, open(at, O_WRONLY | O_CLOEXEC), false, write, user); // /dev/null stays, too
+    char *part = weft_new(ctx, strlen(at) + 40);
     if (!part) return WEFT_ERR_MEMORY;
-    sprintf(part, "%s.part-%ld", path, (long) getpid());
-    weft_file_writer w = { fopen(part, "wb"), path };
-    if (!w.file) {
-        weft_delete(ctx, part);
-        return weft_fail(WEFT_ERR_IO, "%s: cannot create: %s", path, strerror(errno));
-    }
-    weft_result r = write(&w, user);
-    if (r == WEFT_OK && (fflush(w.file) || fsync(fileno(w.file))))
-        r = weft_fail(WEFT_ERR_IO, "%s: cannot write: %s", path, strerror(errno));
-    if (fclose(w.file) && r == WEFT_OK) r = weft_fail(WEFT_ERR_IO, "%s: cannot write: %s", path, strerror(errno));
-    if (r == WEFT_OK && rename(part, path)) r = weft_fail(WEFT_ERR_IO, "%s: cannot replace: %s", path, strerror(errno));
-    if (r != WEFT_OK) remove(part);
+    const int fd = create_beside(at, part);
+    weft_result r = write_to(&w, fd, true, write, user);
+    if (r == WEFT_OK && rename(part, at)) r = weft_fail(WEFT_ERR_IO, "%s: cannot replace: %s", path, strerror(errno));
+    if (r != WEFT_OK && fd >= 0) remove(part);
     weft_delete(ctx, part);
     return r;
 }

@@ -8,8 +8,13 @@
 #include "base/text.h"
 #include "fuzz/seed.h"
 #include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <weft/session.h>
 
 static weft_context *ctx;
@@ -585,9 +590,79 @@ static void numbers_are_written_short_and_read_back(void **state)
     assert_string_equal(weft_text_number(-INFINITY, t), "-inf");
 }
 
+// --- Where files go. ------------------------------------------------------------------------------------------
+
+static unsigned char from_pipe[1 << 20];
+static size_t piped;
+
+static void *read_pipe(void *path)
+{
+    FILE *f = fopen(path, "rb");
+    piped = f ? fread(from_pipe, 1, sizeof from_pipe, f) : 0;
+    if (f) fclose(f);
+    return NULL;
+}
+
+static void a_link_and_a_pipe_stay_what_they_are(void **state)
+{
+    (void) state;
+    char folder[] = "/tmp/weft-file-XXXXXX", link[64], behind[64], pipe[64];
+    struct stat st;
+    weft_model *m;
+    assert_non_null(mkdtemp(folder));
+    snprintf(link, sizeof link, "%s/link", folder), snprintf(behind, sizeof behind, "%s/behind", folder), snprintf(pipe, sizeof pipe, "%s/pipe", folder);
+    assert_int_equal(weft_model_save(model, behind), WEFT_OK);
+    assert_int_equal(symlink("behind", link), 0);
+    assert_int_equal(weft_model_save(model, link), WEFT_OK);
+    assert_true(!lstat(link, &st) && S_ISLNK(st.st_mode));
+    assert_int_equal(weft_model_load(ctx, behind, &m), WEFT_OK);
+    weft_model_destroy(&m);
+
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    pthread_t reader;
+    assert_int_equal(pthread_create(&reader, NULL, read_pipe, pipe), 0);
+    assert_int_equal(weft_model_save(model, pipe), WEFT_OK);
+    pthread_join(reader, NULL);
+    assert_true(!lstat(pipe, &st) && S_ISFIFO(st.st_mode));
+    assert_int_equal(piped, file.bytes);
+    assert_memory_equal(from_pipe, file.data, file.bytes);
+    remove(link), remove(behind), remove(pipe);
+    assert_int_equal(rmdir(folder), 0);
+}
+
+enum { WRITERS = 4, TURNS = 50 };
+static char shared_path[64];
+static _Atomic int failures;
+
+static void *write_often(void *user)
+{
+    (void) user;
+    for (int i = 0; i < TURNS; i++) failures += weft_model_save(model, shared_path) != WEFT_OK;
+    return NULL;
+}
+
+static void several_may_write_one_file(void **state)
+{
+    (void) state;
+    char folder[] = "/tmp/weft-file-XXXXXX";
+    pthread_t threads[WRITERS];
+    weft_model *m;
+    assert_non_null(mkdtemp(folder));
+    snprintf(shared_path, sizeof shared_path, "%s/model.weft", folder);
+    for (int i = 0; i < WRITERS; i++) assert_int_equal(pthread_create(&threads[i], NULL, write_often, NULL), 0);
+    for (int i = 0; i < WRITERS; i++) pthread_join(threads[i], NULL);
+    assert_int_equal(failures, 0);
+    assert_int_equal(weft_model_load(ctx, shared_path, &m), WEFT_OK);
+    weft_model_destroy(&m);
+    remove(shared_path);
+    assert_int_equal(rmdir(folder), 0); // nothing half written is left
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_link_and_a_pipe_stay_what_they_are),
+        cmocka_unit_test(several_may_write_one_file),
         cmocka_unit_test(what_is_saved_is_what_is_loaded),
         cmocka_unit_test(states_are_saved_with_what_they_begin_as_and_become),
         cmocka_unit_test(saving_what_was_loaded_gives_the_same_bytes),

@@ -116,8 +116,10 @@ void catch_interrupts(void);
 
 // --- Files. ----------------------------------------------------------------------------------------------------
 
-// What `put` writes of `what` appears at `path` whole or not at all; a failure is printed. put: false where it could not.
+// What `put` writes of `what` appears at `path` whole or not at all; a failure is printed. put: false where it could not. Links are
+// followed; what is no regular file, such as a pipe or /dev/null, is written as it is.
 int write_whole(const call *c, const char *path, bool (*put)(const void *what, FILE *to), const void *what);
+bool can_write(const char *path); // whether that would find a place, as far as can be told before; else errno says why
 
 // --- Text. -----------------------------------------------------------------------------------------------------
 
