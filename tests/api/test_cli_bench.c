@@ -9,6 +9,7 @@
 #include "schema.h"
 #include "../nets/small_stylegan.h"
 #include <math.h>
+#include <sys/stat.h>
 
 static cJSON *schema;
 
@@ -93,7 +94,7 @@ static void check_rows(const cJSON *top, int least)
     }
 }
 
-static bool has_vulkan(void) { return weft("bench nets --no-peak --filter nothing --device vulkan") == 0; }
+static bool has_vulkan(void) { return weft("bench peak --no-peak --device vulkan") == 0; }
 
 #define SMALL "--model small.weft --filter small.weft:synthesis --seconds 0 --samples 7"
 
@@ -187,6 +188,18 @@ static void operators(void **state)
     int products = 0;
     cJSON_ArrayForEach(e, get(r, "operators")) products += !strcmp(string(e, "op"), "matmul");
     assert_int_equal(products, 1);
+    cJSON_Delete(top);
+}
+
+// Where nodes are timed each run is a submission of its own, however many make a sample: no driver takes one in less than 20 ns.
+static void a_submission_is_one_submission(void **state)
+{
+    (void) state;
+    if (!has_vulkan()) skip();
+    assert_code(0, "bench ops --no-peak --no-gate --filter 'matmul case 0' --quick --seconds 100 --most-seconds 0 --device vulkan --json submit.json");
+    cJSON *top = read_json("submit.json");
+    const cJSON *r = cJSON_GetArrayItem(rows_of(top), 0);
+    assert_true(number(get(r, "session"), "submit_ms") > 2e-5);
     cJSON_Delete(top);
 }
 
@@ -302,7 +315,16 @@ static void exit_codes(void **state)
     assert_code(2, "bench nets --seconds -1");
     assert_code(2, "bench nets --gate-limit x");
     assert_code(3, "bench nets --device no-such-device");
-    assert_code(1, "bench nets --no-peak --filter nothing --device cpu --json no/such/folder.json");
+    assert_code(2, "bench nets --seconds inf");
+    assert_code(2, "bench nets --gate-limit inf");
+    assert_code(2, "bench nets --json - --csv -");
+    assert_code(2, "bench --no-peak --filter nothing --device cpu");
+    assert_says("no row has 'nothing' in its name");
+    assert_code(0, "bench peak --no-peak --filter nothing --device cpu");
+    assert_code(1, "bench nets --device cpu --json no/such/folder.json"); // before anything is measured
+    assert_null(strstr(text, "nets/"));
+    assert_code(1, "bench nets --device cpu --csv .");
+    assert_code(1, "bench peak --no-peak --device cpu > /dev/full");
     assert_code(0, "bench --list --model small.weft --filter small.weft");
     assert_says("nets/small.weft:mapping");
     assert_code(0, "help bench");
@@ -330,6 +352,34 @@ static void a_time_limit_keeps_it_too(void **state)
     cJSON *top = read_json("limit.json");
     assert_true(cJSON_IsTrue(get(top, "stopped")));
     cJSON_Delete(top);
+}
+
+static void models_of_one_name_are_told_apart(void **state)
+{
+    (void) state;
+    assert_code(0, "bench --list nets --model small.weft --model ./small.weft --filter synthesis_none");
+    assert_says("nets/small.weft:synthesis_none\nnets/small.weft (2):synthesis_none\n");
+    assert_code(0, "bench nets --model small.weft --model ./small.weft --filter synthesis_none --no-peak --no-gate --seconds 0 --samples 5 --device cpu --json two.json");
+    cJSON *top = read_json("two.json");
+    for (int i = 0; i < 2; i++) assert_true(cJSON_IsObject(get(get(cJSON_GetArrayItem(rows_of(top), i), "starts"), "cold")));
+    cJSON_Delete(top);
+    assert_code(0, "compare two.json two.json");
+}
+
+static void what_is_no_file_stays_what_it_is(void **state)
+{
+    (void) state;
+    struct stat st;
+    assert_int_equal(mkfifo(in_folder("pipe"), 0600), 0);
+    assert_int_equal(symlink("open.json", in_folder("link.json")), 0);
+    assert_code(0, "bench peak --no-peak --device cpu --markdown link.json --json pipe & cat '%s'", in_folder("pipe"));
+    assert_says("\"weft-bench\"");
+    assert_true(!lstat(in_folder("pipe"), &st) && S_ISFIFO(st.st_mode));
+    assert_true(!lstat(in_folder("link.json"), &st) && S_ISLNK(st.st_mode));
+    assert_non_null(strstr(read_text(in_folder("open.json")), "weft 0."));
+    assert_code(0, "bench peak --no-peak --device cpu --json /dev/stdout | cat");
+    assert_says("\"weft-bench\"");
+    assert_true(!lstat("/dev/stdout", &st) && S_ISLNK(st.st_mode));
 }
 
 static void nothing_half_written_is_left(void **state)
@@ -363,6 +413,7 @@ int main(void)
         cmocka_unit_test(nets_on_the_processor),
         cmocka_unit_test(nets_on_vulkan),
         cmocka_unit_test(operators),
+        cmocka_unit_test(a_submission_is_one_submission),
         cmocka_unit_test(steps_of_an_inversion),
         cmocka_unit_test(networks_of_published_shapes),
         cmocka_unit_test(a_wrong_answer_voids_the_figures),
@@ -372,6 +423,8 @@ int main(void)
         cmocka_unit_test(exit_codes),
         cmocka_unit_test(a_stop_keeps_what_was_measured),
         cmocka_unit_test(a_time_limit_keeps_it_too),
+        cmocka_unit_test(models_of_one_name_are_told_apart),
+        cmocka_unit_test(what_is_no_file_stays_what_it_is),
         cmocka_unit_test(nothing_half_written_is_left),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // weft bench
 #include "bench.h"
+#include <errno.h>
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,8 +50,21 @@ static int read_number(const call *c, const char *name, const char *text, double
 {
     char *end;
     const double v = text ? strtod(text, &end) : *out;
-    if (text && (!*text || *end || !(v >= 0))) return usage(c, "--%s wants a number of 0 or more, not '%s'", name, text);
+    if (text && (!*text || *end || !(v >= 0 && v <= DBL_MAX))) return usage(c, "--%s wants a number of 0 or more, not '%s'", name, text);
     *out = v;
+    return CODE_OK;
+}
+
+// Better now than after an hour.
+static int check_files(const call *c, const bench_options *o)
+{
+    const char *const files[] = { o->json, o->csv, o->markdown };
+    int outputs = 0;
+    for (int i = 0; i < 3; i++) {
+        const bool output = files[i] && !strcmp(files[i], "-");
+        if (output && outputs++) return usage(c, "standard output takes one of --json, --csv and --markdown");
+        if (files[i] && !output && !o->list && !can_write(files[i])) return fail(c, CODE_FAILED, "%s: cannot write: %s", files[i], strerror(errno));
+    }
     return CODE_OK;
 }
 
@@ -67,7 +82,15 @@ static int check_options(const call *c, bench_options *o)
     if (!o->samples) o->samples = o->quick ? 5 : 10;
     int code = read_number(c, "seconds", o->seconds_text, &o->seconds);
     if (!code) code = read_number(c, "most-seconds", o->most_text, &o->most_seconds);
-    return code ? code : read_number(c, "gate-limit", o->limit_text, &o->gate_limit);
+    if (!code) code = read_number(c, "gate-limit", o->limit_text, &o->gate_limit);
+    return code;
+}
+
+static bool wants_rows(const bench *b) // of suites that --filter looks at
+{
+    bool any = false;
+    for (int i = 1; i < SUITES; i++) any |= wants_suite(b, i);
+    return any;
 }
 
 static void walk_suites(bench *b)
@@ -81,6 +104,7 @@ static int run_suites(bench *b)
     b->counting = !b->o->list;
     if (b->counting) walk_suites(b);
     b->counting = false;
+    if (!b->o->list && b->o->filter && !b->planned && wants_rows(b)) return usage(b->c, "no row has '%s' in its name; --list prints them", b->o->filter);
     b->begin = b->kept = seconds_since(0);
     walk_suites(b);
     if (b->o->list) return CODE_OK;
@@ -125,7 +149,8 @@ static int run_bench(call *c)
     bench b = { .c = c, .o = o, .start = bench_start_row() };
     int code = check_options(c, o);
     if (code) return code;
-    code = b.start ? run_start(&b) : run_whole(&b);
+    if (!b.start) code = check_files(c, o);
+    if (!code) code = b.start ? run_start(&b) : run_whole(&b);
     for (int i = 0; i < b.count; i++) row_free(b.rows[i]);
     for (int i = 0; i < PEAKS; i++) stat_free(&b.peak[i]);
     free(b.rows);

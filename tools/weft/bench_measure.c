@@ -156,7 +156,7 @@ static weft_result take_samples(const bench *b, const bench_work *w, weft_sessio
         if (!stat_add(&row->time, took)) return WEFT_ERR_MEMORY;
         const double gpu = w->how != WORK_NODES ? facts.gpu_ms : nodes->unknown || facts.gpu_ms < 0 ? -1 : nodes->ms / row->runs_per_sample;
         if (gpu >= 0 && !stat_add(&row->gpu, gpu)) return WEFT_ERR_MEMORY;
-        const int handed = w->how == WORK_RUN ? 1 : row->runs_per_sample; // a repetition is handed over at once
+        const int handed = w->how == WORK_REPEAT ? row->runs_per_sample : 1; // at once: where nodes are timed, each run is handed over by itself
         if (facts.submissions && !stat_add(&row->submit, facts.submit_ms / handed)) return WEFT_ERR_MEMORY;
     }
     stat_finish(&row->time);

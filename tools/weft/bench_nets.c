@@ -28,16 +28,37 @@ static bool bundled(bench *b, const char *name, const char *entry, const char *r
     return on;
 }
 
+enum { FILE_MOST = 56, ENTRY_MOST = 60 }; // characters of a row's name
+
+static const char *file_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+// Rows have different names, whatever files are called: "net.weft:main" of one folder, "net.weft (2):main" of the next.
+static void name_file(const text_list *models, int index, char name[FILE_MOST + 8])
+{
+    const char *file = file_name(models->at[index]);
+    int turn = 1;
+    for (int i = 0; i < index; i++) turn += !strncmp(file, file_name(models->at[i]), FILE_MOST);
+    if (turn == 1) snprintf(name, FILE_MOST + 8, "%.*s", FILE_MOST, file);
+    else snprintf(name, FILE_MOST + 8, "%.*s (%d)", FILE_MOST, file, turn);
+}
+
 // A file of the user: every entry.
-static bool given(bench *b, const char *path)
+static bool given(bench *b, int index)
 {
     weft_model *m;
     bool on = true;
-    const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
-    char row[128];
-    if (weft_model_load(b->c->ctx, path, &m) != WEFT_OK) return b->counting || b->start || bench_error(b, "nets", file, weft_error_text());
+    char file[FILE_MOST + 8], row[128];
+    name_file(&b->o->models, index, file);
+    if (weft_model_load(b->c->ctx, b->o->models.at[index], &m) != WEFT_OK) {
+        *(b->counting ? &b->planned : &b->begun) += 1;
+        return b->counting || b->start || bench_error(b, "nets", file, weft_error_text());
+    }
     for (int i = 0; i < weft_model_entry_count(m) && on; i++) {
-        snprintf(row, sizeof row, "%.60s:%.60s", file, weft_model_entry_name(m, i));
+        snprintf(row, sizeof row, "%s:%.*s", file, ENTRY_MOST, weft_model_entry_name(m, i));
         if (bench_wants(b, "nets", row)) on = measure_entry(b, row, m, i, &b->o->dims);
     }
     weft_model_destroy(&m);
@@ -58,7 +79,7 @@ static bool published(bench *b, const random_net *n)
 bool bench_nets(bench *b)
 {
     for (int i = 0; i < b->o->models.count; i++)
-        if (!given(b, b->o->models.at[i])) return false;
+        if (!given(b, i)) return false;
     if (!bundled(b, "garment", NULL, "garment inpainting") || !bundled(b, "garment-generator", "synthesis", "garment generator 64")) return false;
     for (int i = 0; random_net_at(i); i++)
         if (!published(b, random_net_at(i))) return false;
