@@ -14,6 +14,7 @@ layout(constant_id = 8) const bool LAST = true;  // writes y
 
 const uint SUM = 0, MEAN = 1, MAX = 2, MIN = 3, PROD = 4, L1 = 5, L2 = 6, SUM_SQUARE = 7, LOG_SUM_EXP = 8, ARGMAX = 9, ARGMIN = 10, SUM_PRODUCT = 11;
 const float HUGE = 3.402823466e38;
+const int NOWHERE = 0x7fffffff;
 
 TENSOR_OUT(0, y)
 TENSOR_OUT_I32(0, y_index)
@@ -24,7 +25,7 @@ TENSOR_IN(3, by) // the second factor of SUM_PRODUCT
 struct state { float v; int at; }; // at: index of the element, or the bits of log_sum_exp's sum, whose largest x is v
 state nothing() {
     float v = HOW == MAX || HOW == ARGMAX || HOW == LOG_SUM_EXP ? -HUGE : HOW == MIN || HOW == ARGMIN ? HUGE : HOW == PROD ? 1 : 0;
-    return state(v, HOW == LOG_SUM_EXP ? 0 : 0x7fffffff);
+    return state(v, HOW == LOG_SUM_EXP ? 0 : NOWHERE);
 }
 state taken(float v, uint at) {
     if (HOW == L1) v = abs(v);
@@ -40,6 +41,7 @@ state join(state a, state b) {
         return state(most, floatBitsToInt(intBitsToFloat(a.at) * exp(a.v - most) + intBitsToFloat(b.at) * exp(b.v - most)));
     }
     if (HOW == ARGMAX || HOW == ARGMIN) {
+        if (a.at == NOWHERE || b.at == NOWHERE) return a.at == NOWHERE ? b : a; // there are smaller numbers than -HUGE, and what is none
         bool better = HOW == ARGMAX ? b.v > a.v : b.v < a.v;
         if (better || (b.v == a.v && b.at < a.at)) return b;
         return a;

@@ -8,6 +8,10 @@ WEFT_CLONES static void elu(float *y, int64_t count, float a)
 {
     for (int64_t i = 0; i < count; i++) y[i] = y[i] > 0 ? y[i] : a * (weft_exp_fast(y[i]) - 1);
 }
+WEFT_CLONES static void relu(float *y, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) y[i] = y[i] < 0 ? 0 : y[i];
+}
 WEFT_CLONES static void leaky(float *y, int64_t count, float a)
 {
     for (int64_t i = 0; i < count; i++) y[i] = y[i] > 0 ? y[i] : a * y[i];
@@ -52,7 +56,7 @@ void weft_cpu_activate(int act, float a, float b, float *y, int64_t count)
 {
     const char *name = act ? weft_activation_row(act) : "";
     if (!act) return;
-    if (!strcmp(name, "relu")) leaky(y, count, 0);
+    if (!strcmp(name, "relu")) relu(y, count);
     else if (!strcmp(name, "leaky_relu")) leaky(y, count, a);
     else if (!strcmp(name, "elu")) elu(y, count, a);
     else if (!strcmp(name, "sigmoid")) sigmoid(y, count);

@@ -23,19 +23,19 @@ static weft_result prepare(weft_context *ctx, const weft_node *n, const void *co
     return WEFT_OK;
 }
 
-typedef struct plane { float scale, strength, bias, slope, gain, clamp; } plane;
+typedef struct plane { float scale, strength, bias, slope, gain, clamp, least; } plane; // least: what is below it, infinite or not, counts as it
 
 WEFT_CLONES static void forward(float *restrict y, const float *restrict x, const float *restrict noise, plane p, int64_t count)
 {
     const float below = p.slope * p.gain;
     if (noise)
         for (int64_t i = 0; i < count; i++) {
-            const float u = x[i] * p.scale + (noise[i] * p.strength + p.bias), v = u * (u < 0 ? below : p.gain);
+            const float u = x[i] * p.scale + (noise[i] * p.strength + p.bias), at_least = u < p.least ? p.least : u, v = at_least * (u < 0 ? below : p.gain);
             y[i] = v < -p.clamp ? -p.clamp : v > p.clamp ? p.clamp : v;
         }
     else
         for (int64_t i = 0; i < count; i++) {
-            const float u = x[i] * p.scale + p.bias, v = u * (u < 0 ? below : p.gain);
+            const float u = x[i] * p.scale + p.bias, at_least = u < p.least ? p.least : u, v = at_least * (u < 0 ? below : p.gain);
             y[i] = v < -p.clamp ? -p.clamp : v > p.clamp ? p.clamp : v;
         }
 }
@@ -69,6 +69,7 @@ static void planes(void *user, int64_t begin, int64_t end)
         plane p = { .scale = 1, .strength = 1, .gain = at->gain, .clamp = at->clamp > 0 ? at->clamp : INFINITY };
         const float *noise = weft_has(n, j->first + NOISE) ? j->in[NOISE] + (n->in_shape[j->first + NOISE].dim[0] == 1 ? 0 : k / c) * area : NULL;
         slope_of(at, &p.slope);
+        p.least = at->act && !strcmp(weft_activation_row(at->act), "relu") ? 0 : -INFINITY;
         if (weft_has(n, j->first + B)) p.bias = j->in[B][k % c];
         if (weft_has(n, j->first + STRENGTH)) p.strength = j->in[STRENGTH][0];
         if (weft_has(n, j->first + D)) p.scale = j->in[D][k];

@@ -34,6 +34,10 @@ WEFT_CLONES static void most_of(float *restrict to, const float *restrict x, int
 {
     for (int64_t i = 0; i < count; i++) to[i] = x[i] > to[i] ? x[i] : to[i];
 }
+WEFT_CLONES static void numbers_of(float *restrict to, const float *restrict x, int64_t count) // what is none never wins
+{
+    for (int64_t i = 0; i < count; i++) to[i] = x[i] > -INFINITY ? x[i] : -INFINITY;
+}
 WEFT_CLONES static void sum_of(float *restrict to, const float *restrict x, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) to[i] += x[i];
@@ -63,7 +67,8 @@ static void rows(void *user, int64_t begin, int64_t end)
         const weft_pool_span v = weft_pool_span_of(at, false, 0, xs[2], ys[2], row % ys[2]);
         const float *x = j->x + (row / ys[2] * xs[2] + v.begin) * xs[3];
         float *y = j->y + row * ys[3];
-        for (int64_t i = 0; i < here; i++) line[left + i] = x[i];
+        if (sums) memcpy(line + left, x, (size_t) here * sizeof *line);
+        else numbers_of(line + left, x, here);
         for (int64_t r = v.begin + 1; r < v.end; r++) (sums ? sum_of : most_of)(line + left, x + (r - v.begin) * xs[3], here);
         if (pairs && !sums) most_of_pairs(y, line, ys[3]);
         else if (pairs && !left && 2 * ys[3] <= xs[3]) sums_of_pairs(y, line, 1 / (float) (v.counted * 2), ys[3]);

@@ -42,9 +42,6 @@ static weft_result prepare(weft_context *ctx, const weft_node *n, const void *co
     return WEFT_OK;
 }
 
-// What is masked weighs nothing at all.
-static inline float power(float x) { return x < -87.0f ? 0 : weft_exp_fast(x); }
-
 // Scores of one query become weights; keys from `seen` on have none.
 WEFT_CLONES static void weigh(float *restrict s, int64_t seen, int64_t keys)
 {
@@ -59,12 +56,12 @@ WEFT_CLONES static void weigh(float *restrict s, int64_t seen, int64_t keys)
     if (top == -INFINITY) top = 0; // nothing is seen
     for (i = 0; i + WIDTH <= seen; i += WIDTH)
         for (int k = 0; k < WIDTH; k++) {
-            s[i + k] = power(s[i + k] - top);
+            s[i + k] = weft_exp_weight(s[i + k] - top);
             sum[k] += s[i + k];
         }
-    for (; i < seen; i++) all += s[i] = power(s[i] - top);
+    for (; i < seen; i++) all += s[i] = weft_exp_weight(s[i] - top);
     for (int k = 0; k < WIDTH; k++) all += sum[k];
-    const float by = all > 0 ? 1 / all : 0;
+    const float by = all == 0 ? 0 : 1 / all;
     for (i = 0; i < seen; i++) s[i] *= by;
     for (; i < keys; i++) s[i] = 0;
 }

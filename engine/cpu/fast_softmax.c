@@ -36,10 +36,10 @@ WEFT_CLONES static float powers(const float *restrict x, float scale, float most
     int64_t i = 0;
     for (; i + LANES <= count; i += LANES)
         for (int k = 0; k < LANES; k++) {
-            const float e = weft_exp_fast(x[i + k] * scale - most);
+            const float e = weft_exp_weight(x[i + k] * scale - most);
             y[i + k] = e, sum[k] += e;
         }
-    for (; i < count; i++) all += y[i] = weft_exp_fast(x[i] * scale - most);
+    for (; i < count; i++) all += y[i] = weft_exp_weight(x[i] * scale - most);
     for (int k = 0; k < LANES; k++) all += sum[k];
     return all;
 }
@@ -68,7 +68,7 @@ WEFT_CLONES static void raise(float *restrict most, const float *restrict x, flo
 WEFT_CLONES static void add_powers(const float *restrict x, float scale, const float *restrict most, float *restrict y, float *restrict sum, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) {
-        const float e = weft_exp_fast(x[i] * scale - most[i]);
+        const float e = weft_exp_weight(x[i] * scale - most[i]);
         y[i] = e, sum[i] += e;
     }
 }

@@ -45,7 +45,7 @@ WEFT_CLONES static void times(float *restrict to, const float *restrict from, fl
 static void fetch(const weft_winograd_sizes *z, const float *plane, float by, int64_t y, int64_t x, int64_t count, float *to)
 {
     const int64_t row = y < z->reach_y ? weft_pad_at(z->mode, y, z->h) : -1;
-    const int64_t begin = x < 0 ? -x : 0, end = z->w - x < count ? z->w - x : count;
+    const int64_t seen = z->reach_x < z->w ? z->reach_x : z->w, begin = x < 0 ? -x : 0, end = seen - x < count ? seen - x : count;
     if (row < 0) {
         memset(to, 0, (size_t) count * sizeof *to);
         return;

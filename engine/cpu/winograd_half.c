@@ -73,7 +73,7 @@ WEFT_CLONES static void part(const float *restrict in, float *restrict even, flo
 static void lift_down(const weft_winograd_sizes *z, const weft_winograd_strip *s, const weft_winograd_run *r, int64_t channel, const float *in)
 {
     float half[POINTS * LINE], even[LINE], odd[LINE];
-    const int64_t lanes = weft_winograd_lanes(s, r->at, r->count), pairs = M * lanes + LANES;
+    const int64_t lanes = weft_winograd_lanes(s, r->at, r->count), pairs = M * lanes + LANES / 2;
     columns_in(in, in + 2 * LINE, in + 4 * LINE, in + 6 * LINE, half, 2 * pairs);
     for (int k = 0; k < LINES; k++) {
         const place p = place_of(&weft_winograd_down, s->v, z->ci, s, channel, r->at, k);

@@ -112,7 +112,7 @@ static void sdpa_cpu(const weft_node *n, const weft_cpu_args *arg)
                 sum += weight;
                 for (int64_t c = 0; c < columns; c++) mix[c] += weight * v[s * z.e + first + c];
             }
-            for (int64_t c = 0; c < columns; c++) y[first + c] = (weft_real) (sum > 0 ? mix[c] / sum : 0);
+            for (int64_t c = 0; c < columns; c++) y[first + c] = (weft_real) (sum == 0 ? 0 : mix[c] / sum);
         }
     }
 }

@@ -45,7 +45,7 @@ static query query_of(const weft_node *n, const weft_sdpa_sizes *z, const weft_c
     double sum = 0;
     q.most = weft_sdpa_most(&q.line);
     for (int64_t s = 0; s < q.line.keys; s++) sum += exp(weft_sdpa_score(&q.line, s) - q.most);
-    q.by = sum > 0 ? 1 / sum : 0;
+    q.by = sum == 0 ? 0 : 1 / sum;
     q.along = dot((const weft_real *) arg->in[Y] + row * z->e, q.dy, z->e);
     return q;
 }

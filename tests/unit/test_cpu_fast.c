@@ -210,9 +210,55 @@ static void separable_filters_too(void **state)
     weft_context_destroy(&ctx);
 }
 
+// One row on these numbers, element by element what the truth gives: infinite where it is, and exactly 0 where it is.
+static void compare_numbers(const char *op, weft_shape shape, const float *x, const void *attrs)
+{
+    weft_context *ctx;
+    float y[2][64] = { { 0 } };
+    assert_int_equal(weft_context_create(NULL, &ctx), WEFT_OK);
+    weft_arena a = { .ctx = ctx };
+    weft_graph g;
+    weft_graph_init(&g, &a);
+    g.bound = true;
+    const weft_value in = weft_graph_input(&g, "x", WEFT_F32, shape), out = weft_graph_op(&g, weft_op_find(op), &in, 1, attrs);
+    weft_graph_output(&g, "y", out);
+    assert_int_equal(weft_graph_status(&g), WEFT_OK);
+    const int64_t count = weft_shape_count(g.values[out].shape);
+    assert_true(count <= 64);
+    for (int fast = 0; fast < 2; fast++) {
+        weft_cpu_run *run;
+        assert_int_equal(weft_cpu_run_create(ctx, &g, &(weft_session_params) { 0 }, fast, &run), WEFT_OK);
+        assert_int_equal(weft_cpu_run_go(run, (const void *const[]) { x }, (void *const[]) { y[fast] }), WEFT_OK);
+        weft_cpu_run_destroy(run);
+    }
+    for (int64_t i = 0; i < count; i++) {
+        const float is = y[1][i], wants = y[0][i];
+        if (isnan(wants) ? !isnan(is) : isinf(wants) || wants == 0 ? is != wants : !(fabsf(is - wants) <= 1e-5f * fabsf(wants)))
+            fail_msg("%s: element %d is %g, not %g", op, (int) i, (double) is, (double) wants);
+    }
+    weft_arena_free(&a);
+    weft_context_destroy(&ctx);
+}
+
+static void infinities_are_what_they_are_in_truth(void **state)
+{
+    (void) state;
+    const float much = INFINITY, x[16] = { -much, 1, NAN, -3, much, -0.5f, 7, NAN, NAN, 2, 0, -much, NAN, NAN, -much, -much };
+    const float masked[16] = { -much, 1, 2, -3, 0, -0.5f, -much, 4, -200, 2, 0, -much, 3, 4, -much, -much };
+    const weft_shape image = WEFT_SHAPE(1, 1, 4, 4);
+    const char *const unary[] = { "relu", "leaky_relu", "elu", "tanh" };
+    for (size_t i = 0; i < sizeof unary / sizeof *unary; i++) compare_numbers(unary[i], image, x, (const float[2]) { 0.3f, 0 });
+    compare_numbers("max_pool2d", image, x, &(const weft_pool_attrs) { .kernel = { 2, 2 }, .dilation = { 1, 1 } });
+    compare_numbers("max_pool2d", image, x, &(const weft_pool_attrs) { .kernel = { 3, 3 }, .stride = { 1, 1 }, .dilation = { 1, 1 }, .pads = { 1, 1, 1, 1 } });
+    compare_numbers("softmax", image, masked, &(const weft_softmax_attrs) { 3, 1 });
+    compare_numbers("softmax", image, masked, &(const weft_softmax_attrs) { 2, 1 });
+    compare_numbers("bias_act", image, x, &(const weft_bias_act_attrs) { .act = 1, .gain = 1.5f });
+    compare_numbers("bias_act", image, x, &(const weft_bias_act_attrs) { .act = 2, .a = 0.2f, .gain = 1.5f, .clamp = 2 });
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(fast_versions_equal_the_truth), cmocka_unit_test(so_do_those_of_other_sizes),
-                                       cmocka_unit_test(separable_filters_too) };
+                                       cmocka_unit_test(separable_filters_too), cmocka_unit_test(infinities_are_what_they_are_in_truth) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

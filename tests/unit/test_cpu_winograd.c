@@ -20,6 +20,7 @@ typedef struct scene {
     weft_graph g;
     weft_random random;
     double worst; // relative error
+    bool edge;    // the last row and column of images are infinite
 } scene;
 
 static float *numbers(scene *s, weft_shape shape)
@@ -87,7 +88,11 @@ static bool compare(scene *s, const weft_op *op, const weft_case *c, int index)
     for (; c->in_count ? count < c->in_count : count < WEFT_CASE_INPUTS && c->in[count].rank; count++) {
         in[count] = -1;
         if (c->absent >> count & 1) continue;
-        data[count] = numbers(s, c->in[count]);
+        float *f = numbers(s, c->in[count]);
+        const int64_t h = c->in[0].dim[2], w = c->in[0].dim[3];
+        for (int64_t i = 0; s->edge && count == 0 && i < weft_shape_count(c->in[0]); i++)
+            if (i % w == w - 1 || i / w % h == h - 1) f[i] = INFINITY;
+        data[count] = f;
         in[count] = weft_graph_input(&s->g, (const char[]) { (char) ('a' + count), 0 }, WEFT_F32, c->in[count]);
     }
     weft_graph_op(&s->g, op, in, count, c->attrs);
@@ -228,6 +233,23 @@ static void any_size_equals_the_truth(void **state)
     }
 }
 
+// Tiles that hang over what the last window reads do not carry it into the outputs.
+static void what_no_output_sees_may_be_infinite(void **state)
+{
+    (void) state;
+    const extra cases[] = {
+        { "conv2d", { .in = { WEFT_SHAPE(2, 3, 12, 16), WEFT_SHAPE(4, 3, 3, 3) }, .attrs = HALF(.pads = { 0 }) } },
+        { "conv2d", { .in = { WEFT_SHAPE(2, 3, 13, 17), WEFT_SHAPE(4, 3, 4, 4) }, .attrs = HALF(.pads = { 0 }) } },
+        { "conv2d", { .in = { WEFT_SHAPE(1, 3, 28, 30), WEFT_SHAPE(4, 3, 3, 3) }, .attrs = HALF(.pads = { 2, 2, 0, 0 }, .pad_mode = WEFT_PAD_REFLECT) } },
+    };
+    scene s = { .random = { 7 }, .edge = true };
+    assert_int_equal(weft_context_create(NULL, &s.ctx), WEFT_OK);
+    assert_int_equal(weft_cpu_weights_create(s.ctx, &s.weights), WEFT_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) assert_true(compare(&s, weft_op_find(cases[i].op), &cases[i].c, (int) i));
+    weft_cpu_weights_destroy(s.weights);
+    weft_context_destroy(&s.ctx);
+}
+
 static void other_convolutions_are_declined(void **state)
 {
     (void) state;
@@ -256,6 +278,7 @@ static void other_convolutions_are_declined(void **state)
 int main(void)
 {
     if (!weft_cpu_winograd_row(false)) return 77; // built without a library for its products
-    const struct CMUnitTest tests[] = { cmocka_unit_test(any_size_equals_the_truth), cmocka_unit_test(other_convolutions_are_declined) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(any_size_equals_the_truth), cmocka_unit_test(what_no_output_sees_may_be_infinite),
+                                       cmocka_unit_test(other_convolutions_are_declined) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
