@@ -53,6 +53,16 @@ static uint32_t extras(const weft_node *n, const weft_emit *e) // EXTRA_* of sha
            weft_emit_packed(e, 1) * 32u;
 }
 
+void weft_conv_spec(const weft_node *n, const weft_emit *e, uint32_t spec[WEFT_CONV_SPEC])
+{
+    const weft_conv_attrs *at = n->attrs;
+    const uint32_t all[WEFT_CONV_SPEC] = {
+        n->op->kernel_t_inputs != 0, (uint32_t) at->pad_mode, weft_has(n, 2), (uint32_t) at->act, (uint32_t) at->gate,
+        !weft_has(n, 3) ? 0 : at->residual == WEFT_RESIDUAL_AFTER ? 1 : 2, extras(n, e), float_bits(at->gain == 0 ? 1 : at->gain), float_bits(at->clamp),
+    };
+    memcpy(spec, all, sizeof all);
+}
+
 static void describe(conv *c, const weft_node *n, const weft_emit *e)
 {
     const weft_conv_attrs *at = n->attrs;
@@ -70,12 +80,8 @@ static void describe(conv *c, const weft_node *n, const weft_emit *e)
     set_axis(c, 1);
     c->wide_in = c->p.ci_group % 4 == 0;
     c->wide_out = c->p.co_group % 4 == 0 && c->p.co % 4 == 0;
-    c->d = (weft_dispatch) {
-        .spec = { c->transposed, (uint32_t) at->pad_mode, weft_has(n, 2), (uint32_t) at->act, (uint32_t) at->gate,
-                  !weft_has(n, 3) ? 0 : at->residual == WEFT_RESIDUAL_AFTER ? 1 : 2, extras(n, e), float_bits(at->gain == 0 ? 1 : at->gain),
-                  float_bits(at->clamp) },
-        .params_bytes = sizeof c->p, .flops = n->op->flops(n),
-    };
+    c->d = (weft_dispatch) { .params_bytes = sizeof c->p, .flops = n->op->flops(n) };
+    weft_conv_spec(n, e, c->d.spec);
 }
 
 static weft_result emit_direct(conv *c, weft_emit *e)

@@ -5,6 +5,7 @@
 #include "graph/rules.h"
 #include "ops/bias_act.h"
 #include "ops/conv.h"
+#include "ops/down_conv2d.h"
 #include "ops/norm.h"
 #include "ops/part.h"
 #include "ops/reduce.h"
@@ -294,6 +295,29 @@ static bool conv_filter(weft_graph *g, const weft_node *conv, const weft_node *f
     return true;
 }
 
+// upfirdn2d -> conv2d: likewise. A scale of the filter's planes is one of what the convolution reads.
+static bool filter_conv(weft_graph *g, const weft_node *fir, const weft_node *conv, int slot, weft_fused *out)
+{
+    enum { SCALE = 1 + WEFT_BIAS_D };
+    const weft_upfirdn_attrs *f = fir->attrs;
+    const bool scaled = weft_has(fir, SCALE);
+    weft_node bare = *fir;
+    (void) g;
+    if (scaled) bare.in_count = SCALE;
+    if (slot != X || weft_upfirdn_ends(&bare) || (scaled && weft_has(conv, WEFT_CONV_S))) return false;
+    for (int d = 0; d < 2; d++)
+        if (f->up[d] != 1 || f->down[d] != 1) return false;
+    weft_down_conv_attrs *at = (weft_down_conv_attrs *) out->attrs;
+    at->conv = *(const weft_conv_attrs *) conv->attrs, at->filter = *f;
+    if (!weft_down_conv_serves(at, conv->in_shape[W], fir->in_shape[WEFT_UPFIRDN_F])) return false;
+    out->op = weft_op_find("down_conv2d");
+    out->in_count = WEFT_DOWN_CONV_INPUTS;
+    for (int i = 0; i < WEFT_CONV_INPUTS; i++) out->in[i] = weft_has(conv, i) ? conv->in[i] : -1;
+    out->in[X] = fir->in[WEFT_UPFIRDN_X], out->in[WEFT_DOWN_CONV_F] = fir->in[WEFT_UPFIRDN_F];
+    if (scaled) out->in[WEFT_CONV_S] = fir->in[SCALE];
+    return true;
+}
+
 const weft_fuse_rule weft_fuse_rules[] = {
     { "mul + bias_act", "mul", "bias_act", scale_bias_act, true },
     { "mul + bias_act_grad", "mul", "bias_act_grad", scale_bias_act, true },
@@ -326,6 +350,7 @@ const weft_fuse_rule weft_grad_fuse_rules[] = {
 
 const weft_fuse_rule weft_device_fuse_rules[] = {
     { "conv_transpose2d + upfirdn2d", "conv_transpose2d", "upfirdn2d", conv_filter },
+    { "upfirdn2d + conv2d", "upfirdn2d", "conv2d", filter_conv },
     { 0 }
 };
 

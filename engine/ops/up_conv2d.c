@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Transposed convolution, then a filter. x: [n, ci, hi, wi], w: [ci, co, ky, kx], f: [fh, fw], y: [n, co, ho, wo]; what follows as in bias_act.
 #include "ops/up_conv2d.h"
+#include "ops/apart.h"
 #include "ops/conv_emit.h"
 #include "ops/divide.h"
 #include "ops/lanes.h"
@@ -91,56 +92,30 @@ static double up_conv_flops(const weft_node *n)
 
 // --- Apart: the two operators' own kernels, with the image between them in scratch memory. ---
 
-typedef struct part { // one of the two, as a node
-    weft_node node;
-    weft_conv_attrs conv;
-    weft_value in[WEFT_CONV_INPUTS], out;
-    weft_shape in_shape[WEFT_CONV_INPUTS], out_shape;
-    int8_t in_dtype[WEFT_CONV_INPUTS], in_layout[WEFT_CONV_INPUTS], out_dtype, out_layout;
-    bool in_constant[WEFT_CONV_INPUTS];
-} part;
-
-static void start(part *p, const weft_node *n, const char *op, int inputs)
-{
-    memset(p, 0, sizeof *p);
-    p->out = n->out[0], p->out_shape = n->out_shape[0], p->out_layout = n->out_layout[0];
-    for (int i = 0; i < inputs; i++) p->in[i] = -1, p->in_dtype[i] = -1;
-    p->node = (weft_node) { .op = weft_op_find(op), .name = n->name, .in_count = inputs, .out_count = 1, .in = p->in, .out = &p->out, .in_shape = p->in_shape,
-                            .out_shape = &p->out_shape, .in_dtype = p->in_dtype, .out_dtype = &p->out_dtype, .in_layout = p->in_layout,
-                            .out_layout = &p->out_layout, .in_constant = p->in_constant };
-}
-
-static void give(part *p, int slot, const weft_node *n, int input)
-{
-    if (!weft_has(n, input)) return;
-    p->in[slot] = n->in[input], p->in_shape[slot] = n->in_shape[input], p->in_dtype[slot] = n->in_dtype[input];
-    p->in_layout[slot] = n->in_layout[input], p->in_constant[slot] = n->in_constant[input];
-}
-
-static void convolution(part *p, const weft_node *n)
+static void convolution(weft_apart *p, const weft_node *n)
 {
     const weft_up_conv_attrs *at = n->attrs;
-    start(p, n, "conv_transpose2d", WEFT_CONV_INPUTS);
+    weft_apart_start(p, n, "conv_transpose2d", WEFT_CONV_INPUTS);
     p->conv = (weft_conv_attrs) { .dilation = { 1, 1 }, .groups = 1 };
     memcpy(p->conv.stride, at->stride, sizeof at->stride);
     memcpy(p->conv.pads, at->crop, sizeof at->crop);
     p->node.attrs = &p->conv;
-    give(p, WEFT_CONV_X, n, X), give(p, WEFT_CONV_W, n, W), give(p, WEFT_CONV_S, n, S);
+    weft_apart_give(p, WEFT_CONV_X, n, X), weft_apart_give(p, WEFT_CONV_W, n, W), weft_apart_give(p, WEFT_CONV_S, n, S);
     for (int d = 0; d < 2; d++) p->out_shape.dim[2 + d] = between(n, d);
 }
 
-static void filter(part *p, const weft_node *n, const part *conv, weft_value image)
+static void filter(weft_apart *p, const weft_node *n, const weft_apart *conv, weft_value image)
 {
-    start(p, n, "upfirdn2d", WEFT_UPFIRDN_INPUTS);
+    weft_apart_start(p, n, "upfirdn2d", WEFT_UPFIRDN_INPUTS);
     p->node.attrs = &((const weft_up_conv_attrs *) n->attrs)->filter;
     p->in[WEFT_UPFIRDN_X] = image, p->in_shape[WEFT_UPFIRDN_X] = conv->out_shape, p->in_layout[WEFT_UPFIRDN_X] = conv->out_layout;
-    for (int i = WEFT_UPFIRDN_F; i < WEFT_UPFIRDN_INPUTS; i++) give(p, i, n, i + 1);
+    for (int i = WEFT_UPFIRDN_F; i < WEFT_UPFIRDN_INPUTS; i++) weft_apart_give(p, i, n, i + 1);
 }
 
 static weft_result emit_apart(const weft_node *n, weft_emit *e)
 {
     weft_way ways[WEFT_MAX_WAYS];
-    part conv, fir;
+    weft_apart conv, fir;
     convolution(&conv, n);
     const int room = weft_emit_scratch(e, weft_shape_count(conv.out_shape), WEFT_F32);
     if (room < 0) return WEFT_ERR_MEMORY;
@@ -226,7 +201,7 @@ static int up_conv_ways(const weft_node *n, const weft_emit *e, weft_way list[WE
     const weft_caps *caps = weft_emit_caps(e);
     const weft_up_conv_attrs *at = n->attrs;
     weft_way ours[WEFT_MAX_WAYS], theirs[WEFT_MAX_WAYS];
-    part conv;
+    weft_apart conv;
     convolution(&conv, n);
     const int64_t bytes = weft_shape_count(conv.out_shape) * (weft_emit_half(e) ? 2 : 4);
     int one = weft_up_conv_serves(at, n->in_shape[W], n->in_shape[F]) ? add_together(n, caps, ours) : 0;
