@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "graph/lower.h"
 #include "graph/place.h"
+#include "vk/aliases.h"
 #include "vk/kernel.h"
 #include "vk/matrix.h"
 #include "vk/moves.h"
@@ -358,13 +359,7 @@ static weft_result prepare(weft_vk_run *run, const weft_graph *bound, const weft
     WEFT_TRY(lay_out_within(run, &lowered, p));
     WEFT_TRY(weft_vk_queue_create(run->dev, &run->queue));
     WEFT_TRY(make_memory(run));
-    for (int b = 0; b < run->program.buffer_count; b++) {
-        const size_t bytes = run->program.buffers[b].bytes;
-        const size_t begin = weft_program_begin(&run->program, b);
-        run->places[b] = run->places[weft_program_root(&run->program, b)];
-        run->places[b].offset += begin;
-        run->places[b].bytes = bytes;
-    }
+    weft_vk_place_aliases(&run->program, run->places);
     weft_vk_copy *in, *out;
     WEFT_TRY(stage(run, run->graph.inputs, run->graph.input_count, false, &run->staging_in, &run->in_offset, &run->in_bytes, &in));
     WEFT_TRY(stage(run, run->graph.outputs, run->graph.output_count, true, &run->staging_out, &run->out_offset, &run->out_bytes, &out));

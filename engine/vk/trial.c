@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "vk/trial.h"
 #include "base/clock.h"
+#include "vk/aliases.h"
 #include "vk/record.h"
 #include <math.h>
 
@@ -63,12 +64,8 @@ static weft_result place(trial *t)
         WEFT_TRY(weft_vk_block_create(t->dev, WEFT_VK_TENSORS, end - at < most ? end - at : most, &t->blocks[t->block_count]));
         t->block_count++;
     }
-    for (int b = 0; b < p->buffer_count; b++) {
-        t->places[b] = t->places[weft_program_root(p, b)];
-        t->places[b].offset += weft_program_begin(p, b);
-        t->places[b].bytes = p->buffers[b].bytes;
-        t->places[b].buffer = t->blocks[t->places[b].block].buffer;
-    }
+    for (int b = 0; b < p->buffer_count; b++) t->places[b].buffer = t->blocks[t->places[b].block].buffer;
+    weft_vk_place_aliases(p, t->places);
     return WEFT_OK;
 }
 

@@ -108,13 +108,15 @@ static const char *read_sections(const weft_mapping *file, section list[MAX_SECT
     return "is cut off";
 }
 
-static weft_result read_line(weft_vk_tuner *t, const char *p, const char *end) // without its newline
+// Without its newline; what is known stays.
+static weft_result read_line(weft_vk_tuner *t, const char *p, const char *end)
 {
     uint64_t ns = 0;
     int digits = 0;
     for (; p < end && *p >= '0' && *p <= '9' && digits < 18; p++, digits++) ns = ns * 10 + (uint64_t) (*p - '0');
     const char *way = p + 1, *tab = p < end && digits && *p == '\t' ? memchr(way, '\t', (size_t) (end - way)) : NULL;
     if (!tab || end - tab - 1 >= WEFT_NODE_KEY) return WEFT_OK; // of some later version
+    if (find(t, tab + 1, (size_t) (end - tab - 1))) return WEFT_OK;
     return note(t, tab + 1, (size_t) (end - tab - 1), way, (size_t) (tab - way), ns);
 }
 
@@ -189,17 +191,20 @@ static weft_result write_sections(weft_file_writer *w, void *user)
     return weft_file_put(w, line, (size_t) n);
 }
 
-// Ours first, then the others' as they are on disk by now.
+// Ours first, with what others measured on this device in the meantime, then other devices' as they are on disk by now.
 static weft_result write_file(weft_vk_tuner *t)
 {
     weft_mapping file;
     section list[MAX_SECTIONS];
     int count;
     output o = { .tuner = t, .sum = WEFT_FNV_BEGIN };
+    weft_result r = WEFT_OK;
     open_file(t, &file, list, &count); // what is wrong was said before
-    for (int i = 0; i < count && o.other_count < MAX_SECTIONS - 1; i++)
-        if (!of_this_device(t, list[i])) o.others[o.other_count++] = list[i];
-    const weft_result r = weft_file_replace(t->dev->ctx, t->path, write_sections, &o);
+    for (int i = 0; i < count && r == WEFT_OK; i++) {
+        if (starts(list[i].head, list[i].end, t->device)) r = read_section(t, list[i]);
+        else if (!of_this_device(t, list[i]) && o.other_count < MAX_SECTIONS - 1) o.others[o.other_count++] = list[i];
+    }
+    if (r == WEFT_OK) r = weft_file_replace(t->dev->ctx, t->path, write_sections, &o);
     weft_file_unmap(&file);
     return r;
 }

@@ -11,29 +11,8 @@
 #include "graph/program.h"
 #include "graph/rules.h"
 #include "ops/grad.h"
+#include "one_graph.h"
 #include <string.h>
-
-static weft_context *ctx;
-static weft_arena arena;
-static weft_graph g;
-
-static int set_up(void **state)
-{
-    (void) state;
-    if (weft_context_create(NULL, &ctx)) return 1;
-    arena = (weft_arena) { .ctx = ctx };
-    weft_graph_init(&g, &arena);
-    g.bound = true;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void) state;
-    weft_arena_free(&arena);
-    weft_context_destroy(&ctx);
-    return 0;
-}
 
 static int count(const weft_graph *graph, const char *op)
 {
@@ -44,8 +23,7 @@ static int count(const weft_graph *graph, const char *op)
 
 static weft_graph lowered(void)
 {
-    weft_graph to;
-    weft_graph_init(&to, &arena);
+    weft_graph to = empty();
     assert_int_equal(weft_graph_status(&g), WEFT_OK);
     if (weft_lower(&g, ctx->pool, true, &to) != WEFT_OK) fail_msg("%s", weft_error_text());
     return to;
@@ -69,7 +47,11 @@ static const float *numbers(void)
     return x;
 }
 
-static weft_value input(void) { return weft_graph_input(&g, "x", WEFT_F32, (weft_shape) WEFT_SHAPE(1, ROWS, WIDTH)); }
+static weft_value input(void)
+{
+    g.bound = true;
+    return weft_graph_input(&g, "x", WEFT_F32, (weft_shape) WEFT_SHAPE(1, ROWS, WIDTH));
+}
 
 static void a_slice_that_is_a_stretch_is_not_copied(void **state)
 {
@@ -130,9 +112,7 @@ static void check_gradient(const stretch *list, int slices, int concats, int add
         }
     }
     weft_graph_output(&g, "loss", loss);
-    weft_graph whole, to;
-    weft_graph_init(&whole, &arena);
-    weft_graph_init(&to, &arena);
+    weft_graph whole = empty(), to = empty();
     assert_int_equal(weft_pass_grad(&g, &(weft_grad_request) { .loss = 0, .wrt = &x, .wrt_count = 1 }, &whole), WEFT_OK);
     assert_int_equal(weft_pass_prune(&whole, &to), WEFT_OK);
     float out;

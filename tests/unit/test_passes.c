@@ -11,35 +11,8 @@
 #include "graph/program.h"
 #include "graph/rules.h"
 #include "graph/state.h"
+#include "one_graph.h"
 #include <string.h>
-
-static weft_context *ctx;
-static weft_arena arena;
-static weft_graph g;
-
-static int set_up(void **state)
-{
-    (void) state;
-    if (weft_context_create(NULL, &ctx)) return 1;
-    arena = (weft_arena) { .ctx = ctx };
-    weft_graph_init(&g, &arena);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void) state;
-    weft_arena_free(&arena);
-    weft_context_destroy(&ctx);
-    return 0;
-}
-
-static weft_graph empty(void)
-{
-    weft_graph to;
-    weft_graph_init(&to, &arena);
-    return to;
-}
 
 static weft_value input(const char *name, weft_shape s) { return weft_graph_input(&g, name, WEFT_F32, s); }
 static weft_value call(const char *op, weft_value a, weft_value b)

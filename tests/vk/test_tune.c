@@ -20,7 +20,7 @@ enum { CI = 8, CO = 12, SIDE = 16, IN = CI * SIDE * SIDE, OUT = CO * SIDE * SIDE
 typedef struct numbers { float x[IN], y[OUT]; } numbers;
 
 static weft_context *ctx;
-static weft_model *model;
+static weft_model *model, *other;
 static numbers want;
 static char folder[] = "/tmp/weft-tune-XXXXXX", cache[64], table[80], last[2048];
 static int usable;
@@ -39,7 +39,7 @@ static void see(void *user, const weft_device_info *info)
     usable += info->kind == WEFT_DEVICE_VULKAN && !info->rejected;
 }
 
-static weft_result make_model(void)
+static weft_result make_model(int flat, weft_model **out) // flat: one row less
 {
     static float w[CO * CI * 9];
     weft_builder *b;
@@ -49,8 +49,8 @@ static weft_result make_model(void)
     weft_build_entry(b, "main");
     const weft_value x = weft_build_input(b, "x", WEFT_F32, (weft_shape) WEFT_SHAPE(1, CI, SIDE, SIDE));
     const weft_value k = weft_build_weight(b, "k", WEFT_F32, (weft_shape) WEFT_SHAPE(CO, CI, 3, 3), w);
-    weft_build_output(b, "y", weft_build(b, "conv2d", WEFT_IN(x, k), WEFT_NUM("pads", 1)));
-    return weft_builder_finish(&b, &model);
+    weft_build_output(b, "y", weft_build(b, "conv2d", WEFT_IN(x, k), WEFT_NUM("pads", 1, 1, 1 - flat, 1)));
+    return weft_builder_finish(&b, out);
 }
 
 // What this device gives; how many warnings it cost.
@@ -81,7 +81,7 @@ static int set_up(void **state)
 {
     (void) state;
     if (weft_context_create(&(weft_context_params) { .log = listen, .log_level = WEFT_LOG_WARN }, &ctx)) return 1;
-    if (weft_device_list(ctx, see, NULL) || make_model() || !mkdtemp(folder)) return 1;
+    if (weft_device_list(ctx, see, NULL) || make_model(0, &model) || make_model(1, &other) || !mkdtemp(folder)) return 1;
     snprintf(cache, sizeof cache, "%s/cache", folder);
     snprintf(table, sizeof table, "%s.tune", cache);
     run_on(&(weft_device_params) { .name = "reference" }, &want);
@@ -95,6 +95,7 @@ static int tear_down(void **state)
     remove(cache);
     rmdir(folder);
     weft_model_destroy(&model);
+    weft_model_destroy(&other);
     weft_context_destroy(&ctx);
     return 0;
 }
@@ -246,6 +247,26 @@ static void other_devices_keep_their_sections(void **state)
     assert_non_null(strstr(text, "\tconv2d pads"));
 }
 
+// As by two programs at the same time: neither takes away what the other found out.
+static void two_that_measure_at_once_share_the_table(void **state)
+{
+    (void) state;
+    need_vulkan();
+    weft_device *dev[2];
+    weft_session *s[2];
+    char text[TEXT];
+    remove(table);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(weft_device_open(ctx, &(weft_device_params) { .name = "vulkan", .cache_path = cache, .tune = 1 }, &dev[i]), WEFT_OK);
+    for (int i = 0; i < 2; i++) assert_int_equal(weft_session_create(dev[i], i ? other : model, NULL, &s[i]), WEFT_OK);
+    for (int i = 0; i < 2; i++) weft_session_destroy(&s[i]), weft_device_destroy(&dev[i]);
+    read_table(text);
+    assert_non_null(strstr(text, "\tconv2d pads=1,1,1,1 [1,8,16,16]"));
+    assert_non_null(strstr(text, "\tconv2d pads=1,1,0,1 [1,8,16,16]"));
+    assert_non_null(strstr(text, "device ")), assert_null(strstr(strstr(text, "device ") + 1, "device ")); // one section
+    assert_int_equal(run(true), 0);
+}
+
 static void a_table_that_cannot_be_written_costs_a_warning(void **state)
 {
     (void) state;
@@ -271,6 +292,7 @@ int main(void)
         cmocka_unit_test(a_damaged_table_costs_a_warning),
         cmocka_unit_test(a_table_of_other_kernels_costs_a_warning),
         cmocka_unit_test(other_devices_keep_their_sections),
+        cmocka_unit_test(two_that_measure_at_once_share_the_table),
         cmocka_unit_test(a_table_that_cannot_be_written_costs_a_warning),
     };
     return cmocka_run_group_tests_name("tune", tests, set_up, tear_down);
