@@ -488,6 +488,52 @@ static void names_cannot_move_the_cursor_or_the_table(void **state)
     assert_says("a\\|b &lt;b>?[31m?\xF0\x9F\x98\x80 ??");
     assert_null(strchr(text, 27));
     assert_null(strchr(text, 7));
+    const char *const paths[] = { "device.driver", "device.kind", "device.name", "settings.precision", "weft.version", "date", "results.0.suite", "results.0.name" };
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        change("b.json", paths[i], "\"<img|>\"");
+        assert_code(0, "compare base.json b.json b.json --allow precision");
+        assert_says("&lt;img\\|>");
+        assert_null(strstr(text, "<img"));
+    }
+}
+
+static void names_are_no_formulas(void **state)
+{
+    (void) state;
+    const char *const names[] = { "=1+1", "+1", "-1", "@sum" };
+    for (size_t i = 0; i < 4; i++) {
+        char json[32], wanted[64];
+        snprintf(json, sizeof json, "\"%s\"", names[i]);
+        snprintf(wanted, sizeof wanted, "b.json,'%s,ops,", names[i]);
+        change("b.json", "device.name", json);
+        assert_code(0, "compare base.json b.json --csv");
+        assert_says(wanted);
+    }
+}
+
+static void a_field_that_is_there_twice_is_refused(void **state)
+{
+    (void) state;
+    cJSON *top = load("base");
+    cJSON_AddItemToObject(cJSON_GetArrayItem(at(top, "results"), 2), "void", cJSON_CreateTrue()); // after the first, which says false
+    store(top, "b.json");
+    assert_code(5, "compare base.json b.json");
+    assert_says("b.json: the field 'void' is there a second time");
+    top = load("base");
+    cJSON_AddItemToObject(top, "\x1b[31m", cJSON_CreateTrue());
+    cJSON_AddItemToObject(top, "\x1b[31m", cJSON_CreateTrue());
+    store(top, "b.json");
+    assert_code(5, "compare base.json b.json");
+    assert_says("the field '?[31m' is there");
+    top = load("base");
+    for (int i = 0; i < 200; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "f%d", i);
+        cJSON_AddItemToObject(at(top, "peak"), name, cJSON_CreateTrue());
+    }
+    store(top, "b.json");
+    assert_code(5, "compare base.json b.json");
+    assert_says("more than 100 fields");
 }
 
 // --- Output. ---------------------------------------------------------------------------------------------------
@@ -582,6 +628,10 @@ static void fail_over_tells_by_exit_code(void **state)
     assert_code(0, "compare base.json new.json --fail-over 30%%");
     assert_code(0, "compare base.json new.json --fail-over 5%% -f matmul");
     assert_code(0, "compare base.json new.json --fail-over 5%% --noise 40%%"); // no verdict, no failure
+    make_samples("few.json", 20, 0.01, 4, 1);
+    make_samples("first.json", 10, 0.01, 15, 1);
+    assert_code(0, "compare first.json few.json --fail-over 5%%");
+    assert_says("1 results look slower than that and have too few samples for a verdict; --fail-over says nothing of them");
     assert_code(2, "compare base.json new.json --fail-over 0.05");
     assert_code(2, "compare base.json new.json --noise x%%");
     assert_code(2, "compare base.json new.json --noise -1%%");
@@ -715,6 +765,19 @@ static void starts_and_plans_are_on_the_page(void **state)
     assert_non_null(strstr(p, "<td>420.1</td><td>19.96</td><td>-</td><td>-</td>")); // of an older file, 425.2 and 25.05 less a run
     assert_code(0, "compare base.json b.json");
     assert_says("deepfill v2 256: B: not run because too large");
+}
+
+static void starts_are_on_the_page_whoever_has_them(void **state)
+{
+    (void) state;
+    cJSON *top = load("base"), *r;
+    cJSON_ArrayForEach(r, at(top, "results")) {
+        const char *const names[] = { "cold_ms", "warm_ms", "starts", "peak_bytes" };
+        for (int i = 0; i < 4; i++) cJSON_DeleteItemFromObjectCaseSensitive(r, names[i]);
+    }
+    store(top, "less.json");
+    assert_null(strstr(page("less.json less.json"), "Start and memory"));
+    assert_non_null(strstr(page("less.json base.json"), "Start and memory"));
 }
 
 static void the_same_reports_give_the_same_page(void **state)
@@ -872,6 +935,8 @@ int main(void)
         cmocka_unit_test(damaged_bytes_never_crash),
         cmocka_unit_test(hostile_files_are_refused),
         cmocka_unit_test(names_cannot_move_the_cursor_or_the_table),
+        cmocka_unit_test(names_are_no_formulas),
+        cmocka_unit_test(a_field_that_is_there_twice_is_refused),
         cmocka_unit_test(tables_are_markdown_and_fit),
         cmocka_unit_test(peaks_are_judged_by_what_is_better),
         cmocka_unit_test(many_rows_are_drawn_in_part),
@@ -880,6 +945,7 @@ int main(void)
         cmocka_unit_test(fail_over_tells_by_exit_code),
         cmocka_unit_test(the_page_is_well_formed_and_whole),
         cmocka_unit_test(starts_and_plans_are_on_the_page),
+        cmocka_unit_test(starts_are_on_the_page_whoever_has_them),
         cmocka_unit_test(the_same_reports_give_the_same_page),
         cmocka_unit_test(the_page_escapes_names),
         cmocka_unit_test(extreme_numbers_are_drawn),

@@ -3,12 +3,14 @@
 #include "bench.h"
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 // --- CSV. ---------------------------------------------------------------------------------------------------------
 
-static void put_cell(FILE *to, const char *text) // of CSV
+static void put_cell(FILE *to, const char *text) // of CSV; what a spreadsheet would compute gets an apostrophe
 {
     fputc('"', to);
+    if (*text && strchr("=+-@", *text)) fputc('\'', to);
     for (; *text; text++) *text == '"' ? fputs("\"\"", to) : fputc(*text, to);
     fputc('"', to);
 }
@@ -40,7 +42,7 @@ bool report_csv(const void *what, FILE *to)
         const bench_row *r = b->rows[i];
         bench_share s = { .bound = "" };
         const bool ran = r->time.count > 0, share = report_share(b, r, &s);
-        const char *const texts[] = { info->name, info->driver ? info->driver : "", r->suite, r->name, r->shape, precision_text(r->precision) };
+        const char *const texts[] = { info->kind == WEFT_DEVICE_VULKAN ? info->name : b->host.cpu, info->driver ? info->driver : "", r->suite, r->name, r->shape, precision_text(r->precision) };
         for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
             if (k) fputc(',', to);
             put_cell(to, texts[k]);
@@ -68,6 +70,22 @@ bool report_csv(const void *what, FILE *to)
 }
 
 // --- Markdown. ----------------------------------------------------------------------------------------------------
+
+static void put_words(FILE *to, const char *text) // what would be taken for a column, a tag or a line
+{
+    for (; *text; text++) {
+        if (*text == '|' || *text == '\\') fputc('\\', to);
+        if (*text == '<') fputs("&lt;", to);
+        else fputc((unsigned char) *text < ' ' ? ' ' : *text, to);
+    }
+}
+
+static void put_name(FILE *to, const bench_row *r)
+{
+    fprintf(to, "| %s/", r->suite);
+    put_words(to, r->name);
+    fputs(" | ", to);
+}
 
 static const char *flops_text(double rate, char text[32])
 {
@@ -97,8 +115,11 @@ static void put_row(const bench *b, const bench_row *r, FILE *to)
 {
     char gpu[32] = "", share[64] = "", rate[32], plan[32] = "";
     bench_share s;
+    put_name(to, r);
     if (*r->error) {
-        fprintf(to, "| %s/%s | %s %s | | | | | | | |\n", r->suite, r->name, r->not_run ? "not run because" : "failed:", r->error);
+        fputs(r->not_run ? "not run because " : "failed: ", to);
+        put_words(to, r->error);
+        fputs(" | | | | | | | |\n", to);
         return;
     }
     if (r->gpu.count) snprintf(gpu, sizeof gpu, "%.4g", r->gpu.median);
@@ -108,7 +129,7 @@ static void put_row(const bench *b, const bench_row *r, FILE *to)
     }
     const double ms = r->gpu.count ? r->gpu.median : r->time.median;
     if (r->session.workspace_least_bytes) snprintf(plan, sizeof plan, "%.3f", (double) r->session.workspace_bytes / (double) r->session.workspace_least_bytes);
-    fprintf(to, "| %s/%s | %.4g | %.4g to %.4g | %s | %s | %s | %s | %s | %s |\n", r->suite, r->name, r->time.median, r->time.low, r->time.high, gpu,
+    fprintf(to, "%.4g | %.4g to %.4g | %s | %s | %s | %s | %s | %s |\n", r->time.median, r->time.low, r->time.high, gpu,
             flops_text(ms > 0 ? r->flops / ms * 1e3 : 0, rate), share, bytes_text(r->peak_bytes), plan, !r->against ? "" : row_passed(r) ? "ok" : "VOID");
 }
 
@@ -119,7 +140,8 @@ static void put_start(const char *kind, const bench_row *r, const bench_start *s
     if (s->run_ms >= 0) snprintf(run, sizeof run, "%.4g", s->run_ms);
     if (r->submit.count) snprintf(submit, sizeof submit, "%.3g", 1e3 * r->submit.median);
     if (s->pipelines_new > 0) snprintf(kernels, sizeof kernels, "%.4g | %.0f", s->pipelines_ms, s->pipelines_new);
-    fprintf(to, "| %s/%s | %s | %.4g | %.4g | %s | %.4g | %s | %.4g | %s |\n", r->suite, r->name, kind, bench_start_cost(s, &r->time), s->create_ms, kernels, s->first_ms,
+    put_name(to, r);
+    fprintf(to, "%s | %.4g | %.4g | %s | %.4g | %s | %.4g | %s |\n", kind, bench_start_cost(s, &r->time), s->create_ms, kernels, s->first_ms,
             run, s->open_ms, submit);
 }
 
@@ -142,8 +164,11 @@ bool report_markdown(const void *what, FILE *to)
     const bench *b = what;
     const weft_device_info *i = weft_device_get_info(b->device);
     const char *driver = i->driver ? i->driver : "";
-    fprintf(to, "weft %s on %s (%s), %s, %s\n\n", WEFT_VERSION, i->kind == WEFT_DEVICE_VULKAN ? i->name : b->host.cpu, driver,
-            precision_text(b->o->device.precision), b->host.date);
+    fprintf(to, "weft %s on ", WEFT_VERSION);
+    put_words(to, i->kind == WEFT_DEVICE_VULKAN ? i->name : b->host.cpu);
+    fputs(" (", to);
+    put_words(to, driver);
+    fprintf(to, "), %s, %s\n\n", precision_text(b->o->device.precision), b->host.date);
     put_peaks(b, to);
     if (b->count) fputs("| | ms | 95 % | on the device | | of the peak | memory | of the least | result |\n|---|---|---|---|---|---|---|---|---|\n", to);
     for (int k = 0; k < b->count; k++) put_row(b, b->rows[k], to);

@@ -95,14 +95,19 @@ static int write_page(const call *c, const comparison *m, const char *path, pool
     return code;
 }
 
+static bool is_slower(const cell *e, verdict v, double fail_over) { return e->result && e->speed.verdict == v && 1 / e->speed.ratio > 1 + fail_over; }
+
 static int check_slower(const call *c, const comparison *m, double fail_over)
 {
-    int found = 0;
+    int found = 0, few = 0;
+    for (int k = 0; k < m->row_count; k++)
+        for (int i = 1; i < m->report_count; i++) few += is_slower(&m->rows[k].cell[i], VERDICT_FEW, fail_over);
+    if (few) note(c, "%d results look slower than that and have too few samples for a verdict; --fail-over says nothing of them", few);
     if (isfinite(fail_over) && m->left_count) note(c, "%d results are not counted, and --fail-over says nothing of them", m->left_count);
     for (int k = 0; k < m->row_count; k++)
         for (int i = 1; i < m->report_count; i++) {
             const cell *e = &m->rows[k].cell[i];
-            if (!e->result || e->speed.verdict != VERDICT_SLOWER || !(1 / e->speed.ratio > 1 + fail_over)) continue;
+            if (!is_slower(e, VERDICT_SLOWER, fail_over)) continue;
             fail(c, CODE_SLOWER, "%s: %s is slower in %s by %.1f %%", m->rows[k].suite, m->rows[k].name, m->reports[i].letter, 100 / e->speed.ratio - 100);
             found++;
         }
@@ -114,7 +119,8 @@ static int check_slower(const call *c, const comparison *m, double fail_over)
 static bool anything_common(const comparison *m)
 {
     bool peaks = false;
-    for (int i = 1; i < m->report_count; i++) peaks |= m->reports[0].has_peak && m->reports[i].has_peak;
+    for (int i = 1; i < m->report_count; i++)
+        for (int k = 0; k < PEAKS; k++) peaks |= peak_compared(m, k, i);
     return m->row_count || peaks;
 }
 

@@ -7,13 +7,15 @@
 
 // --- CSV (RFC 4180). -------------------------------------------------------------------------------------------
 
+// A text of others that a spreadsheet would compute gets an apostrophe.
 static void put_text(text_out *t, const char *text)
 {
+    const char *guard = *text && strchr("=+-@", *text) ? "'" : "";
     if (!strpbrk(text, ",\"\n")) {
-        put(t, "%s", text);
+        put(t, "%s%s", guard, text);
         return;
     }
-    put(t, "\"");
+    put(t, "\"%s", guard);
     for (; *text; text++) put(t, *text == '"' ? "\"\"" : "%c", *text);
     put(t, "\"");
 }

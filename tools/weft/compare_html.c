@@ -204,10 +204,13 @@ static void put_rows(text_out *t, const comparison *m)
     }
 }
 
+static bool has_start(const result *r) { return r && !(isnan(r->cold_cost) && isnan(r->peak_bytes)); }
+
 static void put_start(text_out *t, const comparison *m) // cold, warm, memory: single figures, without a verdict
 {
     bool any = false;
-    for (int k = 0; k < m->row_count; k++) any |= strcmp(m->rows[k].suite, "ops") && !isnan(m->rows[k].cell[0].result->cold_ms);
+    for (int k = 0; k < m->row_count; k++)
+        for (int i = 0; i < m->report_count && strcmp(m->rows[k].suite, "ops"); i++) any |= has_start(m->rows[k].cell[i].result);
     if (!any) return;
     put(t, "<h3>Start and memory</h3>\n<p class=\"muted\">Single figures, without a verdict. A start is what the first result takes beyond a later run: the session, its kernels being a part of that, "
            "and what drivers do in the first run. Cold: nothing cached. Warm: with kernels cached. Planned: the memory for what is computed in between, against the largest set of it that is needed at one time.</p>\n"
@@ -362,7 +365,8 @@ static void put_method(text_out *t, const comparison *m)
            "<li>Speed is the ratio of medians, base over other. Its 95 %% interval is the percentile bootstrap of both medians, %d draws with fixed random numbers: the same reports give the same page.</li>\n"
            "<li>The verdict is faster or slower where the interval leaves out 1 and the difference is above the noise floor of %.3g %%; fewer than %d samples give no verdict.</li>\n"
            "<li>Geometric means take every row that both reports have, is not void and has no error. A result is void where its values were too far from those of the processor's path.</li>\n"
-           "<li>Shares of the peak: the part of the time that the arithmetic, the memory traffic or the launches of a result would need at the measured peaks; the largest is shown.</li>\n"
+           "<li>Shares of the peak: the part of the time that the arithmetic, the memory traffic or the launches of a result would need at the measured peaks; the largest is shown. "
+           "Above 100 %% are ways that multiply less than the direct algorithm, by which arithmetic is counted, such as Winograd's, and tensors that stay in caches.</li>\n"
            "<li>An interval tells how a run of the benchmark scatters. It does not tell how the machine changes from run to run: repeat a close call.</li>\n"
            "<li>Rows of other shape or arithmetic, and reports of other precision or settings, are not compared unless asked for, and are marked then.</li>\n</ul>\n",
         DRAWS, 100 * m->noise, SAMPLES_LEAST);

@@ -29,6 +29,13 @@ static void escape(char *to, size_t room, const char *text) // what would be tak
     to[n] = 0;
 }
 
+static void put_text(text_out *out, const char *text) // of a report
+{
+    char safe[CELL_BYTES];
+    escape(safe, sizeof safe, text);
+    put(out, "%s", safe);
+}
+
 static void put_cells(const table *t, const table_cell *cells)
 {
     for (int k = 0; k < t->columns; k++) {
@@ -131,7 +138,9 @@ static int fit(table *t, const suite *s, int width, table_cell *cells)
 static void put_suite(table *t, const suite *s, int width, table_cell *cells)
 {
     const comparison *m = t->of;
-    put(t->out, "\n### %s\n\n", s->name);
+    put(t->out, "\n### ");
+    put_text(t->out, s->name);
+    put(t->out, "\n\n");
     t->interval = m->report_count == 2;
     const int name = fit(t, s, width, cells);
     suite_head(t, cells);
@@ -158,14 +167,19 @@ static void put_heads(text_out *out, const comparison *m)
     put(out, "# weft compare\n\n");
     for (int i = 0; i < m->report_count; i++) {
         const report *r = &m->reports[i];
-        char name[CELL_BYTES];
-        escape(name, sizeof name, r->name);
-        put(out, "- %s%s: %s (%s%s%s), %s, weft %s%s%s%s - %s\n", r->letter, i ? "" : ", the base", name, r->kind, *r->driver ? ", " : "", r->driver, r->precision, r->weft,
-            *r->date ? ", " : "", r->date, r->stopped ? ", stopped before its end" : "", r->file);
+        const char *const parts[] = { r->name, " (", r->kind, *r->driver ? ", " : "", r->driver, "), ", r->precision, ", weft ", r->weft, *r->date ? ", " : "", r->date,
+                                      r->stopped ? ", stopped before its end" : "", " - ", r->file };
+        put(out, "- %s%s: ", r->letter, i ? "" : ", the base");
+        for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) put_text(out, parts[k]);
+        put(out, "\n");
     }
     put(out, "\nSpeed: %s, A's over the other's; above 1, the other is faster. A verdict wants the 95 %% interval to leave out 1 and a difference above %.3g %%.\n",
         m->by_gpu ? "the median time by the device's clock" : "the median time a caller waits", 100 * m->noise);
-    for (int i = 0; i < m->across_count; i++) put(out, "\n**Compared across: %s**\n", m->across[i]);
+    for (int i = 0; i < m->across_count; i++) {
+        put(out, "\n**Compared across: ");
+        put_text(out, m->across[i]);
+        put(out, "**\n");
+    }
 }
 
 static void peak_head(table *t, table_cell *cells)
@@ -240,15 +254,17 @@ static void put_peaks(table *t, int width, table_cell *cells)
 
 static void put_left(text_out *out, const comparison *m)
 {
-    char suite[CELL_BYTES], name[CELL_BYTES], why[CELL_BYTES];
     if (m->left_count) put(out, "\n### not counted\n\n");
     for (int i = 0, n; i < m->left_count; i += n > LEFT_ALIKE ? n : 1) {
         n = left_run(m, i);
-        escape(suite, sizeof suite, m->left[i].suite);
-        escape(name, sizeof name, m->left[i].name);
-        escape(why, sizeof why, m->left[i].why);
-        if (n > LEFT_ALIKE) put(out, "- %s: %d results, the first %s: %s\n", suite, n, name, why);
-        else put(out, "- %s: %s: %s\n", suite, name, why);
+        put(out, "- ");
+        put_text(out, m->left[i].suite);
+        put(out, ": ");
+        if (n > LEFT_ALIKE) put(out, "%d results, the first ", n);
+        put_text(out, m->left[i].name);
+        put(out, ": ");
+        put_text(out, m->left[i].why);
+        put(out, "\n");
     }
 }
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILE_MOST = 64 << 20, RESULTS_MOST = 10000, OPERATORS_MOST = 1000, TEXT_MOST = 1000, SCHEMA_VERSION = 1 };
+enum { FILE_MOST = 64 << 20, RESULTS_MOST = 10000, OPERATORS_MOST = 1000, TEXT_MOST = 1000, FIELDS_MOST = 100, SCHEMA_VERSION = 1 };
 // Beyond these is no measurement, and what is computed from it would leave the range.
 #define NUMBER_MOST 1e30
 #define NUMBER_LEAST 1e-30 // less is 0
@@ -424,6 +424,23 @@ static int line_of(const char *text, const char *at)
     return line;
 }
 
+// Readers take the one or the other of two fields of one name.
+static bool refuse_repeats(const reader *r, const cJSON *v)
+{
+    const cJSON *e, *f;
+    int count = 0;
+    cJSON_ArrayForEach(e, v) {
+        if (cJSON_IsObject(v) && ++count > FIELDS_MOST) return bad(r, "", "there are more than %d fields in an object", FIELDS_MOST);
+        for (f = v->child; cJSON_IsObject(v) && f != e; f = f->next) {
+            if (strcmp(f->string, e->string)) continue;
+            const char *name = clean(r->pool, e->string);
+            return name ? bad(r, "", "the field '%.80s' is there a second time", name) : no_memory(r);
+        }
+        if (e->child && !refuse_repeats(r, e)) return false;
+    }
+    return true;
+}
+
 int read_report(const call *c, pool *p, const char *file, report *out)
 {
     reader r = { c, p, file, "" };
@@ -438,7 +455,7 @@ int read_report(const call *c, pool *p, const char *file, report *out)
         done = bad(&r, "", "is no JSON, or incomplete: see line %d", end && end >= text && end <= text + bytes ? line_of(text, end) : 1);
     if (done && end + strspn(end, " \t\r\n") < text + bytes) done = bad(&r, "", "goes on after its end: see line %d", line_of(text, end + strspn(end, " \t\r\n")));
     if (done && !cJSON_IsObject(top)) done = bad(&r, "", "holds %s, and must hold an object", type_name(top));
-    if (done) done = read_top(&r, top, out);
+    if (done) done = refuse_repeats(&r, top) && read_top(&r, top, out);
     cJSON_Delete(top);
     free(text);
     return done ? CODE_OK : CODE_INPUT;

@@ -16,10 +16,10 @@ static char *next_text(void)
 
 const char *ms_text(double ms)
 {
+    if (isnan(ms)) return "-";
     char *t = next_text();
     const int before = ms < 1e-9 ? -8 : (int) floor(log10(ms)); // the first digit's place
     const int after = 3 - before < 0 ? 0 : 3 - before > 7 ? 7 : 3 - before;
-    if (isnan(ms)) return "-";
     if (ms >= 1e9) snprintf(t, TEXT_BYTES, "%.3e", ms);
     else snprintf(t, TEXT_BYTES, "%.*f", after, ms);
     return t;
