@@ -91,10 +91,24 @@ static weft_result look_for_large_matrices(const weft_vk_instance *i, weft_vk_ca
     return WEFT_OK;
 }
 
+// The extension wants dynamic rendering, which comes with Vulkan 1.3.
+static weft_result look_for_shader_objects(const weft_vk_instance *i, weft_vk_candidate *c)
+{
+    bool found;
+    WEFT_TRY(has_extension(&i->vk, c->physical, VK_EXT_SHADER_OBJECT_EXTENSION_NAME, &found));
+    if (!found || (c->info.api[0] == 1 && c->info.api[1] < 3)) return WEFT_OK;
+    VkPhysicalDeviceShaderObjectFeaturesEXT objects = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_OBJECT_FEATURES_EXT };
+    VkPhysicalDeviceFeatures2 features = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, &objects };
+    i->vk.vkGetPhysicalDeviceFeatures2(c->physical, &features);
+    c->shader_objects = objects.shaderObject;
+    return WEFT_OK;
+}
+
 static weft_result look_for_extensions(const weft_vk_instance *i, weft_vk_candidate *c)
 {
     bool found;
     WEFT_TRY(has_extension(&i->vk, c->physical, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME, &c->memory_budget));
+    if (!i->old_layer) WEFT_TRY(look_for_shader_objects(i, c));
     WEFT_TRY(look_for_subgroups(i, c));
     WEFT_TRY(has_extension(&i->vk, c->physical, WEFT_VK_MATRIX_EXTENSION, &found));
     if (!found || !c->subgroup_sizes[0]) return WEFT_OK;

@@ -21,6 +21,7 @@ typedef struct weft_vk_candidate {
     uint32_t subgroup_sizes[2]; // the least and the largest that kernels can be sure of; 0: not known
     bool subgroup_control;    // kernels can ask for them; else there is no other
     bool full_subgroups;      // kernels can ask for no invocation of a subgroup to be missing
+    bool shader_objects;      // VK_EXT_shader_object
     weft_device_info info; // its texts are the arrays below
     char name[256], driver[600], rejected[256];
 } weft_vk_candidate;

@@ -76,6 +76,7 @@ static void read_facts(weft_vk_device *dev, const weft_vk_candidate *c, bool no_
         dev->caps.matrix_most = c->matrix_most, dev->caps.matrix_reserved = c->matrix_reserved;
         dev->caps.matrix_reduces = c->matrix_reduces;
         dev->subgroup_control = c->subgroup_control, dev->full_subgroups = c->full_subgroups;
+        dev->shader_objects = c->shader_objects && !dev->inspected; // quirks may not want them
     }
     // Guesses on the slow side, until a run was measured.
     dev->rate = type == VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU ? 1e12 : dev->caps.is_software ? 1e10 : 1e11;
@@ -87,11 +88,12 @@ static weft_result create_device(weft_vk_device *dev)
     const weft_vk_calls *vk = &dev->vk;
     const float priority = 1;
     const VkBool32 matrix = dev->caps.matrix[0] > 0, large = dev->caps.matrix_form[0].threads > 0;
-    const char *extensions[4];
+    const char *extensions[5];
     uint32_t extension_count = 0;
     if (matrix) extensions[extension_count++] = WEFT_VK_MATRIX_EXTENSION;
     if (large) extensions[extension_count++] = WEFT_VK_MATRIX2_EXTENSION;
     if (dev->full_subgroups) extensions[extension_count++] = VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME;
+    if (dev->shader_objects) extensions[extension_count++] = VK_EXT_SHADER_OBJECT_EXTENSION_NAME;
     if (dev->inspected) extensions[extension_count++] = VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME;
     const VkDeviceQueueCreateInfo queue = { VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO, NULL, 0, dev->family, 1, &priority };
     // What cooperative matrices need besides themselves: the memory model, subgroups of a size that is known, and f16 arithmetic,
@@ -111,11 +113,14 @@ static weft_result create_device(weft_vk_device *dev)
                                                   dev->caps.f16_storage };
     VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR inspect = {
         VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR, &half, VK_TRUE };
-    const VkPhysicalDeviceFeatures2 features = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, dev->inspected ? (void *) &inspect : &half,
+    VkPhysicalDeviceShaderObjectFeaturesEXT objects = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_OBJECT_FEATURES_EXT, &half, VK_TRUE };
+    const VkPhysicalDeviceFeatures2 features = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
+                                                 dev->inspected ? (void *) &inspect : dev->shader_objects ? (void *) &objects : &half,
                                                  { .shaderInt64 = dev->caps.int64 } };
     const VkDeviceCreateInfo info = { VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, &features, 0, 1, &queue, 0, NULL, extension_count, extensions, NULL };
     VK_TRY(vk, vkCreateDevice, dev->physical, &info, NULL, &dev->device);
     WEFT_TRY(weft_vk_load_device(&dev->vk, dev->device));
+    dev->shader_objects &= weft_vk_makes_shaders(&dev->vk);
     vk->vkGetDeviceQueue(dev->device, dev->family, 0, &dev->queue);
     return WEFT_OK;
 }

@@ -44,6 +44,7 @@ struct weft_vk_device {
     char *cache_path;        // NULL: none
     _Atomic double rate;     // flops per second, guessed at first, then measured
     bool rate_fixed;         // for tests: not measured
+    bool shader_objects;     // kernels are such (VK_EXT_shader_object); else pipelines
     bool inspected;          // pipelines keep the compiler's statistics
     bool texts;              // and what it compiled to, as text
 };

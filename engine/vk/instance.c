@@ -51,7 +51,7 @@ static weft_result has_extension(const weft_vk_calls *vk, const char *layer, con
     return r == VK_SUCCESS ? WEFT_OK : weft_vk_fail(r, "vkEnumerateInstanceExtensionProperties");
 }
 
-static weft_result has_layer(const weft_vk_calls *vk, const char *name, bool *found)
+static weft_result find_layer(const weft_vk_calls *vk, const char *name, uint32_t *version) // 0: there is none
 {
     VkLayerProperties *list = NULL;
     uint32_t count = 0;
@@ -63,8 +63,9 @@ static weft_result has_layer(const weft_vk_calls *vk, const char *name, bool *fo
         list = more;
         VK_SET(r, vk, vkEnumerateInstanceLayerProperties, &count, list);
     } while (r == VK_INCOMPLETE);
-    *found = false;
-    for (uint32_t i = 0; r == VK_SUCCESS && i < count; i++) *found |= !strcmp(list[i].layerName, name);
+    *version = 0;
+    for (uint32_t i = 0; r == VK_SUCCESS && i < count; i++)
+        if (!strcmp(list[i].layerName, name)) *version = list[i].specVersion;
     weft_delete(vk->ctx, list);
     return r == VK_SUCCESS ? WEFT_OK : weft_vk_fail(r, "vkEnumerateInstanceLayerProperties");
 }
@@ -72,11 +73,13 @@ static weft_result has_layer(const weft_vk_calls *vk, const char *name, bool *fo
 static weft_result create(weft_vk_instance *i, bool validate)
 {
     weft_vk_calls *vk = &i->vk;
-    uint32_t version = 0;
+    uint32_t version = 0, known = 0;
     bool layer = false, features = false, settings = false, debug = false;
     VK_TRY(vk, vkEnumerateInstanceVersion, &version);
     if (version < VK_API_VERSION_1_1) return weft_fail(WEFT_ERR_NO_DEVICE, "the Vulkan loader is older than Vulkan 1.1");
-    if (validate) WEFT_TRY(has_layer(vk, VALIDATION, &layer));
+    if (validate) WEFT_TRY(find_layer(vk, VALIDATION, &known));
+    layer = known;
+    i->old_layer = known && known < VK_MAKE_API_VERSION(0, 1, 3, 246);
     if (validate && !layer) weft_log(vk->ctx, WEFT_LOG_WARN, "vulkan: there is no %s: running without validation", VALIDATION);
     if (layer) {
         WEFT_TRY(has_extension(vk, VALIDATION, VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME, &features));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "vk/kernel.h"
 #include "base/threads.h"
-#include "vk/cache.h"
+#include "vk/compile.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -11,27 +11,20 @@ extern const struct weft_kernel_spirv { // made at build time by tools/build/spv
     size_t bytes;
 } weft_kernels_spirv[];
 
-typedef struct key {
-    int32_t kernel; // in the table
-    uint32_t bind_count, spec_count, subgroup;
-    uint32_t group[3], spec[WEFT_MAX_SPEC];
-} key;
-
 typedef struct entry {
-    key key;
-    VkPipeline pipeline; // VK_NULL_HANDLE: some thread is making it
+    weft_vk_key key;
+    weft_vk_compiled made; // neither: some thread is making it
 } entry;
 
 struct weft_vk_kernels {
     weft_vk_device *dev;
     pthread_mutex_t lock; // of all below
-    pthread_cond_t made;  // a pipeline, or the failure of one
+    pthread_cond_t made;  // a kernel, or the failure of one
     VkShaderModule *modules; // by position in the table
     int kernel_count;
     VkDescriptorSetLayout set_layout[WEFT_MAX_BIND + 1]; // by number of bindings
     VkPipelineLayout layout[WEFT_MAX_BIND + 1];
-    VkPipelineCache cache; // the driver locks it
-    size_t cache_bytes;    // as they came from disk
+    weft_vk_compiler *compiler;
     entry *entries;
     int count, room;
 };
@@ -46,16 +39,15 @@ weft_result weft_vk_kernels_create(weft_vk_device *dev, weft_vk_kernels **out)
     pthread_cond_init(&k->made, NULL);
     while (weft_kernels_spirv[k->kernel_count].name) k->kernel_count++;
     k->modules = weft_new(dev->ctx, sizeof *k->modules * (size_t) (k->kernel_count + 1));
-    return k->modules ? weft_vk_cache_create(dev, &k->cache, &k->cache_bytes) : WEFT_ERR_MEMORY;
+    return k->modules ? weft_vk_compiler_create(dev, &k->compiler) : WEFT_ERR_MEMORY;
 }
 
 void weft_vk_kernels_destroy(weft_vk_kernels *k)
 {
     if (!k) return;
     weft_vk_device *dev = k->dev;
-    weft_vk_cache_save(dev, k->cache, k->cache_bytes);
-    if (k->cache) dev->vk.vkDestroyPipelineCache(dev->device, k->cache, NULL);
-    for (int i = 0; i < k->count; i++) dev->vk.vkDestroyPipeline(dev->device, k->entries[i].pipeline, NULL);
+    weft_vk_compiler_destroy(k->compiler);
+    for (int i = 0; i < k->count; i++) weft_vk_compiled_destroy(dev, &k->entries[i].made);
     for (int i = 0; i < k->kernel_count && k->modules; i++)
         if (k->modules[i]) dev->vk.vkDestroyShaderModule(dev->device, k->modules[i], NULL);
     for (int i = 0; i <= WEFT_MAX_BIND; i++) {
@@ -96,8 +88,8 @@ static weft_result make_layouts(weft_vk_kernels *k, int binds)
         VK_TRY(&dev->vk, vkCreateDescriptorSetLayout, dev->device, &info, NULL, &k->set_layout[binds]);
     }
     if (!k->layout[binds]) {
-        const VkPushConstantRange range = { VK_SHADER_STAGE_COMPUTE_BIT, 0, WEFT_MAX_PARAM_BYTES };
-        const VkPipelineLayoutCreateInfo info = { VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO, NULL, 0, 1, &k->set_layout[binds], 1, &range };
+        const VkPipelineLayoutCreateInfo info = { VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO, NULL, 0, 1, &k->set_layout[binds], 1,
+                                                  &weft_vk_params_range };
         VK_TRY(&dev->vk, vkCreatePipelineLayout, dev->device, &info, NULL, &k->layout[binds]);
     }
     return WEFT_OK;
@@ -107,41 +99,8 @@ static weft_result make_module(weft_vk_kernels *k, int kernel)
 {
     const VkShaderModuleCreateInfo info = { VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, NULL, 0, weft_kernels_spirv[kernel].bytes,
                                             weft_kernels_spirv[kernel].words };
-    if (!k->modules[kernel]) VK_TRY(&k->dev->vk, vkCreateShaderModule, k->dev->device, &info, NULL, &k->modules[kernel]);
+    if (!k->modules[kernel] && !k->dev->shader_objects) VK_TRY(&k->dev->vk, vkCreateShaderModule, k->dev->device, &info, NULL, &k->modules[kernel]);
     return WEFT_OK;
-}
-
-// Reads only what is there already, so that several threads can compile at once.
-static weft_result make_pipeline(const weft_vk_kernels *k, const key *key, VkShaderModule module, VkPipelineLayout layout, VkPipeline *out)
-{
-    weft_vk_device *dev = k->dev;
-    uint32_t data[3 + WEFT_MAX_SPEC];
-    VkSpecializationMapEntry map[3 + WEFT_MAX_SPEC];
-    const uint32_t count = 3 + key->spec_count;
-    for (uint32_t i = 0; i < count; i++) { // constants 0..2 are the workgroup size
-        data[i] = i < 3 ? key->group[i] : key->spec[i - 3];
-        map[i] = (VkSpecializationMapEntry) { i, i * 4, 4 };
-    }
-    const VkSpecializationInfo spec = { count, map, count * 4, data };
-    const VkPipelineShaderStageRequiredSubgroupSizeCreateInfo size = {
-        VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO, NULL, key->subgroup,
-    };
-    const bool ask = key->subgroup && dev->subgroup_control; // else all have that size
-    const bool full = key->subgroup && dev->full_subgroups;
-    const VkComputePipelineCreateInfo info = {
-        VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO, NULL,
-        VK_PIPELINE_CREATE_DISPATCH_BASE_BIT | (dev->inspected ? VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR : 0) |
-            (dev->texts ? VK_PIPELINE_CREATE_CAPTURE_INTERNAL_REPRESENTATIONS_BIT_KHR : 0),
-        { VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO, ask ? &size : NULL,
-          full ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT : 0, VK_SHADER_STAGE_COMPUTE_BIT, module, "main", &spec },
-        layout, VK_NULL_HANDLE, -1,
-    };
-    VkResult r;
-    VK_SET(r, &dev->vk, vkCreateComputePipelines, dev->device, k->cache, 1, &info, NULL, out);
-    if (r == VK_SUCCESS) return WEFT_OK;
-    const weft_result why = weft_vk_fail(r, "vkCreateComputePipelines");
-    if (why == WEFT_ERR_MEMORY || why == WEFT_ERR_VRAM || why == WEFT_ERR_DEVICE_LOST) return why;
-    return weft_fail(WEFT_ERR_UNSUPPORTED, "the driver does not compile it (VkResult %d)", r);
 }
 
 static weft_result check_limits(const weft_vk_device *dev, const weft_dispatch *d)
@@ -160,14 +119,14 @@ static weft_result check_limits(const weft_vk_device *dev, const weft_dispatch *
     return WEFT_OK;
 }
 
-static int find(const weft_vk_kernels *k, const key *key)
+static int find(const weft_vk_kernels *k, const weft_vk_key *key)
 {
     for (int i = 0; i < k->count; i++)
         if (!memcmp(&k->entries[i].key, key, sizeof *key)) return i;
     return -1;
 }
 
-static weft_result add(weft_vk_kernels *k, const key *key)
+static weft_result add(weft_vk_kernels *k, const weft_vk_key *key)
 {
     if (k->count == k->room) {
         entry *more = weft_resize(k->dev->ctx, k->entries, sizeof *more * (size_t) (2 * k->room + 32));
@@ -176,33 +135,33 @@ static weft_result add(weft_vk_kernels *k, const key *key)
     }
     WEFT_TRY(make_layouts(k, (int) key->bind_count));
     WEFT_TRY(make_module(k, key->kernel));
-    k->entries[k->count++] = (entry) { *key, VK_NULL_HANDLE };
+    k->entries[k->count++] = (entry) { *key, { VK_NULL_HANDLE, VK_NULL_HANDLE } };
     return WEFT_OK;
 }
 
 // With the lock held, which is given up while the driver compiles.
-static weft_result find_or_make(weft_vk_kernels *k, const key *key, VkPipeline *out, int *made)
+static weft_result find_or_make(weft_vk_kernels *k, const weft_vk_key *key, weft_vk_compiled *out, int *made)
 {
     int at;
     while ((at = find(k, key)) >= 0) {
-        *out = k->entries[at].pipeline;
-        if (*out) return WEFT_OK;
+        *out = k->entries[at].made;
+        if (out->pipeline || out->shader) return WEFT_OK;
         pthread_cond_wait(&k->made, &k->lock); // another thread makes it, or fails and takes the entry away
     }
     WEFT_TRY(add(k, key));
-    const VkShaderModule module = k->modules[key->kernel];
-    const VkPipelineLayout layout = k->layout[key->bind_count];
+    const weft_vk_source source = { *key, weft_kernels_spirv[key->kernel].words, weft_kernels_spirv[key->kernel].bytes, k->modules[key->kernel],
+                                    k->set_layout[key->bind_count], k->layout[key->bind_count] };
     pthread_mutex_unlock(&k->lock);
-    const weft_result r = make_pipeline(k, key, module, layout, out);
+    const weft_result r = weft_vk_compile(k->compiler, &source, out);
     pthread_mutex_lock(&k->lock);
     at = find(k, key);
-    if (r == WEFT_OK) k->entries[at].pipeline = *out, ++*made;
+    if (r == WEFT_OK) k->entries[at].made = *out, ++*made;
     else k->entries[at] = k->entries[--k->count];
     pthread_cond_broadcast(&k->made);
     return r;
 }
 
-static weft_result make_key(const weft_vk_kernels *k, const weft_vk_want *want, key *out)
+static weft_result make_key(const weft_vk_kernels *k, const weft_vk_want *want, weft_vk_key *out)
 {
     const weft_dispatch *d = want->dispatch;
     memset(out, 0, sizeof *out); // compared as bytes
@@ -214,10 +173,10 @@ static weft_result make_key(const weft_vk_kernels *k, const weft_vk_want *want, 
     return WEFT_OK;
 }
 
-static weft_result get(weft_vk_kernels *k, const key *key, weft_vk_pipeline *out, int *made)
+static weft_result get(weft_vk_kernels *k, const weft_vk_key *key, weft_vk_pipeline *out, int *made)
 {
     pthread_mutex_lock(&k->lock);
-    const weft_result r = find_or_make(k, key, &out->pipeline, made);
+    const weft_result r = find_or_make(k, key, &out->made, made);
     out->layout = k->layout[key->bind_count], out->set_layout = k->set_layout[key->bind_count];
     pthread_mutex_unlock(&k->lock);
     return r;
@@ -226,7 +185,7 @@ static weft_result get(weft_vk_kernels *k, const key *key, weft_vk_pipeline *out
 typedef struct batch {
     weft_vk_kernels *k;
     weft_vk_want *wants;
-    key *keys; // of the wants
+    weft_vk_key *keys; // of the wants
     int *list; // wants of different kernels
     int count, made;
     pthread_mutex_t lock; // of what follows: the failure of the first want in the list, whichever thread met it
@@ -260,7 +219,7 @@ static void get_some(void *user, int64_t begin, int64_t end)
     }
 }
 
-static bool is_there(weft_vk_kernels *k, const key *key)
+static bool is_there(weft_vk_kernels *k, const weft_vk_key *key)
 {
     pthread_mutex_lock(&k->lock);
     const bool there = find(k, key) >= 0; // or under way on another thread
@@ -319,4 +278,11 @@ weft_result weft_vk_kernels_get(weft_vk_kernels *k, weft_vk_want *wants, int cou
     if (r == WEFT_OK || b.failed == WEFT_OK) return r;
     const weft_vk_want *w = &wants[b.failed_at];
     return weft_fail(r, "%s '%s': kernel %s: %s", w->node->op->name, w->node->name, w->dispatch->kernel, b.text);
+}
+
+void weft_vk_bind_kernel(const weft_vk_device *dev, VkCommandBuffer cmd, const weft_vk_pipeline *kernel)
+{
+    const VkShaderStageFlagBits stage = VK_SHADER_STAGE_COMPUTE_BIT;
+    if (kernel->made.shader) dev->vk.vkCmdBindShadersEXT(cmd, 1, &stage, &kernel->made.shader);
+    else dev->vk.vkCmdBindPipeline(cmd, VK_PIPELINE_BIND_POINT_COMPUTE, kernel->made.pipeline);
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#define _GNU_SOURCE // dladdr
 #include "vk/load.h"
 #include <dlfcn.h>
 #include <string.h>
@@ -22,11 +23,13 @@ weft_result weft_vk_load(weft_context *ctx, weft_vk_calls *out)
 #define INSTANCE(name)
 #define INSTANCE_OPTIONAL(name)
 #define DEVICE(name)
+#define DEVICE_OPTIONAL(name)
 #include "vk/calls.def"
 #undef GLOBAL
 #undef INSTANCE
 #undef INSTANCE_OPTIONAL
 #undef DEVICE
+#undef DEVICE_OPTIONAL
     if (!whole) { // a 1.0 loader lacks vkEnumerateInstanceVersion
         dlclose(vk.library);
         return weft_fail(WEFT_ERR_NO_DEVICE, "the Vulkan loader (libvulkan.so.1) is older than Vulkan 1.1");
@@ -48,11 +51,13 @@ weft_result weft_vk_load_instance(weft_vk_calls *vk, VkInstance instance)
 #define INSTANCE(name) if (!(vk->name = (PFN_##name) vk->vkGetInstanceProcAddr(instance, #name))) missing = #name;
 #define INSTANCE_OPTIONAL(name) vk->name = (PFN_##name) vk->vkGetInstanceProcAddr(instance, #name);
 #define DEVICE(name)
+#define DEVICE_OPTIONAL(name)
 #include "vk/calls.def"
 #undef GLOBAL
 #undef INSTANCE
 #undef INSTANCE_OPTIONAL
 #undef DEVICE
+#undef DEVICE_OPTIONAL
     return missing ? weft_fail(WEFT_ERR_NO_DEVICE, "the Vulkan loader has no %s", missing) : WEFT_OK;
 }
 
@@ -63,12 +68,29 @@ weft_result weft_vk_load_device(weft_vk_calls *vk, VkDevice device)
 #define INSTANCE(name)
 #define INSTANCE_OPTIONAL(name)
 #define DEVICE(name) if (!(vk->name = (PFN_##name) vk->vkGetDeviceProcAddr(device, #name))) missing = #name;
+#define DEVICE_OPTIONAL(name) vk->name = (PFN_##name) vk->vkGetDeviceProcAddr(device, #name);
 #include "vk/calls.def"
 #undef GLOBAL
 #undef INSTANCE
 #undef INSTANCE_OPTIONAL
 #undef DEVICE
+#undef DEVICE_OPTIONAL
     return missing ? weft_fail(WEFT_ERR_UNSUPPORTED, "the Vulkan driver has no %s", missing) : WEFT_OK;
+}
+
+static const void *module_of(PFN_vkVoidFunction f)
+{
+    void *symbol;
+    Dl_info info;
+    memcpy(&symbol, &f, sizeof symbol);
+    return f && dladdr(symbol, &info) ? info.dli_fbase : NULL;
+}
+
+bool weft_vk_makes_shaders(const weft_vk_calls *vk)
+{
+    const void *layouts = module_of((PFN_vkVoidFunction) vk->vkCreateDescriptorSetLayout);
+    return vk->vkDestroyShaderEXT && vk->vkGetShaderBinaryDataEXT && vk->vkCmdBindShadersEXT && layouts &&
+           layouts == module_of((PFN_vkVoidFunction) vk->vkCreateShadersEXT);
 }
 
 weft_result weft_vk_fail(VkResult r, const char *call)

@@ -3,8 +3,8 @@
 // in one process must not share writable state, and a host may bring its own vkGetInstanceProcAddr.
 #pragma once
 #include "base/context.h"
-#define VK_NO_PROTOTYPES
-#include <vulkan/vulkan_core.h>
+#include "vk/newer.h"
+#include <stdbool.h>
 
 typedef struct weft_vk_calls {
     weft_context *ctx;
@@ -14,11 +14,13 @@ typedef struct weft_vk_calls {
 #define INSTANCE(name) PFN_##name name;
 #define INSTANCE_OPTIONAL(name) PFN_##name name; // NULL: not there
 #define DEVICE(name) PFN_##name name;
+#define DEVICE_OPTIONAL(name) PFN_##name name; // NULL: not there
 #include "vk/calls.def"
 #undef GLOBAL
 #undef INSTANCE
 #undef INSTANCE_OPTIONAL
 #undef DEVICE
+#undef DEVICE_OPTIONAL
 } weft_vk_calls;
 
 // Opens the loader. WEFT_ERR_NO_DEVICE: there is none on this machine.
@@ -26,6 +28,9 @@ weft_result weft_vk_load(weft_context *ctx, weft_vk_calls *out);
 void weft_vk_unload(weft_vk_calls *vk);
 weft_result weft_vk_load_instance(weft_vk_calls *vk, VkInstance instance);
 weft_result weft_vk_load_device(weft_vk_calls *vk, VkDevice device);
+
+// Whether whoever hands out set layouts also makes shader objects. A layer that is older than those hands out its own, with which a driver crashes.
+bool weft_vk_makes_shaders(const weft_vk_calls *vk);
 
 // The sentence and the code for a failed call.
 weft_result weft_vk_fail(VkResult r, const char *call);

@@ -170,7 +170,7 @@ static weft_result record(weft_vk_peaks *p, const job *j)
     WEFT_TRY(pipeline_of(p, j->shape, &pipe));
     WEFT_TRY(begin(p));
     weft_vk_stamps_reset(p->dev, &p->stamps, p->cmd);
-    vk->vkCmdBindPipeline(p->cmd, VK_PIPELINE_BIND_POINT_COMPUTE, pipe.pipeline);
+    weft_vk_bind_kernel(p->dev, p->cmd, &pipe);
     vk->vkCmdBindDescriptorSets(p->cmd, VK_PIPELINE_BIND_POINT_COMPUTE, pipe.layout, 0, 1, &p->sets[j->shape->binds - 1], 0, NULL);
     vk->vkCmdPushConstants(p->cmd, pipe.layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof j->params, &j->params);
     barrier(p);

@@ -90,7 +90,7 @@ static void dispatch(recorder *c, const weft_vk_piece *p)
     const weft_dispatch *d = &c->job->program->steps[p->step].dispatch;
     const weft_vk_pipeline *pipe = &c->pipelines[p->step];
     const uint32_t *b = p->base, *n = p->size;
-    c->vk->vkCmdBindPipeline(c->cmd, VK_PIPELINE_BIND_POINT_COMPUTE, pipe->pipeline);
+    weft_vk_bind_kernel(c->dev, c->cmd, pipe);
     c->vk->vkCmdBindDescriptorSets(c->cmd, VK_PIPELINE_BIND_POINT_COMPUTE, pipe->layout, 0, 1, &c->sets[p->step], 0, NULL);
     if (d->params_bytes) c->vk->vkCmdPushConstants(c->cmd, pipe->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, (uint32_t) d->params_bytes, d->params);
     if (p->sliced) c->vk->vkCmdDispatchBase(c->cmd, b[0], b[1], b[2], n[0], n[1], n[2]);

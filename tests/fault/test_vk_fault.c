@@ -25,6 +25,7 @@ static const struct legal { const char *call; int errors[6]; } legal[] = {
     { "vkAllocateMemory", { M, V, VK_ERROR_TOO_MANY_OBJECTS } },
     { "vkMapMemory", { M, V, VK_ERROR_MEMORY_MAP_FAILED } },
     { "vkCreateComputePipelines", { M, V } },
+    { "vkCreateShadersEXT", { M, V, VK_ERROR_INITIALIZATION_FAILED } },
     { "vkCreatePipelineCache", { M } },
     { "vkCreatePipelineLayout", { M, V } },
     { "vkCreateDescriptorPool", { M, V, VK_ERROR_FRAGMENTATION } },

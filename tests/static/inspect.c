@@ -70,15 +70,15 @@ weft_result inspect(weft_vk_device *dev, const wanted *w, bool raw, figures *out
     weft_vk_pipeline made;
     memset(out, -1, sizeof *out);
     WEFT_TRY(weft_vk_kernels_get(dev->kernels, &want, 1, &made, NULL));
-    *pipeline = made.pipeline;
+    *pipeline = made.made.pipeline;
     for (int i = 0; i < 8; i++) list[i] = (VkPipelineExecutablePropertiesKHR) { VK_STRUCTURE_TYPE_PIPELINE_EXECUTABLE_PROPERTIES_KHR };
-    const VkPipelineInfoKHR which = { VK_STRUCTURE_TYPE_PIPELINE_INFO_KHR, NULL, made.pipeline };
+    const VkPipelineInfoKHR which = { VK_STRUCTURE_TYPE_PIPELINE_INFO_KHR, NULL, made.made.pipeline };
     const VkResult r = get ? get(dev->device, &which, &count, list) : VK_ERROR_EXTENSION_NOT_PRESENT;
     if (r != VK_SUCCESS && r != VK_INCOMPLETE) return weft_vk_fail(r, "vkGetPipelineExecutablePropertiesKHR");
     for (uint32_t i = 0; i < count; i++) {
         if (raw) printf("  %s: %s, subgroups of %u\n", list[i].name, list[i].description, list[i].subgroupSize);
         out->subgroup = (int) list[i].subgroupSize;
-        WEFT_TRY(read_executable(dev, made.pipeline, i, raw, out));
+        WEFT_TRY(read_executable(dev, made.made.pipeline, i, raw, out));
     }
     return WEFT_OK;
 }

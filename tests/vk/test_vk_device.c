@@ -216,8 +216,8 @@ static void the_pipeline_cache_survives_what_is_done_to_it(void **state)
     assert_true(st.st_size > 64);
     assert_int_equal(run_with_cache(path, &want), 0);
     const struct { long at; bool cut; const char *says; } harm[] = {
-        { 10, true, "cut off" }, { 0, false, "no pipeline cache" }, { 9, false, "damaged" }, { 28, false, "damaged" }, { 42, false, "cut off" },
-        { 50, false, "damaged" }, { 0, true, "empty" }, { st.st_size - 1, true, "cut off" }, { st.st_size - 1, false, "damaged" },
+        { 10, true, "cut off" }, { 0, false, "no pipeline cache" }, { 9, false, "damaged" }, { 28, false, "damaged" }, { 50, false, "cut off" },
+        { 58, false, "damaged" }, { 0, true, "empty" }, { st.st_size - 1, true, "cut off" }, { st.st_size - 1, false, "damaged" },
     };
     for (size_t i = 0; i < sizeof harm / sizeof *harm; i++) {
         damage(path, harm[i].at, harm[i].cut);
@@ -238,14 +238,15 @@ static VKAPI_ATTR void VKAPI_CALL other_properties(VkPhysicalDevice device, VkPh
     out->pipelineCacheUUID[3] ^= 0x55; // as if its driver were another
 }
 
-static size_t load_and_save(weft_vk_device *dev)
+static size_t load_and_save(weft_vk_device *dev, weft_vk_form form)
 {
-    VkPipelineCache cache = VK_NULL_HANDLE;
-    size_t loaded = 0;
-    assert_int_equal(weft_vk_cache_create(dev, &cache, &loaded), WEFT_OK);
-    if (!loaded) weft_vk_cache_save(dev, cache, 0);
-    dev->vk.vkDestroyPipelineCache(dev->device, cache, NULL);
-    return loaded;
+    weft_vk_kept kept;
+    weft_vk_cache_open(dev, form, &kept);
+    const size_t bytes = kept.bytes;
+    assert_true(!bytes || (bytes == 3 && !memcmp(kept.data, "ab", 3)));
+    weft_vk_cache_close(&kept);
+    if (!bytes) weft_vk_cache_write(dev, form, "ab", 3);
+    return bytes;
 }
 
 static void two_devices_share_a_cache_file(void **state)
@@ -259,12 +260,17 @@ static void two_devices_share_a_cache_file(void **state)
     snprintf(path, sizeof path, "%s/cache", folder);
     assert_int_equal(weft_vk_open(ctx, &(weft_device_params) { .name = "vulkan", .cache_path = path }, &dev), WEFT_OK);
     true_properties = dev->vk.vkGetPhysicalDeviceProperties;
-    assert_int_equal(load_and_save(dev), 0); // no file
+    assert_int_equal(load_and_save(dev, WEFT_VK_PIPELINE_CACHE), 0); // no file
     dev->vk.vkGetPhysicalDeviceProperties = other_properties;
-    assert_int_equal(load_and_save(dev), 0); // none for this one
-    assert_true(load_and_save(dev) > 0);
+    assert_int_equal(load_and_save(dev, WEFT_VK_PIPELINE_CACHE), 0); // none for this one
+    assert_true(load_and_save(dev, WEFT_VK_PIPELINE_CACHE) > 0);
+    assert_int_equal(load_and_save(dev, WEFT_VK_BINARIES), 0); // nor in this form
+    assert_true(load_and_save(dev, WEFT_VK_BINARIES) > 0);
     dev->vk.vkGetPhysicalDeviceProperties = true_properties;
-    assert_true(load_and_save(dev) > 0); // still there
+    assert_true(load_and_save(dev, WEFT_VK_PIPELINE_CACHE) > 0); // still there
+    damage(path, 7, false); // of another version of weft: nothing to say
+    assert_int_equal(load_and_save(dev, WEFT_VK_PIPELINE_CACHE), 0);
+    assert_true(load_and_save(dev, WEFT_VK_PIPELINE_CACHE) > 0);
     weft_vk_close(dev);
     assert_int_equal(atomic_load(&messages), before);
     remove(path);
