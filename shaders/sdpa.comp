@@ -26,7 +26,8 @@ void main() {
     uint quad = tile % p.column_tiles * LANES + column_lane();
     uint own_first = tile / p.column_tiles % p.tiles * OWN, z = tile / (p.column_tiles * p.tiles);
     if (z >= p.batch) return;
-    uint mask_at = mask_first(z), own_last = (z + 1) * p.own - 1, row = id / PARTS, chunk = row * STEP + id % PARTS * SCORED;
+    uint mask_at = mask_first(z), row = id / PARTS, chunk = row * STEP + id % PARTS * SCORED;
+    uint q_at = rows_first(0, p.own, z, p.d), k_at = rows_first(1, p.other, z, p.d), v_at = rows_first(2, p.other, z, p.e), y_at = y_first(p.own, z);
     float most = LEAST, sum = 0; // of the invocation's part of a row
     avec4 mix_[MIXED];
     [[unroll]] for (uint i = 0; i < MIXED; i++) mix_[i] = avec4(0);
@@ -34,7 +35,7 @@ void main() {
     for (uint first = 0; first < keys; first += OTHER) {
         uint key = first + other_lane(), own = own_first + first_scored();
         float product[SCORED];
-        SDPA_PRODUCTS(product, q, q4, z * p.own + own, own_last, k, k4, z * p.other + min(key, p.other - 1), p.d, D_WIDE)
+        SDPA_PRODUCTS(product, q, q4, q_at, p.step[0], own, p.own - 1, k, k4, k_at + min(key, p.other - 1) * p.step[1], p.d, D_WIDE)
         [[unroll]] for (uint i = 0; i < SCORED; i++) {
             float score = product[i] * p.scale;
             if (MASK) score += mask(mask_at + min(own + i, p.own - 1) * p.mask_own + min(key, p.other - 1) * p.mask_other);
@@ -62,7 +63,7 @@ void main() {
         [[unroll]] for (uint i = 0; i < MIXED; i++) mix_[i] *= shrink[first_mixed() + i];
         uint end = min(OTHER, p.other - first);
         for (uint s = 0; s < end; s++) {
-            SDPA_QUAD(value, v, v4, (z * p.other + first + s) * p.e + quad * 4, quad, p.e, E_WIDE)
+            SDPA_QUAD(value, v, v4, v_at + (first + s) * p.step[2] + quad * 4, quad, p.e, E_WIDE)
             [[unroll]] for (uint i = 0; i < MIXED; i++) mix_[i] = fma(avec4(weight[(first_mixed() + i) * STEP + s]), value, mix_[i]);
         }
         barrier();
@@ -75,6 +76,6 @@ void main() {
         float all = 0;
         [[unroll]] for (uint k = 0; k < PARTS; k++) all += part[mixed * PARTS + k];
         avec4 value = all > 0 ? mix_[i] / all : avec4(0); // a query that sees nothing
-        SDPA_PUT(y_put, y4_put, (z * p.own + own_first + mixed) * p.e + quad * 4, quad, p.e, E_WIDE, value)
+        SDPA_PUT(y_put, y4_put, y_at + (own_first + mixed) * y_step() + quad * 4, quad, p.e, E_WIDE, value)
     }
 }

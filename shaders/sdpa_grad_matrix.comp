@@ -85,14 +85,14 @@ FOUR(other_b_four, other_b_data, other_b4_data, E_WIDE)
             }                                                                                                           \
     }
 // One matrix after another. Their numbers must be constants, or they would lie in memory.
-#define STORE(sum, width, WIDE_, put, put4, by)                                                                         \
+#define STORE(sum, first, step, width, WIDE_, put, put4, by)                                                            \
     [[dont_unroll]] for (uint each = 0; each < COLUMNS; each++) {                                                       \
         subgroupBarrier();                                                                                              \
         [[unroll]] for (uint j = 0; j < COLUMNS; j++)                                                                   \
             if (j == each) coopMatStore(sum[j], scores, mine * S_STEP, N / 4, gl_CooperativeMatrixLayoutRowMajor);      \
         subgroupBarrier();                                                                                              \
         for (uint e = lane; e < M * N / 4; e += LANES) {                                                                \
-            uint own = own_first + mine + e / (N / 4), c = first_column + each * N + e % (N / 4) * 4, at = (z * p.own + own) * width + c; \
+            uint own = own_first + mine + e / (N / 4), c = first_column + each * N + e % (N / 4) * 4, at = first + own * step + c; \
             if (own >= p.own || c >= width) continue;                                                                   \
             vec4 all = scores[mine * S_STEP + e] * (by);                                                                \
             if (WIDE_) put4(at / 4, all);                                                                               \
@@ -110,13 +110,18 @@ void main() {
     // Weights of many keys are small, and what is smaller than 6e-5 loses digits in f16: without what all of a query's have in common,
     // or half-way between one and their mean. A power of two.
     float grow = KEYS ? exp2(floor(log2(float(p.own)) * 0.5)) : 1;
+    // Own rows are k and v, or q and dy; those that pass by the others. What they receive lies as they do.
+    uint q_at = rows_first(0, KEYS ? p.other : p.own, z, p.d), k_at = rows_first(1, KEYS ? p.own : p.other, z, p.d);
+    uint v_at = rows_first(2, KEYS ? p.own : p.other, z, p.e), dy_at = y_first(KEYS ? p.other : p.own, z);
+    uint own_a_at = KEYS ? k_at : q_at, own_a_step = p.step[KEYS ? 1 : 0], own_b_at = KEYS ? v_at : dy_at, own_b_step = KEYS ? p.step[2] : y_step();
+    uint other_a_at = KEYS ? q_at : k_at, other_a_step = p.step[KEYS ? 0 : 1], other_b_at = KEYS ? dy_at : v_at, other_b_step = KEYS ? y_step() : p.step[2];
     for (uint e = me; e < OWN * D_FOURS; e += THREADS) {
         uint own = own_first + e / D_FOURS;
-        own_as[e / D_FOURS * D_STEP + e % D_FOURS] = own_a_four(own < p.own, z * p.own + own, e % D_FOURS * 4, p.d);
+        own_as[e / D_FOURS * D_STEP + e % D_FOURS] = own_a_four(own < p.own, own_a_at + own * own_a_step, e % D_FOURS * 4, p.d);
     }
     for (uint e = me; e < OWN * E_FOURS; e += THREADS) {
         uint own = own_first + e / E_FOURS;
-        own_bs[e / E_FOURS * E_STEP + e % E_FOURS] = own_b_four(own < p.own, z * p.own + own, e % E_FOURS * 4, p.e);
+        own_bs[e / E_FOURS * E_STEP + e % E_FOURS] = own_b_four(own < p.own, own_b_at + own * own_b_step, e % E_FOURS * 4, p.e);
     }
     SUM sum_a[COLUMNS], sum_b[COLUMNS];
     [[unroll]] for (uint j = 0; j < COLUMNS; j++) sum_a[j] = SUM(0);
@@ -128,11 +133,11 @@ void main() {
         if (!last) {
             [[unroll]] for (uint i = 0; i < A_LOADS; i++) {
                 uint e = me + i * THREADS, other = next + e / D_FOURS;
-                if (e < OTHER * D_FOURS) ar[i] = other_a_four(other < p.other, z * p.other + other, e % D_FOURS * 4, p.d);
+                if (e < OTHER * D_FOURS) ar[i] = other_a_four(other < p.other, other_a_at + other * other_a_step, e % D_FOURS * 4, p.d);
             }
             [[unroll]] for (uint i = 0; i < B_LOADS; i++) {
                 uint e = me + i * THREADS, other = next + e / E_FOURS;
-                if (e < OTHER * E_FOURS) br[i] = other_b_four(other < p.other, z * p.other + other, e % E_FOURS * 4, p.e);
+                if (e < OTHER * E_FOURS) br[i] = other_b_four(other < p.other, other_b_at + other * other_b_step, e % E_FOURS * 4, p.e);
             }
         }
         if (next != begin) {
@@ -171,6 +176,6 @@ void main() {
         }
         barrier();
     }
-    STORE(sum_a, p.d, D_WIDE, da_put, da4_put, p.scale * (KEYS ? 1 / grow : rows(z * p.own + own).y))
-    if (KEYS) STORE(sum_b, p.e, E_WIDE, db_put, db4_put, 1 / grow)
+    STORE(sum_a, own_a_at, own_a_step, p.d, D_WIDE, da_put, da4_put, p.scale * (KEYS ? 1 / grow : rows(z * p.own + own).y))
+    if (KEYS) STORE(sum_b, own_b_at, own_b_step, p.e, E_WIDE, db_put, db4_put, 1 / grow)
 }

@@ -66,9 +66,10 @@ void main() {
     uint own_first = tile / p.column_tiles % p.tiles * OWN, z = tile / (p.column_tiles * p.tiles);
     if (z >= p.batch) return;
     uint mask_at = mask_first(z), side = lane % SIDE;
+    uint q_at = rows_first(0, p.own, z, p.d), k_at = rows_first(1, p.other, z, p.d), v_at = rows_first(2, p.other, z, p.e);
     for (uint e = me; e < OWN * D_FOURS; e += THREADS) {
         uint own = own_first + e / D_FOURS;
-        rows[e / D_FOURS * D_STEP + e % D_FOURS] = q_four(own < p.own, z * p.own + own, e % D_FOURS * 4, p.d);
+        rows[e / D_FOURS * D_STEP + e % D_FOURS] = q_four(own < p.own, q_at + own * p.step[0], e % D_FOURS * 4, p.d);
     }
     barrier();
     LEFT held[HELD];
@@ -85,11 +86,11 @@ void main() {
         if (!last) {
             [[unroll]] for (uint i = 0; i < K_LOADS; i++) {
                 uint e = me + i * THREADS, key = next + e / D_FOURS;
-                if (e < OTHER * D_FOURS) kr[i] = k_four(key < p.other, z * p.other + key, e % D_FOURS * 4, p.d);
+                if (e < OTHER * D_FOURS) kr[i] = k_four(key < p.other, k_at + key * p.step[1], e % D_FOURS * 4, p.d);
             }
             [[unroll]] for (uint i = 0; i < V_LOADS; i++) {
                 uint e = me + i * THREADS, key = next + e / E_FOURS;
-                if (e < OTHER * E_FOURS) vr[i] = v_four(key < p.other, z * p.other + key, first_column + e % E_FOURS * 4, p.e);
+                if (e < OTHER * E_FOURS) vr[i] = v_four(key < p.other, v_at + key * p.step[2], first_column + e % E_FOURS * 4, p.e);
             }
         }
         if (next != 0) {
@@ -187,7 +188,7 @@ void main() {
             if (j == each) coopMatStore(mix_[j], scores, mine * S_STEP, N / 4, gl_CooperativeMatrixLayoutRowMajor);
         subgroupBarrier();
         for (uint e = lane; e < M * N / 4; e += LANES) {
-            uint row = mine + e / (N / 4), own = own_first + row, c = first_column + each * N + e % (N / 4) * 4, at = (z * p.own + own) * p.e + c;
+            uint row = mine + e / (N / 4), own = own_first + row, c = first_column + each * N + e % (N / 4) * 4, at = y_first(p.own, z) + own * y_step() + c;
             if (own >= p.own || c >= p.e) continue;
             vec4 all = scores[mine * S_STEP + e] * by_row[row];
             if (E_WIDE) y4_put(at / 4, all);

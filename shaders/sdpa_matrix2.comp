@@ -64,7 +64,7 @@ float weight(const in uint row, const in uint column, const in float score, cons
 float inverse_of(const in uint row, const in uint column, const in float sum) { return sum > 0 ? 1 / sum : 0; } // 0: a query that sees nothing
 float keep(const in uint row, const in uint column, const in float v, const in uint own_first, const in uint first_column, const in uint z) {
     uint own = own_first + row, c = first_column + column;
-    if (own < p.own && c < p.e) y_put((z * p.own + own) * p.e + c, v);
+    if (own < p.own && c < p.e) y_put(y_first(p.own, z) + own * y_step() + c, v);
     return v;
 }
 
@@ -74,9 +74,10 @@ void main() {
     uint own_first = tile / p.column_tiles % p.tiles * OWN, z = tile / (p.column_tiles * p.tiles);
     if (z >= p.batch) return;
     uint mask_at = mask_first(z);
+    uint q_at = rows_first(0, p.own, z, p.d), k_at = rows_first(1, p.other, z, p.d), v_at = rows_first(2, p.other, z, p.e);
     for (uint e = me; e < OWN * D_FOURS; e += THREADS) {
         uint own = own_first + e / D_FOURS;
-        rows[e / D_FOURS * D_STEP + e % D_FOURS] = q_four(own < p.own, z * p.own + own, e % D_FOURS * 4, p.d);
+        rows[e / D_FOURS * D_STEP + e % D_FOURS] = q_four(own < p.own, q_at + own * p.step[0], e % D_FOURS * 4, p.d);
     }
     barrier();
     coopmat<float16_t, SCOPE, OWN, DEEP, gl_MatrixUseA> queries;
@@ -90,11 +91,11 @@ void main() {
         if (!last) {
             [[unroll]] for (uint i = 0; i < K_LOADS; i++) {
                 uint e = me + i * THREADS, key = next + e / D_FOURS;
-                if (e < OTHER * D_FOURS) kr[i] = k_four(key < p.other, z * p.other + key, e % D_FOURS * 4, p.d);
+                if (e < OTHER * D_FOURS) kr[i] = k_four(key < p.other, k_at + key * p.step[1], e % D_FOURS * 4, p.d);
             }
             [[unroll]] for (uint i = 0; i < V_LOADS; i++) {
                 uint e = me + i * THREADS, key = next + e / E_FOURS;
-                if (e < OTHER * E_FOURS) vr[i] = v_four(key < p.other, z * p.other + key, first_column + e % E_FOURS * 4, p.e);
+                if (e < OTHER * E_FOURS) vr[i] = v_four(key < p.other, v_at + key * p.step[2], first_column + e % E_FOURS * 4, p.e);
             }
         }
         if (next != 0) {
@@ -131,7 +132,7 @@ void main() {
     coopMatReduceNV(by_column, sum, gl_CooperativeMatrixReduceRowNV, larger);
     mix_ = mix_ * by_column;
     if (Y_WIDE && own_first + OWN <= p.own && first_column + WIDE <= p.e) // a tile that is full is stored as it is
-        coopMatStore(coopmat<float16_t, SCOPE, OWN, WIDE, gl_MatrixUseAccumulator>(mix_), y_data, (z * p.own + own_first) * p.e + first_column, p.e,
+        coopMatStore(coopmat<float16_t, SCOPE, OWN, WIDE, gl_MatrixUseAccumulator>(mix_), y_data, y_first(p.own, z) + own_first * y_step() + first_column, y_step(),
                      gl_CooperativeMatrixLayoutRowMajor);
     else coopMatPerElementNV(mix_, mix_, keep, own_first, first_column, z);
 }

@@ -22,11 +22,12 @@ void main() {
     uint own_first = tile % p.tiles * OWN, z = tile / p.tiles;
     if (z >= p.batch) return;
     uint mask_at = mask_first(z), own = own_first + first_scored();
+    uint q_at = rows_first(0, p.own, z, p.d), k_at = rows_first(1, p.other, z, p.d), y_at = y_first(p.own, z);
     float top[SCORED], all[SCORED], product[SCORED]; // over the keys that this invocation meets
     [[unroll]] for (uint i = 0; i < SCORED; i++) top[i] = LEAST, all[i] = 0;
     uint keys = CAUSAL ? min(p.other, own_first + OWN) : p.other;
     for (uint key = other_lane(); key < keys; key += OTHER) {
-        SDPA_PRODUCTS(product, q, q4, z * p.own + own, (z + 1) * p.own - 1, k, k4, z * p.other + key, p.d, D_WIDE)
+        SDPA_PRODUCTS(product, q, q4, q_at, p.step[0], own, p.own - 1, k, k4, k_at + key * p.step[1], p.d, D_WIDE)
         [[unroll]] for (uint i = 0; i < SCORED; i++) {
             float score = product[i] * p.scale;
             if (MASK) score += mask(mask_at + min(own + i, p.own - 1) * p.mask_own + key * p.mask_other);
@@ -46,7 +47,7 @@ void main() {
     float highest = LEAST, whole = 0, along = 0;
     for (uint i = 0; i < OTHER; i++) highest = max(highest, most[id * STEP + i]);
     for (uint i = 0; i < OTHER; i++) whole += sum[id * STEP + i] * exp(most[id * STEP + i] - highest);
-    uint row = z * p.own + own_first + id;
-    for (uint c = 0; c < p.e; c++) along = fma(y(row * p.e + c), dy(row * p.e + c), along);
-    rows_put(row, vec4(highest, whole > 0 ? 1 / whole : 0, along, 0));
+    y_at += (own_first + id) * y_step();
+    for (uint c = 0; c < p.e; c++) along = fma(y(y_at + c), dy(y_at + c), along);
+    rows_put(z * p.own + own_first + id, vec4(highest, whole > 0 ? 1 / whole : 0, along, 0));
 }

@@ -25,7 +25,7 @@ typedef struct job {
     _Atomic bool failed;
 } job;
 
-static int first_of(const weft_node *n) { return n->in_count > 4 ? BACKWARD : 0; }
+static int first_of(const weft_node *n) { return strcmp(n->op->name, "sdpa") ? BACKWARD : 0; }
 
 static size_t strip_bytes(const weft_sdpa_sizes *z)
 {
@@ -79,21 +79,36 @@ WEFT_CLONES static float dot(const float *restrict a, const float *restrict b, i
     return sum;
 }
 
-static void product(job *j, char trans_a, char trans_b, int64_t m, int64_t n, int64_t k, float by, const float *a, const float *b, float add, float *y)
+typedef struct rows { const float *at; int64_t step; } rows; // of a matrix
+
+static void product(job *j, char trans_a, char trans_b, int64_t m, int64_t n, int64_t k, float by, rows a, rows b, float add, float *y, int64_t y_step)
 {
-    if (dnnl_sgemm(trans_a, trans_b, m, n, k, by, a, trans_a == 'T' ? m : k, b, trans_b == 'T' ? k : n, add, y, n) != dnnl_success) j->failed = true;
+    if (dnnl_sgemm(trans_a, trans_b, m, n, k, by, a.at, a.step, b.at, b.step, add, y, y_step) != dnnl_success) j->failed = true;
 }
 
-// The weights of `rows` queries from `first` on of one of the batch, for the keys that any of them may see: how many is given back.
-static int64_t strip(job *j, int64_t z, int64_t first, int64_t rows, float *s)
+// Of one of the batch, from row `first` on: q, k or v, and y or dy.
+static rows input(const job *j, int which, int64_t z, int64_t first)
+{
+    const int at = first_of(j->node);
+    const weft_sdpa_rows r = weft_sdpa_rows_of(j->node, at, which, z);
+    return (rows) { (const float *) j->in[weft_sdpa_input(j->node, at, which)] + r.at + first * r.step, r.step };
+}
+
+static rows of_y(const job *j, const void *y, int64_t z, int64_t first)
+{
+    const weft_sdpa_rows r = weft_sdpa_y_rows(&j->size, z);
+    return (rows) { (const float *) y + r.at + first * r.step, r.step };
+}
+
+// The weights of `count` queries from `first` on of one of the batch, for the keys that any of them may see: how many is given back.
+static int64_t strip(job *j, int64_t z, int64_t first, int64_t count, float *s)
 {
     const int at = first_of(j->node);
     const weft_sdpa_sizes *size = &j->size;
     const bool causal = ((const weft_sdpa_attrs *) j->node->attrs)->causal, mask = weft_has(j->node, at + WEFT_SDPA_MASK);
-    const int64_t keys = causal && first + rows < size->s ? first + rows : size->s;
-    product(j, 'N', 'T', rows, keys, size->d, (float) size->scale, (const float *) j->in[at + WEFT_SDPA_Q] + (z * size->l + first) * size->d,
-            (const float *) j->in[at + WEFT_SDPA_K] + z * size->s * size->d, 0, s);
-    for (int64_t i = 0; i < rows; i++) {
+    const int64_t keys = causal && first + count < size->s ? first + count : size->s;
+    product(j, 'N', 'T', count, keys, size->d, (float) size->scale, input(j, WEFT_SDPA_Q, z, first), input(j, WEFT_SDPA_K, z, 0), 0, s, keys);
+    for (int64_t i = 0; i < count; i++) {
         if (mask) {
             int64_t step;
             const float *m = (const float *) j->in[at + WEFT_SDPA_MASK] + weft_sdpa_mask_row(j->node, at, z * size->l + first + i, &step);
@@ -107,29 +122,35 @@ static int64_t strip(job *j, int64_t z, int64_t first, int64_t rows, float *s)
 static void forward(job *j, int64_t z, int64_t first, float *s)
 {
     const weft_sdpa_sizes *size = &j->size;
-    const int64_t rows = size->l - first < QUERIES ? size->l - first : QUERIES, keys = strip(j, z, first, rows, s);
-    product(j, 'N', 'N', rows, size->e, keys, 1, s, (const float *) j->in[WEFT_SDPA_V] + z * size->s * size->e, 0,
-            (float *) j->out[0] + (z * size->l + first) * size->e);
+    const int64_t count = size->l - first < QUERIES ? size->l - first : QUERIES, keys = strip(j, z, first, count, s);
+    const weft_sdpa_rows y = weft_sdpa_y_rows(size, z);
+    product(j, 'N', 'N', count, size->e, keys, 1, (rows) { s, keys }, input(j, WEFT_SDPA_V, z, 0), 0, (float *) j->out[0] + y.at + first * y.step, y.step);
 }
 
 static void backward(job *j, int64_t z, float *p)
 {
     const weft_sdpa_sizes *size = &j->size;
     const int64_t l = size->l, s = size->s, d = size->d, e = size->e;
-    const float *dy = (const float *) j->in[0] + z * l * e, *y = (const float *) j->in[1] + z * l * e;
-    const float *const *qkv = (const float *const *) j->in + BACKWARD;
-    float *dq = (float *) j->out[0] + z * l * d, *dk = (float *) j->out[1] + z * s * d, *dv = (float *) j->out[2] + z * s * e;
-    float *ds = (float *) ((char *) p + strip_bytes(size));
-    memset(dk, 0, (size_t) (s * d) * 4); // what no query sees stays 0
-    memset(dv, 0, (size_t) (s * e) * 4);
+    float *to[3], *ds = (float *) ((char *) p + strip_bytes(size));
+    int64_t step[3];
+    for (int i = WEFT_SDPA_Q; i <= WEFT_SDPA_V; i++) {
+        const weft_sdpa_rows r = weft_sdpa_rows_of(j->node, BACKWARD, i, z);
+        to[i] = (float *) j->out[weft_sdpa_joint(j->node) ? 0 : i] + r.at, step[i] = r.step;
+    }
+    float *dq = to[WEFT_SDPA_Q], *dk = to[WEFT_SDPA_K], *dv = to[WEFT_SDPA_V];
+    const int64_t dq_step = step[WEFT_SDPA_Q], dk_step = step[WEFT_SDPA_K], dv_step = step[WEFT_SDPA_V];
+    for (int64_t i = 0; i < s; i++) { // what no query sees stays 0
+        memset(dk + i * dk_step, 0, (size_t) d * 4);
+        memset(dv + i * dv_step, 0, (size_t) e * 4);
+    }
     for (int64_t first = 0; first < l; first += QUERIES) {
-        const int64_t rows = l - first < QUERIES ? l - first : QUERIES, keys = strip(j, z, first, rows, p);
-        product(j, 'N', 'T', rows, keys, e, 1, dy + first * e, qkv[WEFT_SDPA_V] + z * s * e, 0, ds);
-        for (int64_t i = 0; i < rows; i++)
-            slope(ds + i * keys, p + i * keys, dot(y + (first + i) * e, dy + (first + i) * e, e), (float) size->scale, keys);
-        product(j, 'N', 'N', rows, d, keys, 1, ds, qkv[WEFT_SDPA_K] + z * s * d, 0, dq + first * d);
-        product(j, 'T', 'N', keys, d, rows, 1, ds, qkv[WEFT_SDPA_Q] + (z * l + first) * d, 1, dk);
-        product(j, 'T', 'N', keys, e, rows, 1, p, dy + first * e, 1, dv);
+        const int64_t count = l - first < QUERIES ? l - first : QUERIES, keys = strip(j, z, first, count, p);
+        const rows dy = of_y(j, j->in[0], z, first), y = of_y(j, j->in[1], z, first), weights = { p, keys }, slopes = { ds, keys };
+        product(j, 'N', 'T', count, keys, e, 1, dy, input(j, WEFT_SDPA_V, z, 0), 0, ds, keys);
+        for (int64_t i = 0; i < count; i++) slope(ds + i * keys, p + i * keys, dot(y.at + i * y.step, dy.at + i * dy.step, e), (float) size->scale, keys);
+        product(j, 'N', 'N', count, d, keys, 1, slopes, input(j, WEFT_SDPA_K, z, 0), 0, dq + first * dq_step, dq_step);
+        product(j, 'T', 'N', keys, d, count, 1, slopes, input(j, WEFT_SDPA_Q, z, first), 1, dk, dk_step);
+        product(j, 'T', 'N', keys, e, count, 1, weights, dy, 1, dv, dv_step);
     }
 }
 

@@ -71,26 +71,29 @@ void weft_copy_cpu(const weft_node *n, const weft_cpu_args *a, weft_box_at *at)
     }
 }
 
+weft_result weft_copy_emit_box(weft_emit *e, const weft_box *box, weft_bind y, weft_bind x)
+{
+    weft_loop l;
+    box_loop(box, &l);
+    struct copy_params p = { .count = (u32) weft_shape_count(box->shape), .y_offset = (u32) box->y_offset, .x_offset = (u32) box->x_offset };
+    weft_loop_dims(&l, p.dim);
+    weft_loop_strides(&l, 0, p.y_stride);
+    weft_loop_strides(&l, 1, p.x_stride);
+    for (uint32_t d = 0, shift; d < 4; d++) {
+        weft_divisor(p.dim[d + 1], &p.magic[d], &shift);
+        p.shifts |= shift << d * 8;
+    }
+    return weft_emit_dispatch(e, &(weft_dispatch) {
+        .kernel = "copy", .spec = { (uint32_t) l.rank }, .spec_count = 1, .params = &p, .params_bytes = sizeof p, .grid = { p.count }, .bind = { y, x }, .bind_count = 2,
+    });
+}
+
 weft_result weft_copy_emit(const weft_node *n, weft_emit *e, weft_box_at *at)
 {
     weft_box box = { 0 };
     WEFT_TRY(weft_loop_check(n));
-    for (int k = 0; at(n, k, &box); box = (weft_box) { 0 }, k++) {
-        weft_loop l;
-        box_loop(&box, &l);
-        struct copy_params p = { .count = (u32) weft_shape_count(box.shape), .y_offset = (u32) box.y_offset, .x_offset = (u32) box.x_offset };
-        weft_loop_dims(&l, p.dim);
-        weft_loop_strides(&l, 0, p.y_stride);
-        weft_loop_strides(&l, 1, p.x_stride);
-        for (uint32_t d = 0, shift; d < 4; d++) {
-            weft_divisor(p.dim[d + 1], &p.magic[d], &shift);
-            p.shifts |= shift << d * 8;
-        }
-        WEFT_TRY(weft_emit_dispatch(e, &(weft_dispatch) {
-            .kernel = "copy", .spec = { (uint32_t) l.rank }, .spec_count = 1, .params = &p, .params_bytes = sizeof p,
-            .grid = { p.count }, .bind = { WEFT_BIND_OUT(box.out), WEFT_BIND_IN(box.in) }, .bind_count = 2,
-        }));
-    }
+    for (int k = 0; at(n, k, &box); box = (weft_box) { 0 }, k++)
+        WEFT_TRY(weft_copy_emit_box(e, &box, (weft_bind) WEFT_BIND_OUT(box.out), (weft_bind) WEFT_BIND_IN(box.in)));
     return WEFT_OK;
 }
 

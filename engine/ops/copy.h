@@ -19,6 +19,7 @@ int64_t weft_copy_items(const weft_node *n); // the elements of all outputs
 double weft_copy_flops(const weft_node *n);
 void weft_copy_cpu(const weft_node *n, const weft_cpu_args *a, weft_box_at *at);
 weft_result weft_copy_emit(const weft_node *n, weft_emit *e, weft_box_at *at);
+weft_result weft_copy_emit_box(weft_emit *e, const weft_box *box, weft_bind y, weft_bind x); // one; its out and in do not count
 
 // For a row `name` with a function name_box: the functions of its weft_op.
 #define WEFT_COPY_FUNCTIONS(name)                                                                                   \

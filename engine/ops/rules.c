@@ -9,6 +9,7 @@
 #include "ops/norm.h"
 #include "ops/part.h"
 #include "ops/reduce.h"
+#include "ops/sdpa.h"
 #include "ops/up_conv2d.h"
 #include <string.h>
 
@@ -318,7 +319,78 @@ static bool filter_conv(weft_graph *g, const weft_node *fir, const weft_node *co
     return true;
 }
 
+static const weft_node *maker(const weft_graph *g, weft_value v, const char *op) // NULL: another row's
+{
+    const int node = v < 0 ? -1 : g->values[v].node;
+    return node >= 0 && !strcmp(g->nodes[node].op->name, op) ? &g->nodes[node] : NULL;
+}
+
+// The transpose [.., l, h, d] <-> [.., h, l, d].
+static bool exchanges_heads(const weft_node *transpose)
+{
+    const weft_list *perm = transpose->attrs; // its only attribute
+    const int rank = transpose->in_shape[0].rank;
+    if (rank < 3 || perm->count != rank) return false;
+    for (int d = 0; d < rank; d++)
+        if (perm->at[d] != (d == rank - 3 ? rank - 2 : d == rank - 2 ? rank - 3 : d)) return false;
+    return true;
+}
+
+// Rows [.., l, h d], of which `v`, [.., h, l, d], has the heads apart. -1: it is made otherwise.
+static weft_value beside_each_other(weft_graph *g, weft_value v)
+{
+    const weft_node *transpose = maker(g, v, "transpose");
+    if (!transpose || !exchanges_heads(transpose)) return -1;
+    const weft_value apart = transpose->in[0];
+    const weft_node *reshape = maker(g, apart, "reshape");
+    weft_shape rows = g->values[apart].shape;
+    rows.rank--;
+    rows.dim[rows.rank - 1] *= rows.dim[rows.rank];
+    if (reshape && weft_shape_equal(reshape->in_shape[0], rows)) return reshape->in[0];
+    weft_list shape = { .count = rows.rank };
+    memcpy(shape.at, rows.dim, sizeof shape.at);
+    return weft_graph_call(g, "reshape", WEFT_V(apart), &shape);
+}
+
+// Whether they are the thirds of the rows of one tensor, which is given; else -1.
+static weft_value thirds_of(const weft_graph *g, const weft_value part[3])
+{
+    const weft_node *split = maker(g, part[0], "split");
+    if (!split || split->out_count != 3) return -1;
+    for (int i = 0; i < 3; i++)
+        if (split->out[i] != part[i] || !weft_shape_equal(split->out_shape[i], split->out_shape[0])) return -1;
+    const int last = split->in_shape[0].rank - 1;
+    return split->out_shape[0].dim[last] * 3 == split->in_shape[0].dim[last] ? split->in[0] : -1;
+}
+
+// sdpa of heads that transposes have put apart, -> the transpose that puts them beside each other again: sdpa of rows that hold all heads.
+static bool attention_heads(weft_graph *g, const weft_node *sdpa, const weft_node *transpose, int slot, weft_fused *out)
+{
+    weft_sdpa_attrs at = *(const weft_sdpa_attrs *) sdpa->attrs;
+    weft_value in[] = { -1, -1, -1, weft_has(sdpa, WEFT_SDPA_MASK) ? sdpa->in[WEFT_SDPA_MASK] : -1 };
+    (void) slot;
+    if (at.heads || !exchanges_heads(transpose)) return false;
+    for (int i = WEFT_SDPA_Q; i <= WEFT_SDPA_V; i++) {
+        const weft_node *apart = maker(g, sdpa->in[i], "transpose");
+        if (!apart || !exchanges_heads(apart)) return false;
+    }
+    at.heads = (int32_t) sdpa->in_shape[0].dim[sdpa->in_shape[0].rank - 3];
+    for (int i = WEFT_SDPA_Q; i <= WEFT_SDPA_V; i++)
+        if ((in[i] = beside_each_other(g, sdpa->in[i])) < 0) return false;
+    const weft_value whole = thirds_of(g, in);
+    if (whole >= 0) in[0] = whole, in[1] = in[2] = -1, at.joint = 1;
+    const weft_value y = weft_graph_op(g, sdpa->op, in, in[WEFT_SDPA_MASK] >= 0 ? 4 : at.joint ? 1 : 3, &at);
+    if (y < 0) return false;
+    weft_list *to = (weft_list *) out->attrs;
+    to->count = transpose->out_shape[0].rank;
+    memcpy(to->at, transpose->out_shape[0].dim, sizeof to->at);
+    out->op = weft_op_find("reshape");
+    out->in[0] = y, out->in_count = 1;
+    return true;
+}
+
 const weft_fuse_rule weft_fuse_rules[] = {
+    { "sdpa + transpose", "sdpa", "transpose", attention_heads },
     { "mul + bias_act", "mul", "bias_act", scale_bias_act, true },
     { "mul + bias_act_grad", "mul", "bias_act_grad", scale_bias_act, true },
     { "conv2d + bias_act", "conv2d", "bias_act", conv_bias_act },
@@ -345,6 +417,7 @@ const weft_fuse_rule weft_fuse_rules[] = {
 
 const weft_fuse_rule weft_grad_fuse_rules[] = {
     { "mul + bias_act", "mul", "bias_act", scale_bias_act, true }, // from y alone: what makes x need not keep it
+    { "sdpa + transpose", "sdpa", "transpose", attention_heads },
     { 0 }
 };
 

@@ -2,6 +2,7 @@
 // Self-attention over the positions of an image (Zhang et al. 2018, Self-Attention Generative Adversarial Networks).
 // q: [n, ck, h, w], k: [n, ck, hk, wk], v: [n, c, hk, wk], y: [n, c, h, w].
 #include "graph/graph.h"
+#include "ops/sdpa.h"
 #include <math.h>
 
 enum { Q, K, V };
@@ -61,7 +62,7 @@ static weft_result sagan_expand(const weft_node *n, weft_graph *g, weft_value *o
 {
     const weft_shape q = n->in_shape[Q], y = n->out_shape[0];
     const weft_value rows = weft_graph_call(g, "sdpa", WEFT_V(as_rows(g, n->in[Q], q), as_rows(g, n->in[K], n->in_shape[K]), as_rows(g, n->in[V], n->in_shape[V])),
-                                            &(struct { float scale; int32_t causal; }) { 1, 0 });
+                                            &(weft_sdpa_attrs) { .scale = 1 });
     const weft_value image = weft_graph_call(g, "reshape", WEFT_V(rows), &(weft_list) { 4, { y.dim[0], y.dim[2], y.dim[3], y.dim[1] } });
     out[0] = weft_graph_call(g, "transpose", WEFT_V(image), &(weft_list) { 4, { 0, 3, 1, 2 } });
     return weft_graph_status(g);

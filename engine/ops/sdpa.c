@@ -13,24 +13,62 @@ enum { Q = WEFT_SDPA_Q, K = WEFT_SDPA_K, V = WEFT_SDPA_V, MASK = WEFT_SDPA_MASK 
 weft_sdpa_sizes weft_sdpa_sizes_of(const weft_node *n, int first)
 {
     const weft_sdpa_attrs *at = n->attrs;
-    const weft_shape q = n->in_shape[first + Q], k = n->in_shape[first + K], v = n->in_shape[first + V];
-    weft_sdpa_sizes z = { 1, q.dim[q.rank - 2], k.dim[k.rank - 2], q.dim[q.rank - 1], v.dim[v.rank - 1], at->scale };
+    const weft_shape q = n->in_shape[first + Q], k = n->in_shape[weft_sdpa_input(n, first, K)], v = n->in_shape[weft_sdpa_input(n, first, V)];
+    const int64_t heads = at->heads ? at->heads : 1, parts = heads * (at->joint ? 3 : 1); // that a row is cut into
+    weft_sdpa_sizes z = { heads, heads, q.dim[q.rank - 2], k.dim[k.rank - 2], q.dim[q.rank - 1] / parts, v.dim[v.rank - 1] / parts, at->scale };
     for (int d = 0; d < q.rank - 2; d++) z.batch *= q.dim[d];
     if (z.scale == 0) z.scale = 1 / sqrt((double) z.d);
     return z;
 }
 
+bool weft_sdpa_joint(const weft_node *n) { return ((const weft_sdpa_attrs *) n->attrs)->joint; }
+int weft_sdpa_input(const weft_node *n, int first, int which) { return first + (weft_sdpa_joint(n) && which < MASK ? Q : which); }
+
+weft_sdpa_rows weft_sdpa_rows_of(const weft_node *n, int first, int which, int64_t z)
+{
+    const weft_sdpa_sizes size = weft_sdpa_sizes_of(n, first);
+    const int64_t width = which == V ? size.e : size.d, rows = which == Q ? size.l : size.s, all = width * size.heads, step = all * (weft_sdpa_joint(n) ? 3 : 1);
+    return (weft_sdpa_rows) { z / size.heads * rows * step + z % size.heads * width + (weft_sdpa_joint(n) ? which * all : 0), step };
+}
+
+weft_sdpa_rows weft_sdpa_y_rows(const weft_sdpa_sizes *size, int64_t z)
+{
+    const int64_t step = size->e * size->heads;
+    return (weft_sdpa_rows) { z / size->heads * size->l * step + z % size->heads * size->e, step };
+}
+
 weft_shape weft_sdpa_scores(const weft_node *n, int first)
 {
+    const weft_sdpa_sizes z = weft_sdpa_sizes_of(n, first);
     weft_shape s = n->in_shape[first + Q];
-    const weft_shape k = n->in_shape[first + K];
-    s.dim[s.rank - 1] = k.dim[k.rank - 2];
+    s.rank -= 2;
+    if (((const weft_sdpa_attrs *) n->attrs)->heads) s.dim[s.rank++] = z.heads;
+    s.dim[s.rank++] = z.l, s.dim[s.rank++] = z.s;
     return s;
+}
+
+// That rows are heads side by side.
+static weft_result check_heads(weft_node *n, int first)
+{
+    const weft_sdpa_attrs *at = n->attrs;
+    const weft_shape q = n->in_shape[first + Q];
+    char text[WEFT_SHAPE_TEXT];
+    if (at->joint && (!at->heads || weft_has(n, first + K) || weft_has(n, first + V))) return weft_node_fail(n, "joint wants heads, and neither k nor v");
+    if (!at->joint && (!weft_has(n, first + K) || !weft_has(n, first + V))) return weft_node_fail(n, "k and v are wanted unless q holds them (joint)");
+    if (!at->heads) return WEFT_OK;
+    for (int i = Q; i <= V; i++) {
+        const weft_shape x = n->in_shape[weft_sdpa_input(n, first, i)];
+        const int64_t parts = at->heads * (at->joint ? 3 : 1);
+        if (q.rank < WEFT_MAX_RANK && x.rank >= 2 && x.dim[x.rank - 1] % parts == 0 && x.dim[x.rank - 1]) continue;
+        return weft_node_fail(n, "%s does not divide into %lld parts", weft_shape_text(x, text), (long long) parts);
+    }
+    return WEFT_OK;
 }
 
 weft_result weft_sdpa_check(weft_node *n, int first)
 {
-    const weft_shape q = n->in_shape[first + Q], k = n->in_shape[first + K], v = n->in_shape[first + V];
+    WEFT_TRY(check_heads(n, first));
+    const weft_shape q = n->in_shape[first + Q], k = n->in_shape[weft_sdpa_input(n, first, K)], v = n->in_shape[weft_sdpa_input(n, first, V)];
     char tq[WEFT_SHAPE_TEXT], tk[WEFT_SHAPE_TEXT], tv[WEFT_SHAPE_TEXT];
     bool fit = q.rank >= 2 && q.rank == k.rank && q.rank == v.rank;
     for (int d = 0; fit && d < q.rank - 2; d++) fit = q.dim[d] == k.dim[d] && q.dim[d] == v.dim[d];
@@ -45,10 +83,10 @@ weft_result weft_sdpa_check(weft_node *n, int first)
 
 static weft_result sdpa_infer(weft_node *n)
 {
-    const weft_shape q = n->in_shape[Q], v = n->in_shape[V];
     WEFT_TRY(weft_sdpa_check(n, 0));
-    n->out_shape[0] = q;
-    n->out_shape[0].dim[q.rank - 1] = v.dim[v.rank - 1];
+    const weft_sdpa_sizes z = weft_sdpa_sizes_of(n, 0);
+    n->out_shape[0] = n->in_shape[Q];
+    n->out_shape[0].dim[n->in_shape[Q].rank - 1] = z.heads * z.e;
     return WEFT_OK;
 }
 
@@ -69,7 +107,8 @@ weft_sdpa_line weft_sdpa_line_of(const weft_node *n, int first, const void *cons
 {
     const weft_sdpa_sizes z = weft_sdpa_sizes_of(n, first);
     const int64_t b = row / z.l, l = row % z.l;
-    weft_sdpa_line r = { (const weft_real *) in[first + Q] + row * z.d, (const weft_real *) in[first + K] + b * z.s * z.d, NULL, z.d, 0, z.s, z.scale };
+    const weft_sdpa_rows q = weft_sdpa_rows_of(n, first, Q, b), k = weft_sdpa_rows_of(n, first, K, b);
+    weft_sdpa_line r = { (const weft_real *) in[first + Q] + q.at + l * q.step, (const weft_real *) in[weft_sdpa_input(n, first, K)] + k.at, NULL, z.d, k.step, 0, z.s, z.scale };
     if (((const weft_sdpa_attrs *) n->attrs)->causal && l + 1 < z.s) r.keys = l + 1;
     if (weft_has(n, first + MASK)) r.mask = (const weft_real *) in[first + MASK] + weft_sdpa_mask_row(n, first, row, &r.mask_step);
     return r;
@@ -78,7 +117,7 @@ weft_sdpa_line weft_sdpa_line_of(const weft_node *n, int first, const void *cons
 double weft_sdpa_score(const weft_sdpa_line *r, int64_t key)
 {
     double sum = 0;
-    for (int64_t i = 0; i < r->d; i++) sum += (double) r->q[i] * r->k[key * r->d + i];
+    for (int64_t i = 0; i < r->d; i++) sum += (double) r->q[i] * r->k[key * r->k_step + i];
     return sum * r->scale + (r->mask ? r->mask[key * r->mask_step] : 0);
 }
 
@@ -102,15 +141,16 @@ static void sdpa_cpu(const weft_node *n, const weft_cpu_args *arg)
     for (int64_t row = arg->begin; row < arg->end; row++) {
         const weft_sdpa_line r = weft_sdpa_line_of(n, 0, arg->in, row);
         const double most = weft_sdpa_most(&r);
-        const weft_real *v = (const weft_real *) arg->in[V] + row / z.l * z.s * z.e;
-        weft_real *y = (weft_real *) arg->out[0] + row * z.e;
+        const weft_sdpa_rows to = weft_sdpa_y_rows(&z, row / z.l), from = weft_sdpa_rows_of(n, 0, V, row / z.l);
+        const weft_real *v = (const weft_real *) arg->in[weft_sdpa_input(n, 0, V)] + from.at;
+        weft_real *y = (weft_real *) arg->out[0] + to.at + row % z.l * to.step;
         for (int64_t first = 0; first < z.e; first += TRUTH_COLUMNS) {
             const int64_t columns = z.e - first < TRUTH_COLUMNS ? z.e - first : TRUTH_COLUMNS;
             double mix[TRUTH_COLUMNS] = { 0 }, sum = 0;
             for (int64_t s = 0; s < r.keys; s++) {
                 const double weight = exp(weft_sdpa_score(&r, s) - most);
                 sum += weight;
-                for (int64_t c = 0; c < columns; c++) mix[c] += weight * v[s * z.e + first + c];
+                for (int64_t c = 0; c < columns; c++) mix[c] += weight * v[s * from.step + first + c];
             }
             for (int64_t c = 0; c < columns; c++) y[first + c] = (weft_real) (sum == 0 ? 0 : mix[c] / sum);
         }
@@ -165,7 +205,12 @@ weft_result weft_sdpa_fill(const weft_node *n, int first, bool keys, struct sdpa
     const weft_sdpa_sizes z = weft_sdpa_sizes_of(n, first);
     *p = (struct sdpa_params) {
         .batch = (u32) z.batch, .own = (u32) (keys ? z.s : z.l), .other = (u32) (keys ? z.l : z.s), .d = (u32) z.d, .e = (u32) z.e, .scale = (f32) z.scale,
+        .heads = (u32) z.heads,
     };
+    for (int i = Q; i <= V; i++) {
+        const weft_sdpa_rows rows = weft_sdpa_rows_of(n, first, i, 0);
+        p->at[i] = (u32) rows.at, p->step[i] = (u32) rows.step;
+    }
     return fill_mask(n, first, keys, p);
 }
 
@@ -222,12 +267,16 @@ static weft_result sdpa_emit(const weft_node *n, weft_emit *e)
 const weft_op weft_op_sdpa = {
     .name = "sdpa",
     .doc = "y[.., i, :] = sum over j of softmax_j(scale q[.., i] . k[.., j] + mask[.., i, j]) v[.., j, :]. q [.., l, d], k [.., s, d], "
-           "v [.., s, e]; the mask is added, stretched to [.., l, s]; causal: j <= i only. A query that sees nothing gives 0. Vaswani et al. 2017.",
-    .out_names = "y", .in_names = "q k v mask?",
+           "v [.., s, e]; the mask is added, stretched to [.., l, s]; causal: j <= i only. A query that sees nothing gives 0. Vaswani et al. 2017. "
+           "With `heads` h they are side by side in rows: q [.., l, h d], k [.., s, h d], v [.., s, h e], y [.., l, h e], scores [.., h, l, s]; "
+           "joint: q [.., l, 3 h d] has queries, keys and values one after the other in its rows.",
+    .out_names = "y", .in_names = "q k? v? mask?",
     .attr_bytes = sizeof(weft_sdpa_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_ATTR(weft_sdpa_attrs, scale, FLOAT, .doc = "of the products; 0: 1 / sqrt(d)"),
         WEFT_ATTR(weft_sdpa_attrs, causal, INT, .min = 0, .max = 1, .doc = "1: a query sees no later key"),
+        WEFT_ATTR(weft_sdpa_attrs, heads, INT, .min = 0, .max = 65536, .doc = "side by side in a row; 0: rows are one head's, heads are a dimension before"),
+        WEFT_ATTR(weft_sdpa_attrs, joint, INT, .min = 0, .max = 1, .doc = "1: k and v are left out, and in q's rows"),
         { 0 }
     },
     .infer = sdpa_infer, .items = sdpa_items, .cpu = sdpa_cpu, .ways = sdpa_ways, .emit = sdpa_emit, .flops = sdpa_flops,
@@ -239,6 +288,9 @@ const weft_op weft_op_sdpa = {
         { .in = { WEFT_SHAPE(2, 2, 40, 5), WEFT_SHAPE(2, 2, 40, 5), WEFT_SHAPE(2, 2, 40, 6) }, .attrs = AT(.causal = 1), .low = -2, .high = 2 },
         { .in = { WEFT_SHAPE(1, 3, 8), WEFT_SHAPE(1, 40, 8), WEFT_SHAPE(1, 40, 300) }, .attrs = AT(.scale = 3), .low = -3, .high = 3 },
         { .in = { WEFT_SHAPE(3, 9, 4), WEFT_SHAPE(3, 9, 4), WEFT_SHAPE(3, 9, 4), WEFT_SHAPE(9) }, .attrs = AT(.scale = 1), .low = -2, .high = 2 },
+        { .in = { WEFT_SHAPE(2, 17, 24), WEFT_SHAPE(2, 35, 24), WEFT_SHAPE(2, 35, 15), WEFT_SHAPE(3, 17, 35) }, .attrs = AT(.heads = 3), .low = -2, .high = 2 },
+        { .in = { WEFT_SHAPE(2, 37, 96) }, .attrs = AT(.heads = 4, .joint = 1), .low = -2, .high = 2 },
+        { .in = { WEFT_SHAPE(40, 45) }, .attrs = AT(.heads = 3, .joint = 1, .causal = 1), .low = -2, .high = 2 },
         { 0 }
     },
 };

@@ -4,18 +4,25 @@
 #include "graph/graph.h"
 #include "params/sdpa.h"
 
-typedef struct weft_sdpa_attrs { float scale; int32_t causal; } weft_sdpa_attrs;
+typedef struct weft_sdpa_attrs { float scale; int32_t causal, heads, joint; } weft_sdpa_attrs;
 enum { WEFT_SDPA_Q, WEFT_SDPA_K, WEFT_SDPA_V, WEFT_SDPA_MASK };
 
-typedef struct weft_sdpa_sizes { int64_t batch, l, s, d, e; double scale; } weft_sdpa_sizes;
+typedef struct weft_sdpa_sizes { int64_t batch, heads, l, s, d, e; double scale; } weft_sdpa_sizes; // batch: of all heads; heads: in a row
 weft_sdpa_sizes weft_sdpa_sizes_of(const weft_node *n, int first);
+int weft_sdpa_input(const weft_node *n, int first, int which); // the input that holds q, k or v
+bool weft_sdpa_joint(const weft_node *n);
 weft_shape weft_sdpa_scores(const weft_node *n, int first); // the shape of all scores, to which the mask is stretched
 weft_result weft_sdpa_check(weft_node *n, int first);       // that q, k, v and mask fit
+
+// Where rows of one of the batch lie: the first, and how far it is to the next, in elements. Of q, k and v, and of what they receive, and of y and dy.
+typedef struct weft_sdpa_rows { int64_t at, step; } weft_sdpa_rows;
+weft_sdpa_rows weft_sdpa_rows_of(const weft_node *n, int first, int which, int64_t z);
+weft_sdpa_rows weft_sdpa_y_rows(const weft_sdpa_sizes *size, int64_t z);
 
 // One query of the truth, row `row` of all batches: its products with the `keys` keys that it may see.
 typedef struct weft_sdpa_line {
     const weft_real *q, *k, *mask;
-    int64_t d, mask_step, keys;
+    int64_t d, k_step, mask_step, keys;
     double scale;
 } weft_sdpa_line;
 weft_sdpa_line weft_sdpa_line_of(const weft_node *n, int first, const void *const *in, int64_t row);

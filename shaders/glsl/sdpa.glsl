@@ -18,18 +18,18 @@ uint first_mixed() { return GROUP == LANES ? 0 : gl_LocalInvocationIndex / LANES
 uint other_lane() { return GROUP == OTHER ? gl_LocalInvocationIndex : gl_LocalInvocationIndex % OTHER; }
 uint column_lane() { return GROUP == LANES ? gl_LocalInvocationIndex : gl_LocalInvocationIndex % LANES; }
 
-// product[i] = row min(first + i, last) of `own` times row `at` of `other`, of `width` numbers each.
-#define SDPA_PRODUCTS(product, own, own4, first, last, other, other4, at, width, WIDE)                                  \
+// product[i] = row min(first + i, last) of those of `own`, which begin at `own_at`, times the one of `other` at `at`, of `width` numbers each.
+#define SDPA_PRODUCTS(product, own, own4, own_at, step, first, last, other, other4, at, width, WIDE)                    \
     [[unroll]] for (uint i = 0; i < SCORED; i++) product[i] = 0;                                                        \
     if (WIDE) for (uint c = 0; c < width; c += 4) {                                                                     \
-        avec4 a = other4(((at) * width + c) / 4);                                                                       \
+        avec4 a = other4(((at) + c) / 4);                                                                               \
         [[unroll]] for (uint i = 0; i < SCORED; i++) {                                                                  \
-            avec4 b = own4((min((first) + i, last) * width + c) / 4);                                                   \
+            avec4 b = own4(((own_at) + min((first) + i, last) * (step) + c) / 4);                                       \
             product[i] = fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, product[i]))));                        \
         }                                                                                                               \
     } else for (uint c = 0; c < width; c++) {                                                                           \
-        afloat a = other((at) * width + c);                                                                             \
-        [[unroll]] for (uint i = 0; i < SCORED; i++) product[i] = fma(a, own(min((first) + i, last) * width + c), product[i]); \
+        afloat a = other((at) + c);                                                                                     \
+        [[unroll]] for (uint i = 0; i < SCORED; i++) product[i] = fma(a, own((own_at) + min((first) + i, last) * (step) + c), product[i]); \
     }
 
 // Four numbers from `at` on of a row whose quad `quad` they are; zeros beyond its end.

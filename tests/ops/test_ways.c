@@ -50,13 +50,15 @@ static const weft_case large_products[] = {
     { 0 }
 };
 
-static const struct { float scale; int32_t causal; } steep = { 2, 0 }, causal = { 0, 1 };
+static const struct { float scale; int32_t causal, heads, joint; } steep = { 2, 0 }, causal = { 0, 1 }, heads = { 0, 0, 3, 0 }, joint = { 0, 1, 2, 1 };
 static const weft_case large_attention[] = { // heads of CLIP's, of SAGAN's; keys and queries that fill no tile
     { .in = { WEFT_SHAPE(1, 3, 50, 64), WEFT_SHAPE(1, 3, 50, 64), WEFT_SHAPE(1, 3, 50, 64) } },
     { .in = { WEFT_SHAPE(2, 77, 64), WEFT_SHAPE(2, 77, 64), WEFT_SHAPE(2, 77, 64) }, .attrs = &causal },
     { .in = { WEFT_SHAPE(1, 67, 64), WEFT_SHAPE(1, 131, 64), WEFT_SHAPE(1, 131, 40) }, .attrs = &steep },
     { .in = { WEFT_SHAPE(1, 41, 7), WEFT_SHAPE(1, 53, 7), WEFT_SHAPE(1, 53, 71), WEFT_SHAPE(41, 53) } },
     { .in = { WEFT_SHAPE(2, 1, 128), WEFT_SHAPE(2, 50, 128), WEFT_SHAPE(2, 50, 128) } },
+    { .in = { WEFT_SHAPE(2, 37, 48), WEFT_SHAPE(2, 53, 48), WEFT_SHAPE(2, 53, 120) }, .attrs = &heads },
+    { .in = { WEFT_SHAPE(2, 77, 384) }, .attrs = &joint },
     { 0 }
 };
 
@@ -64,6 +66,8 @@ static const weft_case large_attention_grad[] = {
 #define HEADS(l, s, d, e) { WEFT_SHAPE(2, l, e), WEFT_SHAPE(2, l, e), WEFT_SHAPE(2, l, d), WEFT_SHAPE(2, s, d), WEFT_SHAPE(2, s, e) }
     { .in = HEADS(50, 50, 64, 64) },
     { .in = HEADS(37, 53, 17, 40), .attrs = &causal },
+    { .in = HEADS(37, 53, 48, 120), .attrs = &heads },
+    { .in = { WEFT_SHAPE(2, 77, 128), WEFT_SHAPE(2, 77, 128), WEFT_SHAPE(2, 77, 384) }, .attrs = &joint },
     { 0 }
 };
 

@@ -155,6 +155,40 @@ static weft_value back_after_sum(scene *s, weft_value x)
     return weft_graph_call(&s->g, "bias_act_back", WEFT_V(weft_graph_call(&s->g, "mul", WEFT_V(a, sum), NULL), y), &at);
 }
 
+// Attention of 3 heads of 4 numbers, as a transformer has it: projections, heads put apart and beside each other again.
+typedef struct axis_attrs { weft_list list; } axis_attrs;
+static weft_value shaped(scene *s, const char *op, weft_value x, axis_attrs to) { return weft_graph_call(&s->g, op, WEFT_V(x), &to); }
+static weft_value heads_apart(scene *s, weft_value x)
+{
+    return shaped(s, "transpose", shaped(s, "reshape", x, (axis_attrs) { { 4, { 0, 0, 3, 4 } } }), (axis_attrs) { { 4, { 0, 2, 1, 3 } } });
+}
+static weft_value project(scene *s, weft_value x, int64_t wide)
+{
+    return weft_graph_call(&s->g, "linear", WEFT_V(x, constant(s, (weft_shape) WEFT_SHAPE(wide, 6), -1, 1), constant(s, (weft_shape) WEFT_SHAPE(wide), -1, 1)), NULL);
+}
+static weft_value attend(scene *s, weft_value q, weft_value k, weft_value v)
+{
+    const weft_value y = weft_graph_call(&s->g, "sdpa", WEFT_V(heads_apart(s, q), heads_apart(s, k), heads_apart(s, v)), NULL);
+    return shaped(s, "reshape", shaped(s, "transpose", y, (axis_attrs) { { 4, { 0, 2, 1, 3 } } }), (axis_attrs) { { 3, { 0, 0, 12 } } });
+}
+static weft_value joint_attention(scene *s, weft_value x)
+{
+    const weft_value rows = shaped(s, "reshape", x, (axis_attrs) { { 3, { 2, 20, 6 } } });
+    const weft_value all = weft_graph_call(&s->g, "split", WEFT_V(project(s, rows, 36)), &(struct { int32_t axis, parts; weft_list sizes; }) { 2, 3, { 0 } });
+    return attend(s, all, all + 1, all + 2);
+}
+static weft_value attention(scene *s, weft_value x)
+{
+    const weft_value rows = shaped(s, "reshape", x, (axis_attrs) { { 3, { 2, 20, 6 } } });
+    return attend(s, project(s, rows, 12), project(s, rows, 12), project(s, rows, 12));
+}
+static weft_value crossed_attention(scene *s, weft_value x) // the thirds in another order: each is taken apart
+{
+    const weft_value rows = shaped(s, "reshape", x, (axis_attrs) { { 3, { 2, 20, 6 } } });
+    const weft_value all = weft_graph_call(&s->g, "split", WEFT_V(project(s, rows, 36)), &(struct { int32_t axis, parts; weft_list sizes; }) { 2, 3, { 0 } });
+    return attend(s, all + 1, all, all + 2);
+}
+
 static const struct { const char *name; weft_value (*build)(scene *s, weft_value x); int nodes; } rows[] = {
     { "conv2d, batch_norm, leaky_relu", conv_norm_act, 1 },
     { "conv2d with weights in f16, batch_norm, leaky_relu", half_norm_act, 1 },
@@ -183,6 +217,9 @@ static const struct { const char *name; weft_value (*build)(scene *s, weft_value
     { "mul, sum", mul_sum, 2 },
     { "bias_act, two activations, what they say of styles, bias_act_back", back_and_sums, 3 + 1 + 1 + 3 },
     { "bias_act_back of what a sum scales", back_after_sum, 5 },
+    { "attention of heads from one projection", joint_attention, 2 + 3 },
+    { "attention of heads from three projections", attention, 4 + 3 },
+    { "attention of heads from one projection in another order", crossed_attention, 3 + 3 },
 };
 
 static void run_row(int row)
@@ -198,7 +235,7 @@ static void run_row(int row)
     weft_graph_output(&s.g, "y", rows[row].build(&s, x));
     assert_int_equal(weft_graph_status(&s.g), WEFT_OK);
 
-    float in[COUNT], out[2][COUNT] = { { 0 } }; // a gate fills half
+    float in[COUNT], out[2][2 * COUNT] = { { 0 } }; // a gate fills half, attention twice as much
     for (int i = 0; i < COUNT; i++) in[i] = (float) weft_random_uniform(&s.random, -1, 1);
     for (int fast = 0; fast < 2; fast++) {
         weft_cpu_run *run;
@@ -209,7 +246,7 @@ static void run_row(int row)
         if (fast && facts.dispatches != rows[row].nodes) fail_msg("%s: %d nodes, not %d", rows[row].name, facts.dispatches, rows[row].nodes);
         weft_cpu_run_destroy(run);
     }
-    for (int i = 0; i < COUNT; i++)
+    for (int i = 0; i < 2 * COUNT; i++)
         if (!(fabsf(out[0][i] - out[1][i]) <= 1e-5f)) fail_msg("%s: element %d is %g, not %g", rows[row].name, i, out[1][i], out[0][i]);
     weft_arena_free(&s.arena);
     weft_context_destroy(&s.ctx);
