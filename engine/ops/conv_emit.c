@@ -5,6 +5,7 @@
 #include "ops/loop.h"
 #include "ops/matrix.h"
 #include "ops/tile.h"
+#include "ops/turns.h"
 #include "ops/winograd.h"
 #include "params/conv.h"
 #include <string.h>
@@ -133,7 +134,7 @@ static weft_result emit_cover(conv *c, weft_emit *e, const char *kernel, cover w
     return set_cover(c, kernel, w, own, own_count) ? weft_emit_dispatch(e, &c->d) : emit_direct(c, e);
 }
 
-// An old software driver ends a loop after 65535 turns; gates of groups lie in other groups; depthwise work has no sums to share.
+// Sums of more are for one invocation each, which reads in fours; gates of groups lie in other groups; depthwise work has no sums to share.
 static bool can_cover(const conv *c)
 {
     const double deep = (double) c->p.ci_group * c->p.kernel[0] * c->p.kernel[1];
@@ -197,6 +198,12 @@ static bool tile_fits(const conv *c, const weft_caps *caps, const weft_way *way)
     if (caps->few_registers && (way->cut[ROWS] * way->cut[QUADS] > 8 || w.pixels * DEEP_QUADS > 4 * w.threads)) return false; // it would spill
     if (w.threads > caps->max_group || bytes > caps->shared_bytes) return false;
     return (w.columns <= 16 || w.columns / 2 < span) && (w.pixels <= 32 || w.pixels / 2 < phase_pixels(c));
+}
+
+// A step costs some 60 turns of loops where inputs or weights are read one by one.
+static bool tile_turns_fit(const conv *c, const weft_caps *caps, int parts)
+{
+    return (int64_t) c->p.ci_group * c->p.kernel[0] * c->p.kernel[1] / parts <= weft_turns_most(caps, 60.0 / STEP);
 }
 
 static const uint8_t shapes[][4] = { // pixels x channels, and what an invocation has of them; of equals the first is taken
@@ -390,7 +397,7 @@ static void add_tiles(conv *c, const weft_caps *caps, weft_way list[WEFT_MAX_WAY
         cost[at] = here, fit[at] = way;
     }
     for (int k = 0; k < fits; k++) add(list, count, fit[k]);
-    if (!fits) add(list, count, least_tile(c));
+    if (!fits && tile_turns_fit(c, caps, 1)) add(list, count, least_tile(c));
 }
 
 // Where tiles are too few to keep a large device busy and their sums are long: enough parts for that, and four times as many.
@@ -409,7 +416,7 @@ static void add_splits(conv *c, const weft_caps *caps, weft_way list[WEFT_MAX_WA
             int parts = times * 2 * ENOUGH / (int) tiles;
             if (parts > most) parts = most;
             way.cut[PARTS] = (uint8_t) parts;
-            if (parts > last) add(list, count, way);
+            if (parts > last && tile_turns_fit(c, caps, parts)) add(list, count, way);
             last = parts > last ? parts : last;
             if (caps->is_software) return;
         }

@@ -6,11 +6,12 @@
 #include "ops/lanes.h"
 #include "ops/loop.h"
 #include "ops/matrix.h"
+#include "ops/turns.h"
 #include "params/conv_weights.h"
 #include <string.h>
 
 enum { SPEC_OWN = 4 }; // a kernel's own constants follow those of shaders/glsl/conv_weights.glsl
-enum { ACROSS = 8, MOST_TURNS = 65535 }; // an old software driver ends a loop after so many
+enum { ACROSS = 8 };
 static const double MOST_SCRATCH = 64 << 20; // bytes
 
 typedef struct task {
@@ -228,20 +229,22 @@ static weft_result emit_sums(task *t, weft_emit *e, weft_dispatch *d, int own, u
     return weft_emit_dispatch(e, d);
 }
 
-// Parts of `units` lines or pixels, of which a loop may have MOST_TURNS times `turn`. Rounding up may leave fewer parts than were asked for.
-static void cut_parts(task *t, uint32_t units, uint32_t parts, uint32_t turn)
+// Parts of `units` lines or pixels, each of which costs the kernel `turns` turns of its loops. There may be more of them than are asked for, or, rounded up, fewer.
+static void cut_parts(task *t, uint32_t units, uint32_t parts, uint32_t turns)
 {
-    const uint32_t few = ceil_div(units, MOST_TURNS * turn);
-    t->p.part = ceil_div(units, parts > few ? parts : few);
+    const int64_t most = weft_turns_most(t->caps, turns), part = ceil_div(units, parts);
+    t->p.part = (u32) (part < most ? part : most);
     t->p.parts = ceil_div(units, t->p.part);
 }
+
+static uint32_t line_turns(const task *t) { return (uint32_t) t->p.wo + 4; } // of two loops, and their ends
 
 static weft_result emit_direct(task *t, const weft_way *way, weft_emit *e, int *room)
 {
     const uint32_t lanes = lanes_for(t), group = t->caps->is_software ? lanes : 64; // a processor wants x's elements to be the workgroup's
     weft_dispatch d = { .kernel = way->kernel, .group = { group }, .spec = { [SPEC_OWN] = way->cut[0], lanes, t->depthwise } };
     cover_direct(t, way->cut[0], group);
-    cut_parts(t, t->lines, way->cut[1], 1);
+    cut_parts(t, t->lines, way->cut[1], line_turns(t));
     return emit_sums(t, e, &d, 3, t->p.column_tiles * t->p.row_tiles, room);
 }
 
@@ -249,7 +252,7 @@ static weft_result emit_subgroup(task *t, const weft_way *way, weft_emit *e, int
 {
     weft_dispatch d = { .kernel = way->kernel, .group = { t->lanes }, .subgroup = t->lanes, .spec = { [SPEC_OWN] = t->lanes, way->cut[0], way->cut[1] } };
     cover_subgroup(t, way->cut[0], way->cut[1]);
-    cut_parts(t, t->lines, way->cut[2], 1);
+    cut_parts(t, t->lines, way->cut[2], line_turns(t));
     return emit_sums(t, e, &d, 3, t->p.column_tiles * t->p.row_tiles * t->groups, room);
 }
 
@@ -258,7 +261,7 @@ static weft_result emit_tile(task *t, const weft_way *way, weft_emit *e, int *ro
     const shape s = { way->cut[0], way->cut[1], way->cut[2] };
     weft_dispatch d = { .kernel = way->kernel, .group = { ACROSS * s.down }, .spec = { [SPEC_OWN] = ACROSS, s.tall, s.wide, way->cut[3] } };
     cover_tile(t, s);
-    cut_parts(t, t->pixels, way->cut[4], way->cut[3]);
+    cut_parts(t, t->pixels, way->cut[4], 4); // of DEEP pixels some 30, where channels are read one by one
     return emit_sums(t, e, &d, 4, t->p.column_tiles * t->p.row_tiles * t->groups, room);
 }
 
@@ -272,7 +275,7 @@ static weft_result emit_matrix(task *t, const weft_way *way, weft_emit *e, int *
                   weft_matrix_deep(caps), t->p.ci_group % 8 == 0 && caps->matrix[0] >= 8, t->p.co_group % 8 == 0 && caps->matrix[1] >= 8 },
     };
     cover_matrix(t, cut);
-    cut_parts(t, t->pixels, cut[MATRIX_PARTS], weft_matrix_deep(caps));
+    cut_parts(t, t->pixels, cut[MATRIX_PARTS], 1);
     return emit_sums(t, e, &d, 11, t->p.column_tiles * t->p.row_tiles * t->groups, room);
 }
 

@@ -4,6 +4,7 @@
 #include "ops/lanes.h"
 #include "ops/matrix.h"
 #include "ops/tile.h"
+#include "ops/turns.h"
 #include "params/matmul.h"
 #include "params/matmul_finish.h"
 #include "params/matmul_pack.h"
@@ -80,6 +81,21 @@ static weft_result dispatch(product *w, weft_emit *e, const char *kernel, double
 
 // --- Kernels that read memory as it lies. --------------------------------------------------------------------
 
+static bool a_fours(const product *w) { return !w->g->trans_a && w->g->k % 4 == 0; } // k lies in one piece in a, in fours
+static bool direct_wide(const product *w) { return w->g->trans_b && a_fours(w); }
+
+// Any case; also where the others' workgroups would be more than a grid can have, because rows or columns are few and batches are many.
+static weft_result emit_direct(product *w, weft_emit *e)
+{
+    w->p.row_tiles = w->p.m, w->p.column_tiles = w->p.n;
+    w->d.kernel = "matmul_direct", w->d.params = &w->p;
+    w->d.spec[0] = w->g->has_bias, w->d.spec[1] = direct_wide(w), w->d.spec[2] = w->halves, w->d.spec_count = 3;
+    w->d.grid[0] = w->p.n * w->p.m * w->p.batch;
+    return weft_emit_dispatch(e, &w->d);
+}
+
+static bool has_grid(double groups, uint32_t threads) { return groups * threads <= UINT32_MAX; }
+
 static bool can_vector(const product *w) { return w->g->trans_b && !w->g->trans_a && w->g->m <= 32 && w->g->k >= 32; }
 
 // Few rows and a b whose columns lie in one piece: a workgroup adds up each column together.
@@ -88,17 +104,10 @@ static weft_result emit_vector(product *w, weft_emit *e)
     const int64_t m = w->g->m;
     const uint32_t rows = m > 4 ? 8 : m > 2 ? 4 : m > 1 ? 2 : 1;
     w->p.row_tiles = (u32) ceil_div(m, rows), w->p.column_tiles = w->p.n;
-    return dispatch(w, e, "matmul_vector", (double) w->p.column_tiles * w->p.row_tiles * w->p.batch, 32,
+    const double groups = (double) w->p.column_tiles * w->p.row_tiles * w->p.batch;
+    if (!has_grid(groups, 32)) return emit_direct(w, e);
+    return dispatch(w, e, "matmul_vector", groups, 32,
                     (const uint32_t[]) { rows, w->g->k % 4 == 0, w->g->has_bias, w->halves }, 4);
-}
-
-static weft_result emit_direct(product *w, weft_emit *e)
-{
-    w->p.row_tiles = w->p.m, w->p.column_tiles = w->p.n;
-    w->d.kernel = "matmul_direct", w->d.params = &w->p;
-    w->d.spec[0] = w->g->has_bias, w->d.spec[1] = w->g->trans_b && !w->g->trans_a && w->g->k % 4 == 0, w->d.spec[2] = w->halves, w->d.spec_count = 3;
-    w->d.grid[0] = w->p.n * w->p.m * w->p.batch;
-    return weft_emit_dispatch(e, &w->d);
 }
 
 // b in rows of a multiple of 4, so that it can be read four columns at a time.
@@ -127,26 +136,31 @@ static weft_result emit_rows(product *w, weft_emit *e)
     const int64_t width = ceil_div(g->n, 4) * 4;
     const uint32_t quads = (uint32_t) (width / 4), rows = g->m > 4 ? 8 : g->m > 2 ? 4 : g->m > 1 ? 2 : 1;
     uint32_t lanes = 64;
+    while (lanes > 8 && lanes / 2 >= quads) lanes /= 2;
+    // A processor wants a's elements to be the workgroup's; a GPU wants full workgroups.
+    const uint32_t deep = w->caps->is_software ? 1 : 64 / lanes;
+    w->p.column_tiles = (u32) ceil_div(quads, lanes), w->p.row_tiles = (u32) ceil_div(w->p.m, rows * deep);
+    const double groups = (double) w->p.column_tiles * w->p.row_tiles * w->p.batch;
+    if (!has_grid(groups, lanes * deep) || (double) g->b_count * g->k * width > INT32_MAX) return emit_direct(w, e);
     if (must_pack(w)) {
         WEFT_TRY(fill_batch(g, g->m * g->k, g->k * width, &w->p));
         WEFT_TRY(emit_pack(w, e, width));
     }
-    while (lanes > 8 && lanes / 2 >= quads) lanes /= 2;
-    // A processor wants a's elements to be the workgroup's; a GPU wants full workgroups.
-    const uint32_t deep = w->caps->is_software ? 1 : 64 / lanes;
-    w->p.b_k = (u32) width, w->p.column_tiles = (u32) ceil_div(quads, lanes), w->p.row_tiles = (u32) ceil_div(w->p.m, rows * deep);
-    return dispatch(w, e, "matmul_rows", (double) w->p.column_tiles * w->p.row_tiles * w->p.batch, lanes * deep,
-                    (const uint32_t[]) { rows, !g->trans_a && g->k % 4 == 0, g->n % 4 == 0, g->has_bias, lanes, w->halves }, 6);
+    w->p.b_k = (u32) width;
+    return dispatch(w, e, "matmul_rows", groups, lanes * deep,
+                    (const uint32_t[]) { rows, a_fours(w), g->n % 4 == 0, g->has_bias, lanes, w->halves }, 6);
 }
 
 // Cut: rows of an invocation, columns of a workgroup.
 static weft_result emit_subgroup(product *w, weft_emit *e, const weft_way *way)
 {
     const uint32_t rows = way->cut[0], columns = way->cut[1], threads = weft_lanes(w->caps);
-    const bool a_wide = w->a_wide && !w->a_turned;
+    const bool a_wide = a_fours(w);
     w->p.column_tiles = (u32) ceil_div(w->p.n, columns), w->p.row_tiles = (u32) ceil_div(w->p.m, threads * rows);
+    const double groups = (double) w->p.column_tiles * w->p.row_tiles * w->p.batch;
+    if (!has_grid(groups, threads)) return emit_direct(w, e);
     w->d.subgroup = threads;
-    return dispatch(w, e, "matmul_subgroup", (double) w->p.column_tiles * w->p.row_tiles * w->p.batch, threads,
+    return dispatch(w, e, "matmul_subgroup", groups, threads,
                     (const uint32_t[]) { a_wide, a_wide && !w->b_turned, w->y_wide, w->g->has_bias, threads, rows, columns, w->halves }, 8);
 }
 
@@ -191,7 +205,8 @@ static double cost_of(const product *w, shape s, uint32_t parts)
 
 static bool fits(const product *w, shape s, uint32_t shared, uint32_t parts)
 {
-    return s.threads <= w->caps->max_group && shared <= w->caps->shared_bytes && groups_of(w, s) * parts * s.threads <= UINT32_MAX &&
+    return s.threads <= w->caps->max_group && shared <= w->caps->shared_bytes &&
+           groups_of(w, s) * parts * s.threads <= UINT32_MAX &&
            (double) parts * w->batch * (double) w->g->m * (double) w->g->n <= INT32_MAX;
 }
 
@@ -306,14 +321,15 @@ static void add(choice *c, weft_way way, double cost)
 
 static bool half_empty(const product *w, shape s) { return s.rows >= 2 * w->g->m || s.columns >= 2 * w->g->n; }
 
-// With k whole and, where that would leave a large device idle, in parts.
+// With k whole and, where that would leave a large device idle or be too much for a loop, in parts. A step of 16 k is 19 turns.
 static void add_cut(choice *c, const product *w, weft_way way, shape s, uint32_t shared)
 {
-    const uint32_t parts = parts_of(w, s);
-    const double software = w->caps->is_software ? 1e6 : 1, whole = cost_of(w, s, 1), split = cost_of(w, s, parts);
-    if (fits(w, s, shared, 1)) add(c, way, software * whole);
+    const int64_t least = ceil_div(w->g->k, weft_turns_most(w->caps, 1.2)), wanted = parts_of(w, s), parts = wanted > least ? wanted : least;
+    if (parts > UINT8_MAX) return;
+    const double software = w->caps->is_software ? 1e6 : 1, whole = cost_of(w, s, 1), split = cost_of(w, s, (uint32_t) parts);
+    if (least == 1 && fits(w, s, shared, 1)) add(c, way, software * whole);
     way.cut[PARTS] = (uint8_t) parts;
-    if (parts > 1 && split < whole && fits(w, s, shared, parts)) add(c, way, software * split);
+    if (parts > 1 && (split < whole || least > 1) && fits(w, s, shared, (uint32_t) parts)) add(c, way, software * split);
 }
 
 // A cut that is half empty is left out, because a smaller one does it; the smallest one comes first.
@@ -367,13 +383,14 @@ static void add_rest(choice *c, const product *w)
     const uint8_t columns = g->n > 16 ? 32 : g->n > 8 ? 16 : 8, wave = (uint8_t) weft_lanes(w->caps);
     const uint8_t rows = !wave || g->m > 3 * wave ? 4 : (uint8_t) ceil_div(g->m, wave);
     const bool by_subgroup = software && w->flops >= (rows > 1 ? LONG_WORK : LONG_WORK / 50) && wave >= 8 && g->m > 1;
-    const bool by_rows = g->n >= 4 && (!must_pack(w) || g->m >= 16);
-    if (can_vector(w)) add(c, (weft_way) { "matmul_vector", { 0 } }, software ? (few ? 5 : far) : few ? 0 : 8 * each); // it waits at barriers
-    if (wave && rows * columns <= (w->caps->few_registers ? 64 : 128))
+    const bool by_rows = g->n >= 4 && (!must_pack(w) || g->m >= 16), in_fours = g->k <= weft_turns_most(w->caps, 0.25), one_by_one = g->k <= weft_turns_most(w->caps, 1);
+    const bool rows_fit = a_fours(w) ? in_fours : one_by_one; // the loops of those that read a four k at once, or one
+    if (can_vector(w) && g->k <= weft_turns_most(w->caps, 1.0 / 32)) add(c, (weft_way) { "matmul_vector", { 0 } }, software ? (few ? 5 : far) : few ? 0 : 8 * each); // it waits at barriers
+    if (rows_fit && wave && rows * columns <= (w->caps->few_registers ? 64 : 128))
         add(c, (weft_way) { "matmul_subgroup", { rows, columns } }, by_subgroup ? 1 : far);
-    if (wave && columns > 16) add(c, (weft_way) { "matmul_subgroup", { rows, 16 } }, by_subgroup ? 2 : far);
-    if (g->n >= 4) add(c, (weft_way) { "matmul_rows", { 0 } }, software ? (by_rows ? 3 : far) : 8 * each);
-    add(c, (weft_way) { "matmul_direct", { 0 } }, software ? 4 : 32 * each);
+    if (rows_fit && wave && columns > 16) add(c, (weft_way) { "matmul_subgroup", { rows, 16 } }, by_subgroup ? 2 : far);
+    if (rows_fit && g->n >= 4) add(c, (weft_way) { "matmul_rows", { 0 } }, software ? (by_rows ? 3 : far) : 8 * each);
+    if (direct_wide(w) ? in_fours : one_by_one) add(c, (weft_way) { "matmul_direct", { 0 } }, software ? 4 : 32 * each);
 }
 
 int weft_gemm_ways(const weft_gemm *g, const weft_emit *e, weft_way list[WEFT_MAX_WAYS])
@@ -385,6 +402,7 @@ int weft_gemm_ways(const weft_gemm *g, const weft_emit *e, weft_way list[WEFT_MA
     if (weft_emit_half(e) && weft_matrix_serves(w.caps)) add_matrices(&c, &w);
     add_tiles(&c, &w);
     if (weft_emit_half(e)) add_matrices2(&c, &w);
+    if (!c.count) add(&c, (weft_way) { "matmul_direct", { 0 } }, 0);
     return c.count;
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "ops/divide.h"
 #include "ops/lines.h"
+#include "ops/turns.h"
 
 enum { KEPT = 16, LEAST = 32, USUAL = 128, LARGEST = 512, BUSY = 64 }; // numbers kept; invocations of a workgroup; workgroups
+enum { TURN = 8, PASSES = 2 }; // numbers of a turn where none are kept; loops over a line
 // More than LARGEST invocations leave each half the registers: 64 on GCN and NVIDIA, 32 on Intel, where gradients would spill.
 
 static uint32_t power_of_two(int64_t least, uint32_t most) // at least so many, if there are so many
@@ -33,14 +35,18 @@ static uint32_t group_for(const weft_line_set *l, uint32_t lines, uint32_t most)
     return group < LEAST ? LEAST : group > most ? most : group;
 }
 
+static uint32_t most_group(const weft_caps *caps) { return caps->max_group < LARGEST ? power_of_two(caps->max_group / 2 + 1, LARGEST) : LARGEST; }
+
 // On a processor a line is best shared by one subgroup, which needs no barrier: at a barrier all that others keep goes to memory.
 static int software_ways(const weft_caps *caps, const weft_line_set *l, const char *const kernel[2], weft_way *list)
 {
     const uint32_t size = caps->subgroup_size > 1 && caps->subgroup_size < LEAST ? caps->subgroup_size : LEAST;
-    uint32_t lines = l->beside ? 8 : LEAST / size;
-    while (lines > 1 && lines > l->lines) lines /= 2;
+    const int64_t least = ceil_div(l->count, weft_turns_most(caps, (double) PASSES / TURN)); // invocations of a line
+    uint32_t lines = l->beside ? 8 : LEAST / size, group = LEAST;
+    while (lines > 1 && (lines > l->lines || group / lines < least)) lines /= 2;
+    while (group < most_group(caps) && group < least) group *= 2;
     int count = 0;
-    for (int i = !caps->subgroup_add; i < 2; i++) list[count++] = way_of(l, kernel[i], LEAST, lines);
+    for (int i = !caps->subgroup_add; i < 2; i++) list[count++] = way_of(l, kernel[i], group, lines);
     return count;
 }
 
@@ -49,7 +55,7 @@ int weft_line_ways(const weft_emit *e, const weft_line_set *l, const char *const
     const weft_caps *caps = weft_emit_caps(e);
     if (caps->is_software) return software_ways(caps, l, kernel, list);
     const char *best = kernel[!caps->subgroup_add];
-    const uint32_t most = caps->max_group < LARGEST ? power_of_two(caps->max_group / 2 + 1, LARGEST) : LARGEST;
+    const uint32_t most = most_group(caps);
     uint32_t lines = 1;
     if (l->beside) lines = power_of_two(l->lines, 8);
     else while (lines < USUAL / 2 && lines * power_of_two(l->count, LEAST) < USUAL && l->lines / (lines * 2) >= BUSY) lines *= 2;

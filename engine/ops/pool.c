@@ -54,12 +54,22 @@ static void pool_cpu(const weft_node *n, const weft_cpu_args *arg)
     }
 }
 
+static bool takes_all(const weft_node *n) // one window, of all pixels and nothing else
+{
+    const weft_pool_attrs *at = n->attrs;
+    const int64_t *x = n->in_shape[0].dim, *y = n->out_shape[0].dim;
+    if (adaptive(n)) return y[2] == 1 && y[3] == 1;
+    for (int d = 0; d < 2; d++)
+        if (at->kernel[d] != x[2 + d] || at->dilation[d] != 1 || at->pads[d] || at->pads[2 + d]) return false;
+    return true;
+}
+
 static weft_result pool_emit(const weft_node *n, weft_emit *e)
 {
     const weft_pool_attrs *at = n->attrs;
     const int64_t *x = n->in_shape[0].dim, *y = n->out_shape[0].dim;
     const bool wide = x[1] % 4 == 0;
-    if (adaptive(n) && y[2] == 1 && y[3] == 1 && x[2] * x[3] >= 64) // one long window: a reduction shares it between invocations
+    if (takes_all(n) && x[2] * x[3] >= 64) // one long window: a reduction shares it between invocations
         return weft_reduce_emit(n, e, averages(n) ? WEFT_MEAN : WEFT_MAX, 1 << 2 | 1 << 3, true);
     WEFT_TRY(weft_loop_check(n));
     struct pool_params p = {
@@ -110,6 +120,7 @@ static const weft_op max_pool2d = {
         { .in = { WEFT_SHAPE(1, 8, 9, 10) }, .attrs = AT(.kernel = { 3, 2 }, .stride = { 2, 3 }, .pads = { 0, 1, 1, 0 }, .ceil_mode = 1) },
         { .in = { WEFT_SHAPE(1, 3, 9, 10) }, .attrs = &(const weft_pool_attrs) { { 2, 3 }, { 1, 2 }, { 3, 2 }, { 1, 2, 0, 1 }, 0, 0, { 0 } } },
         { .in = { WEFT_SHAPE(1, 3, 5, 5) }, .attrs = AT(.kernel = { 1, 1 }, .stride = { 2, 2 }) },
+        { .in = { WEFT_SHAPE(2, 5, 9, 11) }, .attrs = AT(.kernel = { 9, 11 }) },
         { 0 }
     },
 };
@@ -129,6 +140,8 @@ static const weft_op avg_pool2d = {
         { .in = { WEFT_SHAPE(1, 8, 9, 10) },
           .attrs = AT(.kernel = { 3, 2 }, .stride = { 2, 3 }, .pads = { 0, 1, 1, 0 }, .ceil_mode = 1, .count_include_pad = 1) },
         { .in = { WEFT_SHAPE(1, 2, 33, 17) }, .attrs = AT(.kernel = { 16, 16 }, .stride = { 1, 1 }) },
+        { .in = { WEFT_SHAPE(2, 5, 9, 11) }, .attrs = AT(.kernel = { 9, 11 }) },
+        { .in = { WEFT_SHAPE(1, 4, 255, 258) }, .attrs = AT(.kernel = { 255, 258 }) }, // more pixels than a loop has turns: ops/turns.h
         { 0 }
     },
 };
