@@ -386,6 +386,7 @@ static weft_result create(weft_vk_device *dev, const weft_graph *bound, const we
     run->timing = params->timing, run->timing_user = params->timing_user;
     run->time_device = params->time_device;
     const weft_result r = prepare(run, bound, params);
+    weft_vk_tuner_save(dev->tuner); // what took minutes to find out
     *refused = run->refused;
     if (r != WEFT_OK) return weft_vk_run_destroy(run), r;
     run->facts.dispatches = run->program.step_count;

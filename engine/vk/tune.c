@@ -31,7 +31,7 @@ struct weft_vk_tuner {
     char *path; // NULL: nowhere to keep it
     char device[DEVICE_TEXT]; // the head of its section
     size_t model_length;      // of `device`: up to here it says which device, not which driver and kernels
-    bool measure, changed;
+    bool measure, changed, unsaved; // unsaved: the file cannot be written, as was said
     pthread_mutex_t lock; // of the table, and of trials: one at a time
     entry *entries;
     int count;
@@ -240,11 +240,21 @@ weft_result weft_vk_tuner_create(weft_vk_device *dev, bool measure, weft_vk_tune
     return read_file(t);
 }
 
+void weft_vk_tuner_save(weft_vk_tuner *t)
+{
+    pthread_mutex_lock(&t->lock);
+    if (t->path && t->changed && !t->unsaved && write_file(t) != WEFT_OK) {
+        weft_log(t->dev->ctx, WEFT_LOG_WARN, "the tuning table is not saved: %s", weft_error_text());
+        t->unsaved = true;
+    }
+    t->changed = false;
+    pthread_mutex_unlock(&t->lock);
+}
+
 void weft_vk_tuner_destroy(weft_vk_tuner *t)
 {
     if (!t) return;
-    if (t->path && t->changed && write_file(t) != WEFT_OK)
-        weft_log(t->dev->ctx, WEFT_LOG_WARN, "the tuning table is not saved: %s", weft_error_text());
+    weft_vk_tuner_save(t);
     for (int i = 0; i < t->count; i++) weft_delete(t->dev->ctx, t->entries[i].key);
     weft_delete(t->dev->ctx, t->entries);
     weft_delete(t->dev->ctx, t->refused);

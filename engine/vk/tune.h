@@ -7,7 +7,9 @@
 // Reads the file. Nothing in it can fail a device: what is damaged or was measured with another driver or other kernels costs a
 // warning and is forgotten.
 weft_result weft_vk_tuner_create(weft_vk_device *dev, bool measure, weft_vk_tuner **out);
-void weft_vk_tuner_destroy(weft_vk_tuner *t); // writes the file where something new was measured; NULL is fine
+// Writes the file where something new was measured; that it cannot be written costs a warning, once.
+void weft_vk_tuner_save(weft_vk_tuner *t);
+void weft_vk_tuner_destroy(weft_vk_tuner *t); // saves; NULL is fine
 
 // What the driver does not compile is no way for nodes of this key any more; for this device, and never written down. False: it was not before.
 bool weft_vk_tuner_refuse(weft_vk_tuner *t, const char *key, const char *way);

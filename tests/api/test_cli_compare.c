@@ -385,6 +385,8 @@ static void refuses_other_files(void **state)
         { "results.2.flops", "-5", "b.json: results[2].flops: is -5" },
         { "results.2.void", "0", "b.json: results[2].void: is a number" },
         { "results.2.gate.passed", "false", "b.json: results[2].void: is false although the gate failed" },
+        { "results.2.gate.difference", "7", "b.json: results[2].void: is false although the difference 7 is more than the limit" },
+        { "results.2.gate.difference", "null", "b.json: results[2].void: is false although the difference nan" },
         { "results.2.gate.limit", "\"x\"", "b.json: results[2].gate.limit: is a text" },
         { "results.2.share.compute", "true", "b.json: results[2].share.compute: is true or false" },
         { "results.2.operators", "{}", "b.json: results[2].operators: is an object, and must be a list" },

@@ -223,6 +223,8 @@ static bool read_gate(reader *r, const cJSON *o, result *out)
     static const field voided[] = { { "void", FLAG, offsetof(result, voided), false }, { 0 } };
     if (!read_fields(r, o, voided, out)) return false;
     if (failed && !out->voided) return bad(r, "void", "is false although the gate failed");
+    if (gate && !out->voided && !(out->gate_difference <= out->gate_limit))
+        return bad(r, "void", "is false although the difference %g is more than the limit %g", out->gate_difference, out->gate_limit);
     return true;
 }
 
