@@ -102,7 +102,7 @@ static weft_result run(weft_vk_queue *q, const weft_vk_line *line, int (*progres
 {
     double total = 0, done = 0, before = weft_seconds();
     flight air[2];
-    int64_t next = 0, end = line->count * line->times;
+    int64_t next = 0, end = line->times < INT64_MAX / line->count ? line->times * line->count : INT64_MAX / line->count * line->count; // whole times
     int submitted = 0, landed = 0;
     bool stop = false;
     for (int i = 0; i < line->count; i++) total += line->chunks[i].cost * (double) line->times;

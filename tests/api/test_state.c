@@ -527,6 +527,28 @@ static void a_stop_leaves_whole_runs(void **state)
     done();
 }
 
+static void without_end_until_stopped(void **state)
+{
+    (void) state;
+    watch w;
+    const weft_session_params p = { .progress = on_progress, .progress_user = &w };
+    begin();
+    const weft_value first = state3("first", 1, 1, 1), last = state3("last", 2, 2, 2);
+    weft_build_next(b, first, weft_build(b, "add", WEFT_IN(last, weft_build_scalar(b, 1)), { 0 }));
+    weft_build_next(b, last, first);
+    weft_build_output(b, "y", first);
+    finish();
+    EACH_DEVICE(&p) {
+        weft_session_facts f;
+        w = (watch) { .stop_at = 3 };
+        assert_int_equal(weft_session_repeat(s, INT64_MAX), WEFT_ERR_CANCELLED);
+        weft_session_measure(s, &f);
+        assert_true(f.runs > 0);
+        shut();
+    }
+    done();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -542,6 +564,7 @@ int main(void)
         cmocka_unit_test(the_same_calls_give_the_same_bits),
         cmocka_unit_test(repeating_allocates_and_records_nothing),
         cmocka_unit_test(a_stop_leaves_whole_runs),
+        cmocka_unit_test(without_end_until_stopped),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
