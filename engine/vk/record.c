@@ -118,7 +118,12 @@ static void begin_program(recorder *c)
     barrier(c, ALL_STAGES, ALL_WRITES, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
 }
 
-static void record_in(recorder *c) { copy(c, c->job->in, c->job->in_count); } // what ran before was waited for
+// Repeated runs are one submission: the one before may still have its own data in the inputs' memory.
+static void record_in(recorder *c)
+{
+    barrier(c, ALL_STAGES, ALL_WRITES, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT);
+    copy(c, c->job->in, c->job->in_count);
+}
 
 static void record_out(recorder *c, int index)
 {
