@@ -154,7 +154,12 @@ static weft_result fetch_piece(weft_vk_queue *q, VkCommandBuffer cmd, const weft
     const VkCommandBufferBeginInfo begin = { VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO, NULL, VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT, NULL };
     const VkBufferCopy region = { from->offset + offset, 0, bytes };
     const VkMemoryBarrier host = { VK_STRUCTURE_TYPE_MEMORY_BARRIER, NULL, VK_ACCESS_TRANSFER_WRITE_BIT, VK_ACCESS_HOST_READ_BIT };
+    // Whatever wrote the tensor was waited for, but its writes need not be visible to copies yet.
+    const VkMemoryBarrier written = { VK_STRUCTURE_TYPE_MEMORY_BARRIER, NULL, VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT,
+                                      VK_ACCESS_TRANSFER_READ_BIT };
     VK_TRY(vk, vkBeginCommandBuffer, cmd, &begin);
+    vk->vkCmdPipelineBarrier(cmd, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_TRANSFER_BIT, 0, 1, &written, 0,
+                             NULL, 0, NULL);
     vk->vkCmdCopyBuffer(cmd, from->buffer, staging->buffer, 1, &region);
     vk->vkCmdPipelineBarrier(cmd, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &host, 0, NULL, 0, NULL);
     VK_TRY(vk, vkEndCommandBuffer, cmd);

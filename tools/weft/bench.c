@@ -168,9 +168,9 @@ const command command_bench = {
              "  nets    whole networks with all that a caller waits for: the bundled ones, published ones with random weights, and --model\n"
              "  invert  steps of an inversion - generator, loss, gradient, Adam - one after another on the device\n"
              "Each row is warmed up, then measured for at least a second and 10 times. Printed are the median of a run as a caller sees it, its 95 %\n"
-             "interval, the median by the device's own clock and memory. Starts are measured in processes of their own: cold, with nothing compiled\n"
-             "before, and warm; what they take is the session and the first run less a later run. Results are compared with those of the cpu device;\n"
-             "where they differ, the row's figures are void. What a device cannot run is not run, and said so.\n"
-             "Exit code 1: a row failed or is void, or it was stopped by Ctrl-C; what was measured is written all the same.",
+             "interval (of fewer than 6 samples, their range), the median by the device's own clock and memory. Starts are measured in processes of\n"
+             "their own: cold, with nothing compiled before, and warm; what they take is the session and the first run less a later run. Results are\n"
+             "compared with those of the cpu device; where they differ, the row's figures are void. What a device cannot run is not run, and said so.\n"
+             "Exit code 1: a row failed or is void, a file cannot be written, or it was stopped by Ctrl-C; what was measured is written all the same.",
     .examples = "  weft bench peak\n  weft bench nets --device vulkan --json vulkan.json\n  weft bench nets --filter garment --precision fast\n  weft bench nets --model mine.weft --dim h=512 --dim w=512",
 };
