@@ -60,7 +60,7 @@ typedef struct bench_host {
     char os[128], cpu[128], date[32];
     int threads;
     double memory_bytes, load;         // load below 0: not known
-    double core_mhz, memory_mhz;       // of the device; below 0: not readable
+    double core_mhz, memory_mhz;       // of the device, the highest seen; below 0: not readable
 } bench_host;
 
 typedef struct bench {
@@ -135,6 +135,7 @@ bool bench_invert(bench *b);
 // --- Facts and reports. -------------------------------------------------------------------------------------------
 
 void host_read(bench_host *h, const weft_device_info *info);
+void host_watch(bench_host *h, const weft_device_info *info); // the clocks again: a device that has nothing to do lowers them
 int report_write(bench *b); // the files asked for; CODE_OK or the exit code, with the failure printed
 void report_keep(bench *b); // writes the JSON file as it is now, if the last time is long ago: a benchmark that is killed leaves that
 bool report_json(const void *bench, FILE *to); // for write_whole

@@ -68,7 +68,6 @@ static void read_card(int card, bench_host *h)
 static void read_clocks(bench_host *h, const weft_device_info *info)
 {
     char path[128], text[64];
-    h->core_mhz = h->memory_mhz = -1;
     if (info->kind != WEFT_DEVICE_VULKAN || !strcmp(info->type, "software")) {
         const double khz = number_in("/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq");
         if (khz > 0) h->core_mhz = khz * 1e-3;
@@ -86,17 +85,25 @@ static void read_clocks(bench_host *h, const weft_device_info *info)
     }
 }
 
+void host_watch(bench_host *h, const weft_device_info *info)
+{
+    bench_host now = { .core_mhz = -1, .memory_mhz = -1 };
+    read_clocks(&now, info);
+    if (now.core_mhz > h->core_mhz) h->core_mhz = now.core_mhz;
+    if (now.memory_mhz > h->memory_mhz) h->memory_mhz = now.memory_mhz;
+}
+
 void host_read(bench_host *h, const weft_device_info *info)
 {
     struct utsname u;
     char text[128];
     const time_t now = time(NULL);
     struct tm utc;
-    *h = (bench_host) { .load = -1, .threads = (int) sysconf(_SC_NPROCESSORS_ONLN) };
+    *h = (bench_host) { .load = -1, .core_mhz = -1, .memory_mhz = -1, .threads = (int) sysconf(_SC_NPROCESSORS_ONLN) };
     strftime(h->date, sizeof h->date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     if (!uname(&u)) snprintf(h->os, sizeof h->os, "%.40s %.60s %.20s", u.sysname, u.release, u.machine);
     if (!find_line("/proc/cpuinfo", "model name", h->cpu, sizeof h->cpu)) find_line("/proc/cpuinfo", "Hardware", h->cpu, sizeof h->cpu);
     if (find_line("/proc/loadavg", "", text, sizeof text)) h->load = strtod(text, NULL);
     h->memory_bytes = (double) sysconf(_SC_PHYS_PAGES) * (double) sysconf(_SC_PAGESIZE);
-    read_clocks(h, info);
+    host_watch(h, info);
 }

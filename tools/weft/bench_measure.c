@@ -326,6 +326,7 @@ static weft_result measure(bench *b, const bench_work *w, bench_row *row)
     }
     if (r == WEFT_OK) note_facts(s, row);
     if (r == WEFT_OK) r = take_samples(b, w, s, &nodes, &d, row);
+    host_watch(&b->host, weft_device_get_info(b->device)); // as it was for the samples
     weft_session_destroy(&s);
     if (r == WEFT_OK && w->cold && !b->o->no_cold) bench_starts(b, row);
     if (r == WEFT_OK) r = measure_operators(b, w, &d, row);

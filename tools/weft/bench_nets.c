@@ -28,7 +28,7 @@ static bool bundled(bench *b, const char *name, const char *entry, const char *r
     return on;
 }
 
-enum { FILE_MOST = 56, ENTRY_MOST = 60 }; // characters of a row's name
+enum { FILE_MOST = 56, NAME_MOST = FILE_MOST + 16, ENTRY_MOST = 54 }; // characters of a row's name
 
 static const char *file_name(const char *path)
 {
@@ -37,13 +37,13 @@ static const char *file_name(const char *path)
 }
 
 // Rows have different names, whatever files are called: "net.weft:main" of one folder, "net.weft (2):main" of the next.
-static void name_file(const text_list *models, int index, char name[FILE_MOST + 8])
+static void name_file(const text_list *models, int index, char name[NAME_MOST])
 {
     const char *file = file_name(models->at[index]);
     int turn = 1;
     for (int i = 0; i < index; i++) turn += !strncmp(file, file_name(models->at[i]), FILE_MOST);
-    if (turn == 1) snprintf(name, FILE_MOST + 8, "%.*s", FILE_MOST, file);
-    else snprintf(name, FILE_MOST + 8, "%.*s (%d)", FILE_MOST, file, turn);
+    if (turn == 1) snprintf(name, NAME_MOST, "%.*s", FILE_MOST, file);
+    else snprintf(name, NAME_MOST, "%.*s (%d)", FILE_MOST, file, turn);
 }
 
 // A file of the user: every entry.
@@ -51,7 +51,7 @@ static bool given(bench *b, int index)
 {
     weft_model *m;
     bool on = true;
-    char file[FILE_MOST + 8], row[128];
+    char file[NAME_MOST], row[128];
     name_file(&b->o->models, index, file);
     if (weft_model_load(b->c->ctx, b->o->models.at[index], &m) != WEFT_OK) {
         *(b->counting ? &b->planned : &b->begun) += 1;

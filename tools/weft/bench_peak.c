@@ -19,6 +19,7 @@ static weft_result sample(bench *b, weft_peaks *p, int k)
         r = weft_peaks_sample(p, peaks[k].what, &value);
         if (r == WEFT_OK && !stat_add(&b->peak[k], value)) r = WEFT_ERR_MEMORY;
     }
+    host_watch(&b->host, weft_device_get_info(b->device));
     stat_finish(&b->peak[k]);
     return r;
 }

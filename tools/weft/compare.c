@@ -154,7 +154,7 @@ const command command_compare = {
              "that ratio (bootstrap of both medians, with fixed random numbers) leaves out 1 and the difference is above --noise. Results that are\n"
              "void, failed or missing in a report are listed and not counted. Reports of other precision or settings, and results of other shape\n"
              "or arithmetic under the same name, are refused unless --allow names what may differ; devices, drivers and versions may always differ.\n"
-             "Exit code 6: something is slower than --fail-over allows.",
+             "Exit code 5: a report cannot be read, or is not comparable with A, or nothing in them is. 6: something is slower than --fail-over allows.",
     .examples = "  weft compare before.json after.json --fail-over 5%\n  weft compare nvidia.json amd.json intel.json --filter 'nets/*'\n"
                 "  weft compare exact.json fast.json --allow precision --sort ratio\n  weft compare *.json --html compare.html --plots plots",
 };
