@@ -165,6 +165,12 @@ const weft_way *weft_emit_way(const weft_emit *e); // the one to take, of those 
 // For rows that do the work of two: has another row emit `part`, by that way of its list. The part's inputs and outputs are the node's, or
 // scratch memory of the node, for which weft_emit_scratch_value stands; its constants that lie in f16 have the node's numbers.
 weft_result weft_emit_part(weft_emit *e, const weft_node *part, const weft_way *way);
+// Likewise for a part that reads or makes but a stretch of the node's values, which begins where a tensor may: `count` elements from `begin` on.
+typedef struct weft_stretch {
+    weft_value value;
+    int64_t begin, count;
+} weft_stretch;
+weft_result weft_emit_stretches(weft_emit *e, const weft_node *part, const weft_way *way, const weft_stretch *list, int count);
 weft_value weft_emit_scratch_value(const weft_emit *e, int scratch);
 
 // --- The row. ----------------------------------------------------------------------------------------------

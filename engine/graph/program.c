@@ -16,6 +16,8 @@ struct weft_emit {
     const weft_way *way; // NULL: the row has one alone
     char way_text[WEFT_WAY_TEXT];
     int first_scratch;  // buffers of this node begin here
+    const weft_stretch *stretches; // of which values a part sees no more than that
+    int stretch_count;
 };
 
 const weft_caps *weft_emit_caps(const weft_emit *e) { return e->caps; }
@@ -77,6 +79,18 @@ static int buffer_of(const weft_emit *e, weft_bind b)
     return e->first_scratch + b.index;
 }
 
+static void set_stretch(const weft_emit *e, weft_bind *b) // index: of a buffer
+{
+    if (b->index >= e->graph->value_count) return; // scratch, also where a part has it as an input
+    const size_t each = element_bytes(e->graph->values[b->index].storage);
+    for (int i = 0; i < e->stretch_count; i++) {
+        if (e->stretches[i].value != b->index) continue;
+        b->begin += (uint64_t) e->stretches[i].begin;
+        if (!b->count) b->count = (uint64_t) e->stretches[i].count;
+    }
+    b->begin *= each, b->count *= each;
+}
+
 weft_result weft_emit_dispatch(weft_emit *e, const weft_dispatch *d)
 {
     weft_program *p = e->program;
@@ -94,7 +108,7 @@ weft_result weft_emit_dispatch(weft_emit *e, const weft_dispatch *d)
     for (int i = 0; i < s.dispatch.bind_count; i++) {
         weft_bind *b = &s.dispatch.bind[i];
         b->index = buffer_of(e, *b);
-        if (b->kind != WEFT_BIND_SCRATCH_) b->begin *= element_bytes(e->graph->values[b->index].storage), b->count *= element_bytes(e->graph->values[b->index].storage);
+        set_stretch(e, b);
         if (d->once) continue;
         weft_buffer *buffer = &p->buffers[weft_program_root(p, b->index)];
         if (buffer->last < p->step_count) buffer->last = p->step_count;
@@ -129,6 +143,14 @@ static void choose_variant(weft_emit *e, const weft_node *n)
 }
 
 weft_value weft_emit_scratch_value(const weft_emit *e, int scratch) { return e->first_scratch + scratch; } // as default_binds and buffer_of take it
+
+weft_result weft_emit_stretches(weft_emit *e, const weft_node *part, const weft_way *way, const weft_stretch *list, int count)
+{
+    e->stretches = list, e->stretch_count = count;
+    const weft_result r = weft_emit_part(e, part, way);
+    e->stretch_count = 0;
+    return r;
+}
 
 weft_result weft_emit_part(weft_emit *e, const weft_node *part, const weft_way *way)
 {

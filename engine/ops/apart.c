@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ops/apart.h"
+#include "ops/divide.h"
+#include "ops/part.h"
 #include <string.h>
 
 void weft_apart_start(weft_apart *p, const weft_node *whole, const char *op, int inputs)
@@ -17,4 +19,26 @@ void weft_apart_give(weft_apart *p, int slot, const weft_node *whole, int input)
     if (!weft_has(whole, input)) return;
     p->in[slot] = whole->in[input], p->in_shape[slot] = whole->in_shape[input], p->in_dtype[slot] = whole->in_dtype[input];
     p->in_layout[slot] = whole->in_layout[input], p->in_constant[slot] = whole->in_constant[input];
+}
+
+int64_t weft_band_rows(const weft_node *whole, int64_t bands, bool noise)
+{
+    const int64_t *y = whole->out_shape[0].dim, row = y[3] * (noise ? 1 : y[1]); // the shortest of those that are cut
+    int64_t step = WEFT_PART_ALIGN;
+    while (step > 1 && row * (step / 2) % WEFT_PART_ALIGN == 0) step /= 2;
+    const int64_t rows = ceil_div(ceil_div(y[2], bands), step) * step;
+    return y[0] == 1 && rows < y[2] ? rows : 0;
+}
+
+int64_t weft_band_count(const weft_caps *caps, int64_t bytes)
+{
+    const int64_t most = caps->range / 4;
+    const int64_t bands = most > 0 ? ceil_div(bytes, most) : 2;
+    return bands < 2 ? 2 : bands < 255 ? bands : 255;
+}
+
+void weft_band_add(weft_band *b, weft_value v, weft_shape s)
+{
+    const int64_t row = s.dim[1] * s.dim[3];
+    b->list[b->count++] = (weft_stretch) { v, b->begin * row, b->rows * row };
 }

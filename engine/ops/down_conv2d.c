@@ -8,7 +8,8 @@
 #include "params/down_conv.h"
 #include <string.h>
 
-enum { X = WEFT_CONV_X, W = WEFT_CONV_W, B = WEFT_CONV_B, R = WEFT_CONV_R, S = WEFT_CONV_S, F = WEFT_DOWN_CONV_F };
+enum { X = WEFT_CONV_X, W = WEFT_CONV_W, B = WEFT_CONV_B, R = WEFT_CONV_R, D = WEFT_CONV_D, NOISE = WEFT_CONV_NOISE,
+       STRENGTH = WEFT_CONV_STRENGTH, S = WEFT_CONV_S, F = WEFT_DOWN_CONV_F };
 
 static int64_t between(const weft_node *n, int d) // pixels on axis d between filter and convolution
 {
@@ -83,37 +84,82 @@ static double down_conv_flops(const weft_node *n) { return conv_flops(n) + filte
 
 // --- Apart: the two operators' own kernels, with the image between them in scratch memory. ---
 
-static void filter(weft_apart *p, const weft_node *n)
+static const char in_bands[] = "down_conv_bands"; // cut: how many; the kernels are the first of either operator
+enum { BANDS };
+
+// Rows of y of a band meet rows begin .. end of the filtered image.
+typedef struct span { int64_t begin, end; } span;
+
+static span met(const weft_node *n, const weft_band *b)
 {
-    weft_apart_start(p, n, "upfirdn2d", WEFT_UPFIRDN_INPUTS);
-    p->node.attrs = &((const weft_down_conv_attrs *) n->attrs)->filter;
-    weft_apart_give(p, WEFT_UPFIRDN_X, n, X), weft_apart_give(p, WEFT_UPFIRDN_F, n, F);
-    p->out_shape = n->in_shape[X], p->out_layout = n->in_layout[X];
-    for (int d = 0; d < 2; d++) p->out_shape.dim[2 + d] = between(n, d);
+    const weft_conv_attrs *at = n->attrs;
+    const int64_t first = b->begin * at->stride[0] - at->pads[0], end = first + (b->rows - 1) * at->stride[0] + n->in_shape[W].dim[2], all = between(n, 0);
+    const span s = { first > 0 ? first : 0, end < all ? end : all };
+    return s.begin < s.end ? s : (span) { 0, 1 }; // nothing but padding
 }
 
-static void convolution(weft_apart *p, const weft_node *n, const weft_apart *fir)
+static void filter(weft_apart *p, const weft_node *n, span rows)
+{
+    const int64_t hi = n->in_shape[X].dim[2], fh = n->in_shape[F].dim[0];
+    weft_apart_start(p, n, "upfirdn2d", WEFT_UPFIRDN_INPUTS);
+    p->filter = ((const weft_down_conv_attrs *) n->attrs)->filter;
+    p->filter.pads[0] -= (int32_t) rows.begin;
+    p->filter.pads[2] = (int32_t) (rows.end - rows.begin + fh - 1 - hi - p->filter.pads[0]);
+    p->node.attrs = &p->filter;
+    weft_apart_give(p, WEFT_UPFIRDN_X, n, X), weft_apart_give(p, WEFT_UPFIRDN_F, n, F);
+    p->out_shape = n->in_shape[X], p->out_layout = n->in_layout[X];
+    p->out_shape.dim[2] = rows.end - rows.begin, p->out_shape.dim[3] = between(n, 1);
+}
+
+static void convolution(weft_apart *p, const weft_node *n, const weft_apart *fir, const weft_band *b, span rows)
 {
     weft_apart_start(p, n, "conv2d", WEFT_CONV_INPUTS);
-    p->conv = ((const weft_down_conv_attrs *) n->attrs)->conv;
+    p->conv = *(const weft_conv_attrs *) n->attrs;
+    const int64_t first = b->begin * p->conv.stride[0] - p->conv.pads[0], end = first + (b->rows - 1) * p->conv.stride[0] + n->in_shape[W].dim[2];
+    p->conv.pads[0] = (int32_t) (rows.begin - first), p->conv.pads[2] = (int32_t) (end - rows.end);
     p->node.attrs = &p->conv;
     for (int i = 0; i < WEFT_CONV_INPUTS; i++) weft_apart_give(p, i, n, i);
     p->in_shape[X] = fir->out_shape;
+    p->out_shape.dim[2] = b->rows;
+    for (int i = R; i <= NOISE; i++)
+        if (i != D && weft_has(n, i)) p->in_shape[i].dim[2] = b->rows;
 }
 
-static weft_result emit_apart(const weft_node *n, weft_emit *e)
+static void add_rows(weft_band *b, const weft_node *n)
+{
+    weft_band_add(b, n->out[0], n->out_shape[0]);
+    if (weft_has(n, R)) weft_band_add(b, n->in[R], n->in_shape[R]);
+    if (weft_has(n, NOISE)) weft_band_add(b, n->in[NOISE], n->in_shape[NOISE]);
+}
+
+// way NULL: the convolution's first.
+static weft_result emit_band(const weft_node *n, weft_emit *e, weft_band *b, int room, const weft_way *way)
 {
     weft_way ways[WEFT_MAX_WAYS];
     weft_apart fir, conv;
-    filter(&fir, n);
-    const int room = weft_emit_scratch(e, weft_shape_count(fir.out_shape), WEFT_F32);
-    if (room < 0) return WEFT_ERR_MEMORY;
+    const span rows = met(n, b);
+    filter(&fir, n, rows);
     fir.out = weft_emit_scratch_value(e, room);
     fir.node.op->ways(&fir.node, e, ways);
     WEFT_TRY(weft_emit_part(e, &fir.node, &ways[0]));
-    convolution(&conv, n, &fir);
+    convolution(&conv, n, &fir, b, rows);
     conv.in[X] = fir.out;
-    return weft_emit_part(e, &conv.node, weft_emit_way(e));
+    if (!way) weft_conv_ways(&conv.node, e, ways);
+    if (b->rows < n->out_shape[0].dim[2]) add_rows(b, n);
+    return weft_emit_stretches(e, &conv.node, way ? way : &ways[0], b->list, b->count);
+}
+
+static weft_result emit_apart(const weft_node *n, weft_emit *e, int64_t rows, const weft_way *way) // rows of y at a time
+{
+    const weft_conv_attrs *at = n->attrs;
+    const int64_t ho = n->out_shape[0].dim[2], all = between(n, 0), most = (rows - 1) * at->stride[0] + n->in_shape[W].dim[2];
+    const int room = weft_emit_scratch(e, n->in_shape[X].dim[0] * n->in_shape[X].dim[1] * between(n, 1) * (most < all ? most : all), WEFT_F32);
+    if (room < 0) return WEFT_ERR_MEMORY;
+    for (int64_t h = 0; h < ho; h += rows) {
+        weft_band b = { .begin = h, .rows = rows < ho - h ? rows : ho - h };
+        WEFT_TRY(emit_band(n, e, &b, room, way));
+    }
+    return WEFT_OK;
 }
 
 // --- Together: shaders/down_conv.comp. Cut: its TALL, WIDE, QUADS and PIXELS. ---
@@ -174,21 +220,38 @@ static int add_together(const weft_node *n, const weft_caps *caps, weft_way list
     return count;
 }
 
+static int add_bands(const weft_node *n, const weft_caps *caps, int64_t bytes, weft_way *to)
+{
+    const weft_conv_attrs *at = n->attrs;
+    const int64_t k = n->in_shape[W].dim[2], bands = weft_band_count(caps, caps->range && bytes > caps->range ? bytes : 0);
+    const int64_t rows = weft_band_rows(n, bands, weft_has(n, NOISE)), most = bytes / between(n, 0) * ((rows - 1) * at->stride[0] + k);
+    if (!rows || (caps->range && most > caps->range) || at->pads[0] >= k || at->pads[2] >= k) return 0; // every window meets a row
+    *to = (weft_way) { in_bands, { [BANDS] = (uint8_t) bands } };
+    return 1;
+}
+
+// The image between the two in bands is for processors, on which other kernels are several times faster than the one that does both: the first
+// way where all of it is more than a kernel can reach, else the last. On GPUs it is a way where it must be.
 static int down_conv_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS])
 {
     const weft_caps *caps = weft_emit_caps(e);
-    weft_way ours[WEFT_MAX_WAYS], theirs[WEFT_MAX_WAYS];
+    const weft_band whole = { 0, n->out_shape[0].dim[2], { { 0 } }, 0 };
+    weft_way ours[WEFT_MAX_WAYS], theirs[WEFT_MAX_WAYS], bands[1];
     weft_apart fir, conv;
-    filter(&fir, n);
-    convolution(&conv, n, &fir);
+    filter(&fir, n, met(n, &whole));
+    convolution(&conv, n, &fir, &whole, met(n, &whole));
     const int64_t bytes = weft_shape_count(fir.out_shape) * (weft_emit_half(e) ? 2 : 4);
+    const bool far = caps->range && bytes > caps->range;
     const int one = weft_down_conv_serves(n->attrs, n->in_shape[W], n->in_shape[F]) ? add_together(n, caps, ours) : 0;
-    int two = one && caps->range && bytes > caps->range ? 0 : weft_conv_ways(&conv.node, e, theirs);
-    if (one + two > WEFT_MAX_WAYS) two = WEFT_MAX_WAYS - one;
-    const bool first = one && wins(n, e, ours[0].cut, (double) bytes);
+    const int cut = caps->is_software || far ? add_bands(n, caps, bytes, bands) : 0;
+    int two = far && one + cut ? 0 : weft_conv_ways(&conv.node, e, theirs);
+    if (one + two + cut > WEFT_MAX_WAYS) two = WEFT_MAX_WAYS - one - cut;
+    const bool first = one && wins(n, e, ours[0].cut, (double) bytes), cut_first = cut && far && caps->is_software;
+    if (cut) list[cut_first ? 0 : one + two] = bands[0];
+    list += cut_first;
     memcpy(list + (first ? 0 : two), ours, sizeof *ours * (size_t) one);
     memcpy(list + (first ? one : 0), theirs, sizeof *theirs * (size_t) two);
-    return one + two;
+    return one + two + cut;
 }
 
 static weft_result emit_together(const weft_node *n, weft_emit *e, const uint8_t *cut)
@@ -213,7 +276,9 @@ static weft_result down_conv_emit(const weft_node *n, weft_emit *e)
 {
     const weft_way *way = weft_emit_way(e);
     WEFT_TRY(weft_loop_check(n));
-    return way->kernel == together ? emit_together(n, e, way->cut) : emit_apart(n, e);
+    if (way->kernel == together) return emit_together(n, e, way->cut);
+    if (way->kernel == in_bands) return emit_apart(n, e, weft_band_rows(n, way->cut[BANDS], weft_has(n, NOISE)), NULL);
+    return emit_apart(n, e, n->out_shape[0].dim[2], way);
 }
 
 #define OF(field, ...) { .name = "filter_" #field, .offset = offsetof(weft_down_conv_attrs, filter.field), __VA_ARGS__ }
@@ -243,6 +308,8 @@ const weft_op weft_op_down_conv2d = {
           .attrs = AT(CONV(.act = 0), FIR(.pads = { 2, 2, 2, 2 }, .gain = 4, .flip = 1)) },
         { .in = { WEFT_SHAPE(2, 12, 37, 19), WEFT_SHAPE(20, 12, 3, 3), [F] = WEFT_SHAPE(4, 4) }, .in_count = 9, .absent = NONE,
           .attrs = AT(CONV(.act = 0), FIR(.pads = { 2, 2, 2, 2 })) },
+        { .in = { WEFT_SHAPE(1, 8, 27, 32), WEFT_SHAPE(8, 8, 3, 3), WEFT_SHAPE(8), WEFT_SHAPE(1, 8, 14, 16), { 0 }, WEFT_SHAPE(1, 1, 14, 16), [F] = WEFT_SHAPE(4, 4) },
+          .in_count = 9, .absent = 1 << D | 1 << STRENGTH | 1 << S, .attrs = AT(CONV(.pads = { 1, 0, 1, 0 }), FIR(.pads = { 2, 2, 2, 2 })) }, // in bands
         // a layer of a discriminator, nothing in fours; and all that can end a convolution
         { .in = { WEFT_SHAPE(2, 3, 13, 11), WEFT_SHAPE(5, 3, 3, 3), WEFT_SHAPE(5), [F] = WEFT_SHAPE(4, 4) }, .in_count = 9, .absent = NONE & ~(1 << B),
           .attrs = AT(CONV(.act = 2, .a = 0.2f, .gain = 1.41421356f, .clamp = 0.5f), FIR(.pads = { 2, 2, 2, 2 })) },

@@ -92,38 +92,81 @@ static double up_conv_flops(const weft_node *n)
 
 // --- Apart: the two operators' own kernels, with the image between them in scratch memory. ---
 
-static void convolution(weft_apart *p, const weft_node *n)
+static const char in_bands[] = "up_conv_bands"; // cut: how many; the kernels are the first of either operator
+enum { BANDS };
+
+// Rows of y of a band meet rows begin .. end of the image between the two.
+typedef struct span { int64_t begin, end; } span;
+
+static int64_t first_met(const weft_node *n, const weft_band *b) { return b->begin - ((const weft_up_conv_attrs *) n->attrs)->filter.pads[0]; }
+
+static span met(const weft_node *n, const weft_band *b)
+{
+    const int64_t first = first_met(n, b), end = first + b->rows - 1 + n->in_shape[F].dim[0], all = between(n, 0);
+    const span s = { first > 0 ? first : 0, end < all ? end : all };
+    return s.begin < s.end ? s : (span) { 0, 1 }; // nothing but padding
+}
+
+static void convolution(weft_apart *p, const weft_node *n, span rows)
 {
     const weft_up_conv_attrs *at = n->attrs;
     weft_apart_start(p, n, "conv_transpose2d", WEFT_CONV_INPUTS);
     p->conv = (weft_conv_attrs) { .dilation = { 1, 1 }, .groups = 1 };
     memcpy(p->conv.stride, at->stride, sizeof at->stride);
     memcpy(p->conv.pads, at->crop, sizeof at->crop);
+    p->conv.pads[0] += (int32_t) rows.begin, p->conv.pads[2] += (int32_t) (between(n, 0) - rows.end);
     p->node.attrs = &p->conv;
     weft_apart_give(p, WEFT_CONV_X, n, X), weft_apart_give(p, WEFT_CONV_W, n, W), weft_apart_give(p, WEFT_CONV_S, n, S);
-    for (int d = 0; d < 2; d++) p->out_shape.dim[2 + d] = between(n, d);
+    p->out_shape.dim[2] = rows.end - rows.begin, p->out_shape.dim[3] = between(n, 1);
 }
 
-static void filter(weft_apart *p, const weft_node *n, const weft_apart *conv, weft_value image)
+static void filter(weft_apart *p, const weft_node *n, const weft_apart *conv, const weft_band *b, span rows)
 {
+    enum { NOISE = 1 + WEFT_BIAS_NOISE };
     weft_apart_start(p, n, "upfirdn2d", WEFT_UPFIRDN_INPUTS);
-    p->node.attrs = &((const weft_up_conv_attrs *) n->attrs)->filter;
-    p->in[WEFT_UPFIRDN_X] = image, p->in_shape[WEFT_UPFIRDN_X] = conv->out_shape, p->in_layout[WEFT_UPFIRDN_X] = conv->out_layout;
+    p->filter = ((const weft_up_conv_attrs *) n->attrs)->filter;
+    p->filter.pads[0] = (int32_t) (rows.begin - first_met(n, b));
+    p->filter.pads[2] = (int32_t) (first_met(n, b) + b->rows - 1 + n->in_shape[F].dim[0] - rows.end);
+    p->node.attrs = &p->filter;
     for (int i = WEFT_UPFIRDN_F; i < WEFT_UPFIRDN_INPUTS; i++) weft_apart_give(p, i, n, i + 1);
+    p->in[WEFT_UPFIRDN_X] = conv->out, p->in_shape[WEFT_UPFIRDN_X] = conv->out_shape, p->in_layout[WEFT_UPFIRDN_X] = conv->out_layout;
+    p->out_shape.dim[2] = b->rows;
+    if (p->in[NOISE] >= 0) p->in_shape[NOISE].dim[2] = b->rows;
 }
 
-static weft_result emit_apart(const weft_node *n, weft_emit *e)
+static void add_rows(weft_band *b, const weft_node *n)
+{
+    enum { NOISE = LATER + WEFT_BIAS_NOISE };
+    weft_band_add(b, n->out[0], n->out_shape[0]);
+    if (weft_has(n, NOISE)) weft_band_add(b, n->in[NOISE], n->in_shape[NOISE]);
+}
+
+// way NULL: the convolution's first.
+static weft_result emit_band(const weft_node *n, weft_emit *e, weft_band *b, int room, const weft_way *way)
 {
     weft_way ways[WEFT_MAX_WAYS];
     weft_apart conv, fir;
-    convolution(&conv, n);
-    const int room = weft_emit_scratch(e, weft_shape_count(conv.out_shape), WEFT_F32);
-    if (room < 0) return WEFT_ERR_MEMORY;
+    const span rows = met(n, b);
+    convolution(&conv, n, rows);
     conv.out = weft_emit_scratch_value(e, room);
-    WEFT_TRY(weft_emit_part(e, &conv.node, weft_emit_way(e)));
-    filter(&fir, n, &conv, conv.out);
+    if (!way) weft_conv_ways(&conv.node, e, ways);
+    WEFT_TRY(weft_emit_part(e, &conv.node, way ? way : &ways[0]));
+    filter(&fir, n, &conv, b, rows);
     fir.node.op->ways(&fir.node, e, ways);
-    return weft_emit_part(e, &fir.node, &ways[0]);
+    if (b->rows < n->out_shape[0].dim[2]) add_rows(b, n);
+    return weft_emit_stretches(e, &fir.node, &ways[0], b->list, b->count);
+}
+
+static weft_result emit_apart(const weft_node *n, weft_emit *e, int64_t rows, const weft_way *way) // rows of y at a time
+{
+    const int64_t *y = n->out_shape[0].dim, all = between(n, 0), most = rows - 1 + n->in_shape[F].dim[0];
+    const int room = weft_emit_scratch(e, y[0] * y[1] * between(n, 1) * (most < all ? most : all), WEFT_F32);
+    if (room < 0) return WEFT_ERR_MEMORY;
+    for (int64_t h = 0; h < y[2]; h += rows) {
+        weft_band b = { .begin = h, .rows = rows < y[2] - h ? rows : y[2] - h };
+        WEFT_TRY(emit_band(n, e, &b, room, way));
+    }
+    return WEFT_OK;
 }
 
 // --- Together: shaders/glsl/up_conv.glsl. Cut: its CELLS, TALL and QUADS. ---
@@ -196,21 +239,37 @@ static int add_together(const weft_node *n, const weft_caps *caps, weft_way list
     return count;
 }
 
+static int add_bands(const weft_node *n, const weft_caps *caps, int64_t bytes, weft_way *to)
+{
+    const weft_upfirdn_attrs *at = &((const weft_up_conv_attrs *) n->attrs)->filter;
+    const bool noise = weft_has(n, LATER + WEFT_BIAS_NOISE);
+    const int64_t fh = n->in_shape[F].dim[0], bands = weft_band_count(caps, caps->range && bytes > caps->range ? bytes : 0);
+    const int64_t rows = weft_band_rows(n, bands, noise), most = bytes / between(n, 0) * (rows - 1 + fh);
+    if (!rows || (caps->range && most > caps->range) || at->pads[0] >= fh || at->pads[2] >= fh) return 0; // every tap's row meets one
+    *to = (weft_way) { in_bands, { [BANDS] = (uint8_t) bands } };
+    return 1;
+}
+
+// As in down_conv2d: bands are for processors, and for GPUs where they must be.
 static int up_conv_ways(const weft_node *n, const weft_emit *e, weft_way list[WEFT_MAX_WAYS])
 {
     const weft_caps *caps = weft_emit_caps(e);
-    const weft_up_conv_attrs *at = n->attrs;
-    weft_way ours[WEFT_MAX_WAYS], theirs[WEFT_MAX_WAYS];
+    const weft_band whole = { 0, n->out_shape[0].dim[2], { { 0 } }, 0 };
+    weft_way ours[WEFT_MAX_WAYS], theirs[WEFT_MAX_WAYS], bands[1];
     weft_apart conv;
-    convolution(&conv, n);
+    convolution(&conv, n, met(n, &whole));
     const int64_t bytes = weft_shape_count(conv.out_shape) * (weft_emit_half(e) ? 2 : 4);
-    int one = weft_up_conv_serves(at, n->in_shape[W], n->in_shape[F]) ? add_together(n, caps, ours) : 0;
-    int two = one && caps->range && bytes > caps->range ? 0 : weft_conv_ways(&conv.node, e, theirs);
-    if (one + two > WEFT_MAX_WAYS) two = WEFT_MAX_WAYS - one;
-    const bool first = one && wins(n, e, (double) bytes);
+    const bool far = caps->range && bytes > caps->range;
+    const int one = weft_up_conv_serves(n->attrs, n->in_shape[W], n->in_shape[F]) ? add_together(n, caps, ours) : 0;
+    const int cut = caps->is_software || far ? add_bands(n, caps, bytes, bands) : 0;
+    int two = far && one + cut ? 0 : weft_conv_ways(&conv.node, e, theirs);
+    if (one + two + cut > WEFT_MAX_WAYS) two = WEFT_MAX_WAYS - one - cut;
+    const bool first = one && wins(n, e, (double) bytes), cut_first = cut && far && caps->is_software;
+    if (cut) list[cut_first ? 0 : one + two] = bands[0];
+    list += cut_first;
     memcpy(list + (first ? 0 : two), ours, sizeof *ours * (size_t) one);
     memcpy(list + (first ? one : 0), theirs, sizeof *theirs * (size_t) two);
-    return one + two;
+    return one + two + cut;
 }
 
 static weft_result emit_together(const weft_node *n, weft_emit *e, const weft_way *way)
@@ -250,7 +309,9 @@ static weft_result up_conv_emit(const weft_node *n, weft_emit *e)
 {
     const weft_way *way = weft_emit_way(e);
     WEFT_TRY(weft_loop_check(n));
-    return way->kernel == together || way->kernel == by_subgroup ? emit_together(n, e, way) : emit_apart(n, e);
+    if (way->kernel == together || way->kernel == by_subgroup) return emit_together(n, e, way);
+    if (way->kernel == in_bands) return emit_apart(n, e, weft_band_rows(n, way->cut[BANDS], weft_has(n, LATER + WEFT_BIAS_NOISE)), NULL);
+    return emit_apart(n, e, n->out_shape[0].dim[2], way);
 }
 
 #define OF(field, ...) { .name = #field, .offset = offsetof(weft_up_conv_attrs, filter.field), __VA_ARGS__ }
@@ -284,6 +345,8 @@ const weft_op weft_op_up_conv2d = {
         { .in = { WEFT_SHAPE(1, 6, 4, 4), WEFT_SHAPE(6, 7, 3, 3), WEFT_SHAPE(3, 3), WEFT_SHAPE(7) }, // what a filter of three leaves of the pads is cropped
           .attrs = AT(.crop = { 1, 0, 1, 1 }, .filter = { { 1, 1 }, { 1, 1 }, { 2, 0, -1, 1 }, 1, 1, 1 }) },
         { .in = { WEFT_SHAPE(1, 4, 5, 6), WEFT_SHAPE(4, 36, 3, 3), WEFT_SHAPE(1, 2) }, .attrs = AT(.crop = { 0, 1, 2, 0 }) },
+        { .in = { WEFT_SHAPE(1, 8, 13, 16), WEFT_SHAPE(8, 8, 3, 3), WEFT_SHAPE(4, 4), WEFT_SHAPE(8), WEFT_SHAPE(1, 1, 26, 32), { 0, { 1 } }, WEFT_SHAPE(1, 8), WEFT_SHAPE(1, 8) },
+          .in_count = 8, .attrs = AT(.crop = { 0 }) }, // in bands
         { .in = { WEFT_SHAPE(1, 4, 40, 6), WEFT_SHAPE(4, 8, 3, 3), WEFT_SHAPE(4, 1) }, .attrs = AT(.crop = { 0 }) },
         { .in = { WEFT_SHAPE(1, 4, 5, 4), WEFT_SHAPE(4, 4, 3, 3), WEFT_SHAPE(6, 5), WEFT_SHAPE(4) }, .attrs = AT(.crop = { 0 }) }, // apart
         { .in = { WEFT_SHAPE(1, 5, 3, 4), WEFT_SHAPE(5, 4, 4, 2), WEFT_SHAPE(4, 4) }, .attrs = AT(.stride = { 1, 3 }) },
