@@ -222,6 +222,7 @@ struct weft_op {
     const struct weft_case *cases;       // shapes that test and benchmark this row; end with {0}
     double tolerance;                    // CPU against Vulkan at f32, |a - b| / |b| as norms; 0: 1e-5
     int index;                           // within a family
+    const weft_op *slope_of;             // of inputs x, y, dy: the row whose derivative at x, where its value is y, this one multiplies dy with; NULL: none
 };
 
 enum { WEFT_CASE_INPUTS = 9 };

@@ -61,18 +61,24 @@ double weft_activation_x_slope_from(int line, double y, double a)
     return y;
 }
 
-bool weft_activation_of(const weft_node *n, weft_activation *out)
+static int line_of(const weft_op *row) // 0: none
 {
     int line = 1;
-#define UNARY(label, ...) if (!strcmp(n->op->name, #label)) goto found; line++;
+#define UNARY(label, ...) if (!strcmp(row->name, #label)) return line; line++;
 #include "params/unary.def"
 #undef UNARY
-    return false;
-found:;
-    const float *parameters = n->attrs; // unary_attrs
-    *out = (weft_activation) { line, parameters[0], parameters[1] };
-    return true;
+    return 0;
 }
+
+static bool told(int line, const weft_node *n, weft_activation *out)
+{
+    const float *parameters = n->attrs; // unary_attrs
+    if (line) *out = (weft_activation) { line, parameters[0], parameters[1] };
+    return line > 0;
+}
+
+bool weft_activation_of(const weft_node *n, weft_activation *out) { return told(line_of(n->op), n, out); }
+bool weft_activation_slope_of(const weft_node *n, weft_activation *out) { return n->op->slope_of && told(line_of(n->op->slope_of), n, out); }
 
 const char *weft_activation_row(int act)
 {

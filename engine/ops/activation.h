@@ -23,3 +23,5 @@ const char *weft_activation_row(int act); // the elementwise row that does the s
 
 // The activation that this elementwise node is. False: it is none.
 bool weft_activation_of(const weft_node *n, weft_activation *out);
+// The one whose derivative it takes, at its inputs 0 (argument) and 1 (value), times input 2.
+bool weft_activation_slope_of(const weft_node *n, weft_activation *out);

@@ -38,19 +38,7 @@ static bool is(const weft_node *n, const char *op) { return !strcmp(n->op->name,
 static bool is_same_numbers(const weft_node *n) { return n->op->flags & WEFT_OP_ALIAS && !n->op->alias_begin; }
 
 // The function whose derivative this node takes, where that is told by one tensor.
-static bool is_slope(const weft_node *n, weft_activation *out)
-{
-    const size_t length = strlen(n->op->name), end = sizeof "_grad" - 1;
-    if (n->in_count != 3 || length <= end || strcmp(n->op->name + length - end, "_grad") || n->in[0] != n->in[1]) return false;
-    for (int act = 1; *weft_activation_row(act); act++) {
-        const char *name = weft_activation_row(act);
-        if (strlen(name) != length - end || strncmp(name, n->op->name, length - end)) continue;
-        const float *parameters = n->attrs;
-        *out = (weft_activation) { act, parameters[0], parameters[1] };
-        return true;
-    }
-    return false;
-}
+static bool is_slope(const weft_node *n, weft_activation *out) { return weft_activation_slope_of(n, out) && n->in[0] == n->in[1]; }
 
 // Cheap enough to be done by every workgroup that reads x.
 static bool is_cheap(int act)

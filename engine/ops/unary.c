@@ -7,7 +7,6 @@
 #include "params/unary.h"
 #include "params/unary_grad.h"
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 #include "ops/formula.h"
 
@@ -89,17 +88,15 @@ static bool mentions(const char *formula, char letter)
 }
 
 // dx by the row's derivative, keeping no more of x and y than its formula wants.
-static weft_value unary_slope(const weft_node *n, weft_graph *g, const char *formula, weft_value dy)
+static weft_value unary_slope(const weft_node *n, weft_graph *g, const weft_op *row, const char *formula, weft_value dy)
 {
-    char row[64];
     const unary_attrs *at = n->attrs;
     const weft_value x = is_told_by_y(n->op->name, at) ? n->out[0] : n->in[0];
     if (!mentions(formula, 'x') && !mentions(formula, 'y')) {
         const double slope = weft_activate_slope(1 + n->op->index, 0, 0, at->a, at->b);
         return slope == 1 ? dy : weft_grad_scale(g, dy, slope);
     }
-    snprintf(row, sizeof row, "%s_grad", n->op->name);
-    return weft_graph_call(g, row, WEFT_V(x, mentions(formula, 'y') ? n->out[0] : x, dy), at);
+    return weft_graph_op(g, row, WEFT_V(x, mentions(formula, 'y') ? n->out[0] : x, dy), at);
 }
 
 // Sizes around the workgroup size of 64, and primes. The first and the last run with other attributes than the defaults.
@@ -154,10 +151,11 @@ enum { FLAGS_ANY, FLAGS_POSITIVE = 0, FLAGS_STEP = WEFT_OP_STEP };
             dx[i] = (weft_real) (dy[i] * (bwd));                                                  \
         }                                                                                         \
     }                                                                                             \
+    extern const weft_op weft_op_##name_##_grad;                                                  \
     static weft_result name_##_grad(const weft_node *n, weft_graph *g, const weft_value *dy, const bool *want, weft_value *dx) \
     {                                                                                             \
         (void) want;                                                                              \
-        dx[0] = unary_slope(n, g, #bwd, dy[0]);                                                   \
+        dx[0] = unary_slope(n, g, &weft_op_##name_##_grad, #bwd, dy[0]);                          \
         return WEFT_OK;                                                                           \
     }                                                                                             \
     const weft_op weft_op_##name_ = {                                                             \
@@ -173,7 +171,7 @@ enum { FLAGS_ANY, FLAGS_POSITIVE = 0, FLAGS_STEP = WEFT_OP_STEP };
         .attr_bytes = sizeof(unary_attrs), .attrs = (const weft_attr[]) { attributes { 0 } },     \
         .flags = WEFT_OP_STRIDED,                                                                 \
         .infer = unary_grad_infer, .items = unary_items, .cpu = name_##_grad_cpu, .emit = unary_grad_emit, \
-        .cases = CASES_GRAD, .index = INDEX_##name_,                                              \
+        .cases = CASES_GRAD, .index = INDEX_##name_, .slope_of = &weft_op_##name_,                \
     };
 #include "params/unary.def"
 #undef UNARY

@@ -256,9 +256,34 @@ static void infinities_are_what_they_are_in_truth(void **state)
     compare_numbers("bias_act", image, x, &(const weft_bias_act_attrs) { .act = 2, .a = 0.2f, .gain = 1.5f, .clamp = 2 });
 }
 
+// Rows of three inputs, two of them the same, in front of a product of a few rows, which takes the derivatives of activations along: these are none.
+static void other_gradients_are_no_derivatives(void **state)
+{
+    (void) state;
+    weft_context *ctx;
+    assert_int_equal(weft_context_create(NULL, &ctx), WEFT_OK);
+    const struct { float eps; int32_t groups, over_n, params; } one_group = { 1e-5f, 1, 0, 0 };
+    const weft_bias_act_attrs leaky = { .act = 2, .a = 0.2f, .gain = 1 };
+    const struct { const char *op; const void *attrs; } rows[] = { { "norm_grad", &one_group }, { "bias_act_grad", &leaky } };
+    for (int i = 0; i < 2; i++) {
+        weft_arena a = { .ctx = ctx };
+        weft_graph g;
+        weft_random r = { 42 };
+        weft_graph_init(&g, &a);
+        g.bound = true;
+        const weft_shape shape = WEFT_SHAPE(2, 65);
+        const weft_value x = weft_graph_input(&g, "x", WEFT_F32, shape), c = constant(&g, (weft_shape) WEFT_SHAPE(65), &r), w = constant(&g, (weft_shape) WEFT_SHAPE(7, 65), &r);
+        weft_graph_output(&g, "y", weft_graph_call(&g, "linear", WEFT_V(weft_graph_call(&g, rows[i].op, WEFT_V(x, x, c), rows[i].attrs), w), NULL));
+        evaluate(ctx, &g, (const void *const[]) { numbers(&a, shape, &r) }, rows[i].op, -1);
+        weft_arena_free(&a);
+    }
+    weft_context_destroy(&ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(fast_versions_equal_the_truth), cmocka_unit_test(so_do_those_of_other_sizes),
-                                       cmocka_unit_test(separable_filters_too), cmocka_unit_test(infinities_are_what_they_are_in_truth) };
+                                       cmocka_unit_test(separable_filters_too), cmocka_unit_test(infinities_are_what_they_are_in_truth),
+                                       cmocka_unit_test(other_gradients_are_no_derivatives) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
