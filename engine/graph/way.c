@@ -53,7 +53,10 @@ const char *weft_node_key(const weft_graph *g, const weft_node *n, char key[WEFT
         for (int i = 0; i < count; i++)
             weft_text_add(&t, "%c%lld", i ? ',' : '=', a->type == WEFT_ATTR_LIST ? (long long) list->at[i] : (long long) ((const int32_t *) at)[i]);
     }
-    for (int i = 0; i < n->in_count; i++) put_value(&t, g, n->in[i]);
+    for (int i = 0; i < n->in_count; i++) {
+        put_value(&t, g, n->in[i]);
+        if (n->in[i] >= 0 && n->in_constant[i]) weft_text_add(&t, "/constant"); // what is made of it is made once
+    }
     for (int i = 0; i < n->out_count; i++) put_value(&t, g, n->out[i]);
     close_key(key, all, t.length < sizeof all ? t.length : sizeof all - 1);
     return key;

@@ -20,7 +20,7 @@ enum { CI = 8, CO = 12, SIDE = 16, IN = CI * SIDE * SIDE, OUT = CO * SIDE * SIDE
 typedef struct numbers { float x[IN], y[OUT]; } numbers;
 
 static weft_context *ctx;
-static weft_model *model, *other;
+static weft_model *model, *other, *computed;
 static numbers want;
 static char folder[] = "/tmp/weft-tune-XXXXXX", cache[64], table[80], last[2048];
 static int usable;
@@ -39,7 +39,8 @@ static void see(void *user, const weft_device_info *info)
     usable += info->kind == WEFT_DEVICE_VULKAN && !info->rejected;
 }
 
-static weft_result make_model(int flat, weft_model **out) // flat: one row less
+typedef enum form { PLAIN, FLAT, COMPUTED } form; // FLAT: one row less; COMPUTED: weights that may be others in every run
+static weft_result make_model(form f, weft_model **out)
 {
     static float w[CO * CI * 9];
     weft_builder *b;
@@ -48,8 +49,9 @@ static weft_result make_model(int flat, weft_model **out) // flat: one row less
     if (r != WEFT_OK) return r;
     weft_build_entry(b, "main");
     const weft_value x = weft_build_input(b, "x", WEFT_F32, (weft_shape) WEFT_SHAPE(1, CI, SIDE, SIDE));
-    const weft_value k = weft_build_weight(b, "k", WEFT_F32, (weft_shape) WEFT_SHAPE(CO, CI, 3, 3), w);
-    weft_build_output(b, "y", weft_build(b, "conv2d", WEFT_IN(x, k), WEFT_NUM("pads", 1, 1, 1 - flat, 1)));
+    const weft_shape shape = WEFT_SHAPE(CO, CI, 3, 3);
+    const weft_value k = f == COMPUTED ? weft_build_state(b, "k", WEFT_F32, shape, w) : weft_build_weight(b, "k", WEFT_F32, shape, w);
+    weft_build_output(b, "y", weft_build(b, "conv2d", WEFT_IN(x, k), WEFT_NUM("pads", 1, 1, f != FLAT, 1)));
     return weft_builder_finish(&b, out);
 }
 
@@ -81,7 +83,7 @@ static int set_up(void **state)
 {
     (void) state;
     if (weft_context_create(&(weft_context_params) { .log = listen, .log_level = WEFT_LOG_WARN }, &ctx)) return 1;
-    if (weft_device_list(ctx, see, NULL) || make_model(0, &model) || make_model(1, &other) || !mkdtemp(folder)) return 1;
+    if (weft_device_list(ctx, see, NULL) || make_model(PLAIN, &model) || make_model(FLAT, &other) || make_model(COMPUTED, &computed) || !mkdtemp(folder)) return 1;
     snprintf(cache, sizeof cache, "%s/cache", folder);
     snprintf(table, sizeof table, "%s.tune", cache);
     run_on(&(weft_device_params) { .name = "reference" }, &want);
@@ -96,6 +98,7 @@ static int tear_down(void **state)
     rmdir(folder);
     weft_model_destroy(&model);
     weft_model_destroy(&other);
+    weft_model_destroy(&computed);
     weft_context_destroy(&ctx);
     return 0;
 }
@@ -151,7 +154,7 @@ static void what_was_measured_is_in_the_table(void **state)
     char text[TEXT], again[TEXT];
     assert_int_equal(run(true), 0);
     read_table(text);
-    assert_non_null(strstr(text, "\tconv2d pads=1,1,1,1 [1,8,16,16]/image/f32 [12,8,3,3]/kernel/f32 [1,12,16,16]/image/f32\n"));
+    assert_non_null(strstr(text, "\tconv2d pads=1,1,1,1 [1,8,16,16]/image/f32 [12,8,3,3]/kernel/f32/constant [1,12,16,16]/image/f32\n"));
     assert_int_equal(run(true), 0); // knows it already
     read_table(again);
     assert_string_equal(text, again);
@@ -247,6 +250,24 @@ static void other_devices_keep_their_sections(void **state)
     assert_non_null(strstr(text, "\tconv2d pads"));
 }
 
+// What is made of constant weights is made once, and so a way may win that loses where they are computed.
+static void constant_weights_are_measured_apart(void **state)
+{
+    (void) state;
+    need_vulkan();
+    weft_device *dev;
+    weft_session *s;
+    char text[TEXT];
+    assert_int_equal(run(true), 0);
+    assert_int_equal(weft_device_open(ctx, &(weft_device_params) { .name = "vulkan", .cache_path = cache, .tune = 1 }, &dev), WEFT_OK);
+    assert_int_equal(weft_session_create(dev, computed, NULL, &s), WEFT_OK);
+    weft_session_destroy(&s);
+    weft_device_destroy(&dev);
+    read_table(text);
+    assert_non_null(strstr(text, "\tconv2d pads=1,1,1,1 [1,8,16,16]/image/f32 [12,8,3,3]/kernel/f32/constant [1,12,16,16]/image/f32\n"));
+    assert_non_null(strstr(text, "\tconv2d pads=1,1,1,1 [1,8,16,16]/image/f32 [12,8,3,3]/kernel/f32 [1,12,16,16]/image/f32\n"));
+}
+
 // As by two programs at the same time: neither takes away what the other found out.
 static void two_that_measure_at_once_share_the_table(void **state)
 {
@@ -296,6 +317,7 @@ int main(void)
         cmocka_unit_test(a_damaged_table_costs_a_warning),
         cmocka_unit_test(a_table_of_other_kernels_costs_a_warning),
         cmocka_unit_test(other_devices_keep_their_sections),
+        cmocka_unit_test(constant_weights_are_measured_apart),
         cmocka_unit_test(two_that_measure_at_once_share_the_table),
         cmocka_unit_test(a_table_that_cannot_be_written_costs_a_warning),
     };
