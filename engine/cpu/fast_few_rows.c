@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // matmul and linear with few rows: each number of the second matrix is used so seldom that it is read once, as it lies.
+#include "cpu/add.h"
 #include "cpu/clones.h"
 #include "cpu/fast.h"
 #include "ops/divide.h"
@@ -61,16 +62,6 @@ static void columns_by_rows(void *user, int64_t begin, int64_t end)
     }
 }
 
-WEFT_CLONES static void add_four(float *restrict y, const float *restrict b, int64_t step, const float *a, int64_t count)
-{
-    const float *c = b + step, *d = c + step, *e = d + step;
-    for (int64_t i = 0; i < count; i++) y[i] += a[0] * b[i] + a[1] * c[i] + a[2] * d[i] + a[3] * e[i];
-}
-WEFT_CLONES static void add_one(float *restrict y, const float *restrict b, float a, int64_t count)
-{
-    for (int64_t i = 0; i < count; i++) y[i] += a * b[i];
-}
-
 // Columns [begin, end) of y where they are columns of b.
 static void columns(void *user, int64_t begin, int64_t end)
 {
@@ -83,8 +74,8 @@ static void columns(void *user, int64_t begin, int64_t end)
             float sum[WIDTH] = { 0 };
             int64_t k = 0;
             if (j->bias) memcpy(sum, j->bias + c, (size_t) count * sizeof *sum);
-            for (; k + TOGETHER <= g->k; k += TOGETHER) add_four(sum, j->b + k * g->n + c, g->n, a + k, count);
-            for (; k < g->k; k++) add_one(sum, j->b + k * g->n + c, a[k], count);
+            for (; k + TOGETHER <= g->k; k += TOGETHER) weft_cpu_add_four(sum, j->b + k * g->n + c, g->n, a + k, count);
+            for (; k < g->k; k++) weft_cpu_add(sum, j->b + k * g->n + c, a[k], count);
             memcpy(j->y + row * g->n + c, sum, (size_t) count * sizeof *sum);
         }
     }

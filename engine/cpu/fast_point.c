@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Convolutions of 1x1 taps: products of the weights with images as they lie, so that there is no layout to change. From or to a few channels, as
 // those that make or take colours, as fast as the larger of the two images can be read or written.
-#include "cpu/clones.h"
+#include "cpu/add.h"
 #include "cpu/epilogue.h"
 #include "cpu/fast.h"
 #include "ops/divide.h"
@@ -34,16 +34,6 @@ static weft_result prepare(weft_context *ctx, const weft_node *n, const void *co
 
 typedef struct job { const weft_node *node; const float *const *in; float *y; int64_t ci, co, area, parts, part; bool transposed, ends, styled; } job;
 
-WEFT_CLONES static void add_four(float *restrict y, const float *restrict x, int64_t step, const float *w, int64_t count)
-{
-    const float *b = x + step, *c = b + step, *d = c + step;
-    for (int64_t i = 0; i < count; i++) y[i] += w[0] * x[i] + w[1] * b[i] + w[2] * c[i] + w[3] * d[i];
-}
-WEFT_CLONES static void add_one(float *restrict y, const float *restrict x, float w, int64_t count)
-{
-    for (int64_t i = 0; i < count; i++) y[i] += w * x[i];
-}
-
 // Outputs [first, first + count) at some pixels of an image, from TOGETHER inputs or fewer at a time.
 static void sum_channels(const job *j, int64_t image, int64_t first, int64_t count, int64_t pixel, int64_t pixels)
 {
@@ -55,9 +45,9 @@ static void sum_channels(const job *j, int64_t image, int64_t first, int64_t cou
         for (int64_t o = first; o < first + count; o++) {
             float *y = j->y + (image * j->co + o) * j->area + pixel, by[TOGETHER];
             for (int64_t k = 0; k < some; k++) by[k] = w[j->transposed ? (i + k) * j->co + o : o * j->ci + i + k] * (scale ? scale[i + k] : 1);
-            if (some == TOGETHER) add_four(y, x, j->area, by, pixels);
+            if (some == TOGETHER) weft_cpu_add_four(y, x, j->area, by, pixels);
             else
-                for (int64_t k = 0; k < some; k++) add_one(y, x + k * j->area, by[k], pixels);
+                for (int64_t k = 0; k < some; k++) weft_cpu_add(y, x + k * j->area, by[k], pixels);
         }
     }
 }

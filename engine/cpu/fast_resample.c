@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // resample: the rows that make one first, all columns at once, then its columns; a row that is made like the one above is a copy of it.
+#include "cpu/add.h"
 #include "cpu/clones.h"
 #include "cpu/fast.h"
 #include <string.h>
@@ -18,11 +19,6 @@ static inline float weight(const int32_t *bits)
     float f;
     memcpy(&f, bits, 4);
     return f;
-}
-
-WEFT_CLONES static void add_scaled(float *restrict y, const float *restrict x, float by, int64_t count)
-{
-    for (int64_t i = 0; i < count; i++) y[i] += by * x[i];
 }
 
 WEFT_CLONES static void pick(float *restrict y, const float *restrict line, const int32_t *restrict h, int64_t count)
@@ -60,7 +56,7 @@ static void rows(void *user, int64_t begin, int64_t end)
             continue;
         }
         memset(line, 0, (size_t) xs[3] * sizeof *line);
-        for (int64_t i = 1; i < step && v[0] + i <= xs[2]; i++) add_scaled(line, x + (i - 1) * xs[3], weight(v + i), xs[3]);
+        for (int64_t i = 1; i < step && v[0] + i <= xs[2]; i++) weft_cpu_add(line, x + (i - 1) * xs[3], weight(v + i), xs[3]);
         if (taps == 1) pick(y, line, j->h, ys[3]);
         else if (taps == 2) mix_two(y, line, j->h, ys[3]);
         else mix(y, line, j->h, taps, ys[3]);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // upfirdn2d with a filter that is the product of a column and a row: one axis after the other, a line at a time.
+#include "cpu/add.h"
 #include "cpu/clones.h"
 #include "cpu/epilogue.h"
 #include "cpu/fast.h"
@@ -50,15 +51,6 @@ static weft_result prepare(weft_context *ctx, const weft_node *n, const void *co
 
 static void destroy(weft_context *ctx, void *state) { weft_delete(ctx, state); }
 
-WEFT_CLONES static void add_scaled(float *restrict y, const float *restrict x, float by, int64_t count)
-{
-    for (int64_t i = 0; i < count; i++) y[i] += by * x[i];
-}
-WEFT_CLONES static void add_four(float *restrict y, const float *restrict x, int64_t step, const float *v, int64_t count)
-{
-    const float *b = x + step, *c = b + step, *d = c + step;
-    for (int64_t i = 0; i < count; i++) y[i] += v[0] * x[i] + v[1] * b[i] + v[2] * c[i] + v[3] * d[i];
-}
 WEFT_CLONES static void filter_four(float *restrict y, const float *restrict x, const float *h, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) y[i] = h[0] * x[i] + h[1] * x[i + 1] + h[2] * x[i + 2] + h[3] * x[i + 3];
@@ -80,13 +72,13 @@ static void add_rows(const job *j, const float *x, int64_t ho, int64_t first, in
     const weft_upfirdn_attrs *at = j->node->attrs;
     const int64_t *xs = j->node->in_shape[0].dim, taps = j->node->in_shape[1].dim[0], top = ho * at->down[0] - at->pads[0];
     if (at->up[0] == 1 && taps == 4 && top >= 0 && top + 4 <= xs[2]) {
-        add_four(line, x + top * xs[3] + first, xs[3], j->state->v, count);
+        weft_cpu_add_four(line, x + top * xs[3] + first, xs[3], j->state->v, count);
         return;
     }
     for (int64_t a = 0; a < taps; a++) {
         const int64_t h = top + a;
         if (h < 0 || h % at->up[0] || h / at->up[0] >= xs[2]) continue;
-        add_scaled(line, x + h / at->up[0] * xs[3] + first, j->state->v[a], count);
+        weft_cpu_add(line, x + h / at->up[0] * xs[3] + first, j->state->v[a], count);
     }
 }
 
