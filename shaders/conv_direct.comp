@@ -12,7 +12,7 @@ layout(constant_id = OWN) const uint PATH = 0;
 #define PATH_FOUR 2u       // 4 channels of one group, inputs one by one
 #define PATH_FOUR_WIDE 3u  // 4 channels of one group, inputs in fours
 #define PATH_DEPTHWISE 4u  // 4 channels, each a group of one input and one output
-// An old software driver ends a loop after 65535 turns.
+// Turns of a loop: see engine/ops/turns.h.
 #define STRETCH 32768u
 
 // Adds the products of one tap: x from xi, w from wi on.

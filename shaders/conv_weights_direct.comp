@@ -8,7 +8,7 @@
 layout(constant_id = 7) const uint ROWS = 1;   // channels of x, all of one tap: a multiple of 4 with WIDE_IN
 layout(constant_id = 8) const uint LANES = 64; // invocations side by side along the channels of dy
 layout(constant_id = 9) const bool DEPTHWISE = false; // 4 channels, each a group of its own; ROWS is 1
-// An old software driver ends a loop after 65535 turns.
+// Turns of a loop: see engine/ops/turns.h.
 #define STRETCH 32768
 
 void main() {

@@ -12,7 +12,7 @@ layout(constant_id = 7) const uint LANES = 8;
 layout(constant_id = 8) const uint ROWS = 32;  // channels of x, all of one tap
 layout(constant_id = 9) const uint COLUMNS = 4; // channels of dy of each lane
 const uint X_LOADS = (ROWS + LANES - 1) / LANES;
-// An old software driver ends a loop after 65535 turns.
+// Turns of a loop: see engine/ops/turns.h.
 #define STRETCH 32768
 
 void main() {
