@@ -312,10 +312,10 @@ static int measure(weft_vk_tuner *t, const weft_graph *g, const weft_node *n, co
     char text[WEFT_WAY_TEXT];
     for (int i = 0; i < count; i++) {
         double s;
-        if (weft_vk_trial(t->dev, g, n, &ways[i], least * HOPELESS, &s) != WEFT_OK) {
-            weft_log(t->dev->ctx, WEFT_LOG_WARN, "tuning %s, %s: %s", n->name, weft_way_text(&ways[i], text), weft_error_text());
-            continue;
-        }
+        const weft_result r = weft_vk_trial(t->dev, g, n, &ways[i], least * HOPELESS, &s);
+        if (r != WEFT_OK) weft_log(t->dev->ctx, WEFT_LOG_WARN, "tuning %s, %s: %s", n->name, weft_way_text(&ways[i], text), weft_error_text());
+        if (r == WEFT_ERR_DEVICE_LOST) return t->measure = false, 0; // the session will say so
+        if (r != WEFT_OK) continue;
         weft_log(t->dev->ctx, WEFT_LOG_DEBUG, "tuning %s: %s %lld us", n->name, weft_way_text(&ways[i], text), (long long) (s * 1e6));
         if (i == 0) first = s;
         if (s < least) least = s, best = i;

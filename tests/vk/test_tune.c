@@ -308,6 +308,25 @@ static void a_table_that_cannot_be_written_costs_a_warning(void **state)
     assert_true(read_table(text) > 0);
 }
 
+static int lose_device(void *user, const char *call) { return (void) user, strcmp(call, "vkQueueSubmit") ? 0 : -4; } // VK_ERROR_DEVICE_LOST
+
+static void a_lost_device_ends_the_trials(void **state)
+{
+    (void) state;
+    need_vulkan();
+    weft_device *dev;
+    weft_session *s;
+    remove(table);
+    assert_int_equal(weft_device_open(ctx, &(weft_device_params) { .name = "vulkan", .cache_path = cache, .tune = 1 }, &dev), WEFT_OK);
+    const int before = atomic_load(&messages);
+    ctx->outside = lose_device;
+    assert_int_equal(weft_session_create(dev, model, NULL, &s), WEFT_ERR_DEVICE_LOST);
+    ctx->outside = NULL;
+    assert_int_equal(atomic_load(&messages), before + 1); // of one way, not of each
+    weft_device_destroy(&dev);
+    assert_int_not_equal(access(table, F_OK), 0); // nothing was found out
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +336,7 @@ int main(void)
         cmocka_unit_test(a_damaged_table_costs_a_warning),
         cmocka_unit_test(a_table_of_other_kernels_costs_a_warning),
         cmocka_unit_test(other_devices_keep_their_sections),
+        cmocka_unit_test(a_lost_device_ends_the_trials),
         cmocka_unit_test(constant_weights_are_measured_apart),
         cmocka_unit_test(two_that_measure_at_once_share_the_table),
         cmocka_unit_test(a_table_that_cannot_be_written_costs_a_warning),
