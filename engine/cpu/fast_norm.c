@@ -192,6 +192,7 @@ static weft_result run_grad(void *state, weft_context *ctx, const weft_node *n, 
 static weft_result prepare_grad(weft_context *ctx, const weft_node *n, const void *const *constant, void **state, size_t *scratch)
 {
     const weft_norm_kind k = weft_norm_grad_kind_of(n);
+    if (weft_has(n, WEFT_NORM_GRAD_R)) return *state = NULL, WEFT_OK; // devices have such
     WEFT_TRY(prepare(ctx, n, constant, state, scratch));
     if (weft_norm_grad_params(n)) *scratch = sizeof(line) * (size_t) (k.groups * (k.over_n ? 1 : n->in_shape[1].dim[0]));
     return WEFT_OK;

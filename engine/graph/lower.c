@@ -29,11 +29,14 @@ weft_result weft_lower(const weft_graph *bound, weft_pool *pool, bool fuse, weft
 
 weft_result weft_lower_device(const weft_graph *bound, weft_pool *pool, bool fuse, weft_graph *to)
 {
-    weft_graph a;
+    weft_graph a, b;
     WEFT_TRY(weft_lower(bound, pool, fuse, to));
     if (!fuse) return WEFT_OK;
     weft_graph_init(&a, to->arena);
+    weft_graph_init(&b, to->arena);
     WEFT_TRY(weft_pass_fuse(to, weft_device_fuse_rules, &a));
+    WEFT_TRY(weft_pass_prune(&a, &b));
+    WEFT_TRY(weft_pass_beside(&b, weft_device_beside_rules, &a));
     return weft_pass_prune(&a, to);
 }
 

@@ -62,5 +62,10 @@ weft_result weft_norm_grad(const weft_node *n, weft_graph *g, weft_value dy, con
 weft_shape weft_norm_channels(weft_shape x); // [c, 1, ...]: one number per channel
 
 typedef struct weft_layer_norm_attrs { float eps; int32_t axes; } weft_layer_norm_attrs;
+// And of add_layer_norm, whose inputs these are.
+typedef struct weft_add_norm_attrs { weft_layer_norm_attrs norm; int32_t sum; } weft_add_norm_attrs;
+enum { WEFT_ADD_NORM_X, WEFT_ADD_NORM_SCALE, WEFT_ADD_NORM_BIAS, WEFT_ADD_NORM_R, WEFT_ADD_NORM_INPUTS };
+// Inputs of norm_grad, and what it wants of a residual: rows, no channels.
+enum { WEFT_NORM_GRAD_DY, WEFT_NORM_GRAD_X, WEFT_NORM_GRAD_SCALE, WEFT_NORM_GRAD_R, WEFT_NORM_GRAD_INPUTS };
 // Attributes of batch_norm, which fusion looks at.
 typedef struct weft_batch_norm_attrs { float eps; int32_t batch_stats; } weft_batch_norm_attrs;

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { DY, X, SCALE };
+enum { DY = WEFT_NORM_GRAD_DY, X = WEFT_NORM_GRAD_X, SCALE = WEFT_NORM_GRAD_SCALE, R = WEFT_NORM_GRAD_R };
 typedef struct norm_grad_attrs { float eps; int32_t groups, over_n, params; } norm_grad_attrs;
 
 bool weft_norm_grad_params(const weft_node *n) { return ((const norm_grad_attrs *) n->attrs)->params; }
@@ -27,6 +27,8 @@ static weft_result norm_grad_infer(weft_node *n)
     if (x.dim[1] % k.groups || (k.over_n && k.groups != x.dim[1]))
         return weft_node_fail(n, "%lld channels do not divide into %lld groups", (long long) x.dim[1], (long long) k.groups);
     WEFT_TRY(weft_norm_vector(n, SCALE, "scale", x.dim[1]));
+    if (weft_has(n, R) && (!weft_shape_equal(n->in_shape[R], x) || x.rank != 2 || weft_norm_grad_params(n)))
+        return weft_node_fail(n, "r is for rows, and has their shape");
     n->out_shape[0] = x;
     if (!weft_norm_grad_params(n)) return WEFT_OK;
     if (x.rank < 3 || weft_shape_count(x) == x.dim[0] * x.dim[1]) return weft_node_fail(n, "params is for images, not for single positions");
@@ -73,7 +75,8 @@ static void norm_grad_cpu(const weft_node *n, const weft_cpu_args *arg)
                 ((weft_real *) arg->out[1])[c] += (weft_real) of_scale, ((weft_real *) arg->out[2])[c] += (weft_real) of_bias;
             }
         sum /= count, along *= by * by / count;
-        EACH ((weft_real *) arg->out[0])[i] = (weft_real) (((scale ? scale[c] : 1) * (double) dy[i] - sum - (x[i] - mean) * along) * by);
+        const weft_real *r = weft_has(n, R) ? arg->in[R] : NULL;
+        EACH ((weft_real *) arg->out[0])[i] = (weft_real) (((scale ? scale[c] : 1) * (double) dy[i] - sum - (x[i] - mean) * along) * by + (r ? r[i] : 0));
 #undef EACH
     }
 }
@@ -96,6 +99,7 @@ static weft_result norm_grad_emit(const weft_node *n, weft_emit *e)
     WEFT_TRY(weft_loop_check(n));
     if (!strcmp(weft_emit_way(e)->kernel, "norm_split")) return weft_norm_split(n, e, &k, (weft_norm_inputs) { .x = X, .dy = DY, .scale = SCALE, .bias = -1, .params = weft_norm_grad_params(n) });
     weft_norm_dispatch(&l, e, weft_has(n, SCALE), &d);
+    d.spec[d.spec_count++] = weft_has(n, R);
     return weft_emit_dispatch(e, &d);
 }
 
@@ -129,6 +133,7 @@ static weft_result norm_grad_unfuse(const weft_node *n, weft_graph *g, weft_valu
 {
     const weft_norm_kind k = weft_norm_grad_kind_of(n);
     out[0] = compose(g, &k, n->in[DY], n->in[X], weft_has(n, SCALE) ? n->in[SCALE] : -1, weft_norm_grad_params(n) ? out + 1 : NULL);
+    if (weft_has(n, R)) out[0] = weft_grad_binary(g, "add", out[0], n->in[R]);
     return weft_graph_status(g);
 }
 
@@ -168,8 +173,8 @@ const weft_op weft_op_norm_grad = {
     .name = "norm_grad",
     .doc = "What x of a normalisation y = scale z, z = (x - mean) / sqrt(var + eps), receives when y receives dy: with e = scale dy,\n"
            "dx = (e - mean(e) - z mean(e z)) / sqrt(var + eps), all means over the same elements. With `params` also dscale = sum(dy z) and\n"
-           "dbias = sum(dy) of each channel.",
-    .out_names = "dx dscale dbias", .in_names = "dy x scale?", .flags = WEFT_OP_IMAGE,
+           "dbias = sum(dy) of each channel. r, which rows [n, c] alone may have, is added to dx.",
+    .out_names = "dx dscale dbias", .in_names = "dy x scale? r?", .flags = WEFT_OP_IMAGE,
     .attr_bytes = sizeof(norm_grad_attrs),
     .attrs = (const weft_attr[]) {
         WEFT_ATTR(norm_grad_attrs, eps, FLOAT, .def = 1e-5, .min = 0, .max = 1, .doc = "added to the variance"),
@@ -190,6 +195,8 @@ const weft_op weft_op_norm_grad = {
         { .in = { WEFT_SHAPE(1, 3, 257, 129), WEFT_SHAPE(1, 3, 257, 129), WEFT_SHAPE(3) } },
         { .in = { WEFT_SHAPE(2, 40, 17, 31), WEFT_SHAPE(2, 40, 17, 31), WEFT_SHAPE(40) }, .attrs = AT(.over_n = 1) },
         { .in = { WEFT_SHAPE(2, 1), WEFT_SHAPE(2, 1), WEFT_SHAPE(1) }, .attrs = AT(.groups = 1) },
+        { .in = { WEFT_SHAPE(7, 130), WEFT_SHAPE(7, 130), WEFT_SHAPE(130), WEFT_SHAPE(7, 130) }, .attrs = AT(.groups = 1) },
+        { .in = { WEFT_SHAPE(2, 4100), WEFT_SHAPE(2, 4100), WEFT_SHAPE(1), WEFT_SHAPE(2, 4100) }, .in_count = 4, .absent = 4, .attrs = AT(.groups = 1) },
         { .in = { WEFT_SHAPE(2, 5, 9, 7), WEFT_SHAPE(2, 5, 9, 7), WEFT_SHAPE(5) }, .attrs = AT(.params = 1) },
         { .in = { WEFT_SHAPE(2, 6, 31), WEFT_SHAPE(2, 6, 31), WEFT_SHAPE(6) }, .attrs = AT(.groups = 2, .params = 1) },
         { .in = { WEFT_SHAPE(3, 40, 17, 12), WEFT_SHAPE(3, 40, 17, 12), WEFT_SHAPE(40) }, .attrs = AT(.over_n = 1, .params = 1) },

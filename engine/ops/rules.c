@@ -389,6 +389,46 @@ static bool attention_heads(weft_graph *g, const weft_node *sdpa, const weft_nod
     return true;
 }
 
+// add of two tensors of one shape -> layer_norm: both may want the sum, which add_layer_norm makes beside.
+static bool add_norm(weft_graph *g, const weft_node *add, const weft_node *norm, int slot, weft_fused *out)
+{
+    (void) g;
+    if (slot != 0 || !weft_shape_equal(add->in_shape[0], add->in_shape[1]) || add->out_shape[0].rank == 4) return false; // images lie otherwise
+    out->op = weft_op_find("add_layer_norm"), out->in_count = WEFT_ADD_NORM_INPUTS;
+    for (int i = 0; i < WEFT_ADD_NORM_R; i++) out->in[i] = weft_has(norm, i) ? norm->in[i] : -1;
+    out->in[WEFT_ADD_NORM_X] = add->in[0], out->in[WEFT_ADD_NORM_R] = add->in[1];
+    ((weft_add_norm_attrs *) out->attrs)->norm = *(const weft_layer_norm_attrs *) norm->attrs;
+    return true;
+}
+
+// The sum beside it.
+static int sum_beside_norm(const weft_node *norm, const weft_node *add, weft_fused *out)
+{
+    const bool same = add->in[0] == norm->in[WEFT_ADD_NORM_X] && add->in[1] == norm->in[WEFT_ADD_NORM_R];
+    if (!same || ((const weft_add_norm_attrs *) norm->attrs)->sum) return -1;
+    begin(norm, WEFT_ADD_NORM_INPUTS, out);
+    ((weft_add_norm_attrs *) out->attrs)->sum = 1;
+    return 1;
+}
+
+// norm_grad of rows, in the shape of what was normalised -> add: what x gave to another as well comes back from both.
+static bool norm_grad_residual(weft_graph *g, const weft_node *reshape, const weft_node *add, int slot, weft_fused *out)
+{
+    const weft_node *grad = maker(g, reshape->in[0], "norm_grad");
+    if (!grad || grad->in_shape[WEFT_NORM_GRAD_X].rank != 2 || grad->out_count > 1 || weft_has(grad, WEFT_NORM_GRAD_R) ||
+        !weft_shape_equal(add->in_shape[0], add->in_shape[1]) || add->in[0] == add->in[1])
+        return false;
+    weft_fused one = { 0 };
+    weft_list shape = { .count = grad->in_shape[WEFT_NORM_GRAD_X].rank };
+    memcpy(shape.at, grad->in_shape[WEFT_NORM_GRAD_X].dim, sizeof shape.at);
+    begin(grad, WEFT_NORM_GRAD_INPUTS, &one);
+    one.in[WEFT_NORM_GRAD_R] = weft_graph_call(g, "reshape", WEFT_V(add->in[1 - slot]), &shape);
+    if (one.in[WEFT_NORM_GRAD_R] < 0) return false;
+    begin(reshape, 1, out);
+    out->in[0] = weft_graph_op(g, one.op, one.in, one.in_count, one.attrs);
+    return out->in[0] >= 0;
+}
+
 const weft_fuse_rule weft_fuse_rules[] = {
     { "sdpa + transpose", "sdpa", "transpose", attention_heads },
     { "mul + bias_act", "mul", "bias_act", scale_bias_act, true },
@@ -422,6 +462,8 @@ const weft_fuse_rule weft_grad_fuse_rules[] = {
 };
 
 const weft_fuse_rule weft_device_fuse_rules[] = {
+    { "add + layer_norm", "add", "layer_norm", add_norm, true },
+    { "norm_grad + add", "reshape", "add", norm_grad_residual },
     { "conv_transpose2d + upfirdn2d", "conv_transpose2d", "upfirdn2d", conv_filter },
     { "upfirdn2d + conv2d", "upfirdn2d", "conv2d", filter_conv },
     { 0 }
@@ -471,6 +513,11 @@ static bool concat_part(const weft_graph *g, const weft_node *concat, weft_fused
 const weft_simple_rule weft_simple_rules[] = {
     { "concat, part", "concat", concat_part },
     { "slice, part", "slice", slice_part },
+    { 0 }
+};
+
+const weft_beside_rule weft_device_beside_rules[] = {
+    { "add_layer_norm, add", "add_layer_norm", "add", sum_beside_norm },
     { 0 }
 };
 

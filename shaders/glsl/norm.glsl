@@ -1,5 +1,5 @@
 // Statistics over lines of numbers: mean and deviation, and with ARRIVING(e), what arrives at element e, its mean and how it goes along with x.
-// Elements are counted as they lie in memory.
+// Elements are counted as they lie in memory. NORM_X: x is x + r.
 #include "glsl/norm_sums.glsl"
 #include "glsl/divide.glsl"
 layout(constant_id = 7) const uint ORDER = 0;   // of elements: one channel, channels first, positions first, channels only
@@ -26,11 +26,19 @@ uint norm_place(uint e, uint stride[3]) {
 }
 uint x_place(uint e) { return x_first + norm_place(e, p.x_stride); }
 uint y_place(uint e) { return y_first + norm_place(e, p.y_stride); }
+#if defined(NORM_X)
+float norm_x(uint e) {
+    uint at = x_place(e);
+    return x(at) + r(at);
+}
+#else
+#define NORM_X(e) x(x_place(e))
+#endif
 
 // Elements are less `zero`, which is near the mean, so that a large mean costs no digits; `mean` is less it, too.
 float kept[BLOCK], came[BLOCK], zero = 0, mean, by, mean_came, along; // along: mean of what arrives times the normalised x
 void norm_load(uint first) { // a block
-    LINE_LOAD(p.count, kept[i] = x(x_place(e)) - zero;)
+    LINE_LOAD(p.count, kept[i] = NORM_X(e) - zero;)
 #if defined(ARRIVING)
     LINE_LOAD(p.count, came[i] = ARRIVING(e);)
 #else
@@ -40,7 +48,7 @@ void norm_load(uint first) { // a block
 
 void norm_statistics() {
     norm_begin();
-    if (CENTRED) zero = x(x_place(0));
+    if (CENTRED) zero = NORM_X(0);
     norm_sums s = norm_nothing();
     LINE_BLOCKS(p.count, {
         norm_load(first);
