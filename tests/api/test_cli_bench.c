@@ -327,6 +327,7 @@ static void exit_codes(void **state)
     assert_code(1, "bench peak --no-peak --device cpu > /dev/full");
     assert_code(0, "bench --list --model small.weft --filter small.weft");
     assert_says("nets/small.weft:mapping");
+    assert_code(1, "bench --list nets --model no-such.weft");
     assert_code(0, "help bench");
 }
 

@@ -107,11 +107,11 @@ static int run_suites(bench *b)
     if (!b->o->list && b->o->filter && !b->planned && wants_rows(b)) return usage(b->c, "no row has '%s' in its name; --list prints them", b->o->filter);
     b->begin = b->kept = seconds_since(0);
     walk_suites(b);
-    if (b->o->list) return CODE_OK;
+    if (b->o->list) return b->count ? CODE_FAILED : CODE_OK; // a model that cannot be read
     b->stopped |= interrupted();
     if (b->stopped) note(b->c, "stopped; what was measured until then is kept");
     const int code = report_write(b);
-    if (code) return code;
+    if (code || b->lost) return code ? code : CODE_DEVICE;
     for (int i = 0; i < b->count; i++)
         if ((*b->rows[i]->error && !b->rows[i]->not_run) || !row_passed(b->rows[i])) return CODE_FAILED;
     return b->stopped ? CODE_FAILED : CODE_OK;
@@ -171,6 +171,7 @@ const command command_bench = {
              "interval (of fewer than 6 samples, their range), the median by the device's own clock and memory. Starts are measured in processes of\n"
              "their own: cold, with nothing compiled before, and warm; what they take is the session and the first run less a later run. Results are\n"
              "compared with those of the cpu device; where they differ, the row's figures are void. What a device cannot run is not run, and said so.\n"
-             "Exit code 1: a row failed or is void, a file cannot be written, or it was stopped by Ctrl-C; what was measured is written all the same.",
+             "Exit code 1: a row failed or is void, a file cannot be written, or it was stopped by Ctrl-C; 3: the device was lost. What was\n"
+             "measured is written all the same.",
     .examples = "  weft bench peak\n  weft bench nets --device vulkan --json vulkan.json\n  weft bench nets --filter garment --precision fast\n  weft bench nets --model mine.weft --dim h=512 --dim w=512",
 };

@@ -72,7 +72,7 @@ typedef struct bench {
     bool has_peak;
     bench_row **rows;
     int count, room;
-    bool stopped;                // by Ctrl-C
+    bool stopped, lost;          // by Ctrl-C; the device
     bool counting;               // how many rows there will be, instead of measuring
     int planned, begun;          // rows
     double planned_work, begun_work, begin, kept; // work: about, in any unit; begin, kept: when the first row began, when a report was last written

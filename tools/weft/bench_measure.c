@@ -372,6 +372,7 @@ bool bench_measure(bench *b, const bench_work *w)
         snprintf(row->error, sizeof row->error, "%s", r == WEFT_ERR_MEMORY ? "out of memory" : weft_error_text());
         note(b->c, "%s/%s: %s%s%s", w->suite, w->name, row->not_run ? "not run because " : "", row->error, progress_text(b, progress));
     } else tell(b, row);
+    b->lost |= r == WEFT_ERR_DEVICE_LOST;
     report_keep(b);
-    return !b->stopped && r != WEFT_ERR_DEVICE_LOST;
+    return !b->stopped && !b->lost;
 }

@@ -39,6 +39,6 @@ bool bench_peak(bench *b)
         if (r == WEFT_OK) note(b->c, "peak/%s: %.4g", peaks[k].name, b->peak[k].median);
     }
     weft_peaks_destroy(&p);
-    b->stopped |= interrupted();
-    return !b->stopped && r != WEFT_ERR_DEVICE_LOST;
+    b->stopped |= interrupted(), b->lost |= r == WEFT_ERR_DEVICE_LOST;
+    return !b->stopped && !b->lost;
 }
