@@ -42,6 +42,8 @@ foreach(name
         test_state
         test_static
         test_vk_fault
+        test_vk_fault_beside
+        test_vk_fault_states
         test_ways
 )
     set_tests_properties(${name} PROPERTIES ENVIRONMENT "ASAN_OPTIONS=detect_leaks=0;TSAN_OPTIONS=ignore_noninstrumented_modules=1")
@@ -95,3 +97,14 @@ set_tests_properties(test_static PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1800)
 # What the command says of samples is tested by calls.
 target_sources(test_cli_compare PRIVATE tools/weft/compare_stat.c tools/weft/summary.c)
 target_link_libraries(test_cli_compare PRIVATE m)
+
+# What takes longest begins first, so that it is not left alone at the end.
+set(longest test_drivers test_ops test_ways test_nets test_vk_fault_beside test_vk_fault test_vk_fault_states test_cli_bench test_cli_compare test_static
+    test_grad test_stylegan test_state)
+set(cost 20)
+foreach(name IN LISTS longest)
+    if(TEST ${name})
+        set_tests_properties(${name} PROPERTIES COST ${cost})
+    endif()
+    math(EXPR cost "${cost} - 1")
+endforeach()

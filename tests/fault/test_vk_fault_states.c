@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// Every call of the Vulkan driver fails in the life of a session with states. Opening has its faults in test_vk_fault.
+#include "../vk/state_net.h"
+#include "vk_life.h"
+
+static state_data want;
+
+static weft_result life_of_states(fault *f, weft_context *ctx, const char *cache)
+{
+    weft_device *dev = NULL;
+    weft_model *model = NULL;
+    weft_session *s = NULL;
+    state_data got;
+    (void) cache;
+    weft_result r = state_net(ctx, &model);
+    if (r == WEFT_OK) r = weft_device_open(ctx, &(weft_device_params) { .name = "vulkan", .validate = validate }, &dev);
+    ctx->outside = outside, ctx->outside_user = f;
+    if (r == WEFT_OK) r = weft_session_create(dev, model, NULL, &s);
+    if (r == WEFT_OK) r = state_run(s, &got);
+    if (r == WEFT_OK && !state_equal(&got, &want)) r = WEFT_ERR_NUMERIC;
+    weft_session_destroy(&s);
+    weft_device_destroy(&dev);
+    weft_model_destroy(&model);
+    return r;
+}
+
+int main(int argc, char **argv)
+{
+    weft_context *ctx = NULL;
+    weft_model *model = NULL;
+    if (weft_context_create(&(weft_context_params) { .threads = 1 }, &ctx) || state_net(ctx, &model) || state_reference(ctx, model, &want)) return 1;
+    weft_model_destroy(&model);
+    weft_context_destroy(&ctx);
+    return fault_test(life_of_states, "states", argc, argv);
+}
