@@ -12,34 +12,29 @@ layout(constant_id = OWN) const uint PATH = 0;
 #define PATH_FOUR 2u       // 4 channels of one group, inputs one by one
 #define PATH_FOUR_WIDE 3u  // 4 channels of one group, inputs in fours
 #define PATH_DEPTHWISE 4u  // 4 channels, each a group of one input and one output
-// Turns of a loop: see engine/ops/turns.h.
-#define STRETCH 32768u
 
 // Adds the products of one tap: x from xi, w from wi on.
 avec4 tap(avec4 sum, uint n, uint pixel, uint ci, uint wi) { // the pixel's first channel in x, and the first channel that counts
     uint xi = pixel + ci;
     if (PATH == PATH_DEPTHWISE) return fma(x4_at(xi, n, ci), w4(wi / 4), sum);
-    for (uint first = 0; first < p.ci_group; first += STRETCH) {
-        uint end = min(first + STRETCH, p.ci_group);
-        if (PATH == PATH_ONE)
-            for (uint c = first; c < end; c++) sum.x = fma(x_at(xi + c, n, ci + c), w(wi + c * p.w_ci), sum.x);
-        if (PATH == PATH_ONE_WIDE)
-            for (uint c = first; c < end; c += 4) {
-                uint k = wi + c * p.w_ci;
-                sum = fma(x4_at(xi + c, n, ci + c), avec4(w(k), w(k + p.w_ci), w(k + 2 * p.w_ci), w(k + 3 * p.w_ci)), sum);
-            }
-        if (PATH == PATH_FOUR)
-            for (uint c = first; c < end; c++) sum = fma(avec4(x_at(xi + c, n, ci + c)), w4((wi + c * p.w_ci) / 4), sum);
-        if (PATH == PATH_FOUR_WIDE)
-            for (uint c = first; c < end; c += 4) {
-                avec4 v = x4_at(xi + c, n, ci + c);
-                uint k = (wi + c * p.w_ci) / 4, step = p.w_ci / 4;
-                sum = fma(avec4(v.x), w4(k), sum);
-                sum = fma(avec4(v.y), w4(k + step), sum);
-                sum = fma(avec4(v.z), w4(k + 2 * step), sum);
-                sum = fma(avec4(v.w), w4(k + 3 * step), sum);
-            }
-    }
+    if (PATH == PATH_ONE)
+        for (uint c = 0; c < p.ci_group; c++) sum.x = fma(x_at(xi + c, n, ci + c), w(wi + c * p.w_ci), sum.x);
+    if (PATH == PATH_ONE_WIDE)
+        for (uint c = 0; c < p.ci_group; c += 4) {
+            uint k = wi + c * p.w_ci;
+            sum = fma(x4_at(xi + c, n, ci + c), avec4(w(k), w(k + p.w_ci), w(k + 2 * p.w_ci), w(k + 3 * p.w_ci)), sum);
+        }
+    if (PATH == PATH_FOUR)
+        for (uint c = 0; c < p.ci_group; c++) sum = fma(avec4(x_at(xi + c, n, ci + c)), w4((wi + c * p.w_ci) / 4), sum);
+    if (PATH == PATH_FOUR_WIDE)
+        for (uint c = 0; c < p.ci_group; c += 4) {
+            avec4 v = x4_at(xi + c, n, ci + c);
+            uint k = (wi + c * p.w_ci) / 4, step = p.w_ci / 4;
+            sum = fma(avec4(v.x), w4(k), sum);
+            sum = fma(avec4(v.y), w4(k + step), sum);
+            sum = fma(avec4(v.z), w4(k + 2 * step), sum);
+            sum = fma(avec4(v.w), w4(k + 3 * step), sum);
+        }
     return sum;
 }
 

@@ -8,8 +8,6 @@
 layout(constant_id = 7) const uint ROWS = 1;   // channels of x, all of one tap: a multiple of 4 with WIDE_IN
 layout(constant_id = 8) const uint LANES = 64; // invocations side by side along the channels of dy
 layout(constant_id = 9) const bool DEPTHWISE = false; // 4 channels, each a group of its own; ROWS is 1
-// Turns of a loop: see engine/ops/turns.h.
-#define STRETCH 32768
 
 void main() {
     const uint columns = WIDE_OUT ? 4 : 1;
@@ -37,21 +35,20 @@ void main() {
         int hi = x_at(0, int(line - n * uint(p.ho)) * p.stride[0] + top);
         if (hi < 0) continue;
         uint x_line = (n * uint(p.hi) + uint(hi)) * uint(p.wi), y_line = line * uint(p.wo);
-        for (int first = from; first < to; first += STRETCH)
-            for (int wo = first; wo < min(to, first + STRETCH); wo++) {
-                int wi = wo * p.stride[1] + left;
-                if (PAD_MODE != 0) wi = pad_at(PAD_MODE, wi, p.wi);
-                uint at = (x_line + uint(wi)) * p.ci + xc, to_y = (y_line + uint(wo)) * p.co + o;
-                avec4 d = WIDE_OUT ? dy4(to_y / 4) : avec4(dy(to_y));
-                if (DEPTHWISE) sum[0] = fma(x4(at / 4), d, sum[0]);
-                else if (WIDE_IN)
-                    [[unroll]] for (uint r = 0; r < ROWS; r += 4) {
-                        avec4 v = x4((at + min(r, p.ci_group - 4 - i0)) / 4);
-                        [[unroll]] for (uint l = 0; l < 4; l++) sum[r + l] = fma(avec4(v[l]), d, sum[r + l]);
-                    }
-                else
-                    [[unroll]] for (uint r = 0; r < ROWS; r++) sum[r] = fma(avec4(x(at + place[r])), d, sum[r]);
-            }
+        for (int wo = from; wo < to; wo++) {
+            int wi = wo * p.stride[1] + left;
+            if (PAD_MODE != 0) wi = pad_at(PAD_MODE, wi, p.wi);
+            uint at = (x_line + uint(wi)) * p.ci + xc, to_y = (y_line + uint(wo)) * p.co + o;
+            avec4 d = WIDE_OUT ? dy4(to_y / 4) : avec4(dy(to_y));
+            if (DEPTHWISE) sum[0] = fma(x4(at / 4), d, sum[0]);
+            else if (WIDE_IN)
+                [[unroll]] for (uint r = 0; r < ROWS; r += 4) {
+                    avec4 v = x4((at + min(r, p.ci_group - 4 - i0)) / 4);
+                    [[unroll]] for (uint l = 0; l < 4; l++) sum[r + l] = fma(avec4(v[l]), d, sum[r + l]);
+                }
+            else
+                [[unroll]] for (uint r = 0; r < ROWS; r++) sum[r] = fma(avec4(x(at + place[r])), d, sum[r]);
+        }
     }
     [[unroll]] for (uint r = 0; r < ROWS; r++)
         if (i0 + r < p.ci_group) weights_put(part, tap, i0 + r, o, min(o + columns, p.co), sum[r]);

@@ -12,8 +12,6 @@ layout(constant_id = 7) const uint LANES = 8;
 layout(constant_id = 8) const uint ROWS = 32;  // channels of x, all of one tap
 layout(constant_id = 9) const uint COLUMNS = 4; // channels of dy of each lane
 const uint X_LOADS = (ROWS + LANES - 1) / LANES;
-// Turns of a loop: see engine/ops/turns.h.
-#define STRETCH 32768
 
 void main() {
     uint id = LINEAR_GROUP, lane = gl_SubgroupInvocationID, groups = p.co / p.co_group;
@@ -41,19 +39,18 @@ void main() {
         int hi = x_at(0, int(line - n * uint(p.ho)) * p.stride[0] + top);
         if (hi < 0) continue;
         uint x_line = (n * uint(p.hi) + uint(hi)) * uint(p.wi), y_line = line * uint(p.wo);
-        for (int first = from; first < to; first += STRETCH)
-            for (int wo = first; wo < min(to, first + STRETCH); wo++) {
-                int wi = wo * p.stride[1] + left;
-                if (PAD_MODE != 0) wi = pad_at(PAD_MODE, wi, p.wi);
-                uint at = (x_line + uint(wi)) * p.ci, to_y = (y_line + uint(wo)) * p.co;
-                float v[X_LOADS], d[COLUMNS];
-                [[unroll]] for (uint j = 0; j < X_LOADS; j++) v[j] = x(at + x_mine[j]);
-                [[unroll]] for (uint q = 0; q < COLUMNS; q++) d[q] = dy(to_y + y_mine[q]);
-                [[unroll]] for (uint r = 0; r < ROWS; r++) {
-                    float u = subgroupBroadcast(v[r / LANES], r % LANES);
-                    [[unroll]] for (uint q = 0; q < COLUMNS; q++) sum[r * COLUMNS + q] = fma(u, d[q], sum[r * COLUMNS + q]);
-                }
+        for (int wo = from; wo < to; wo++) {
+            int wi = wo * p.stride[1] + left;
+            if (PAD_MODE != 0) wi = pad_at(PAD_MODE, wi, p.wi);
+            uint at = (x_line + uint(wi)) * p.ci, to_y = (y_line + uint(wo)) * p.co;
+            float v[X_LOADS], d[COLUMNS];
+            [[unroll]] for (uint j = 0; j < X_LOADS; j++) v[j] = x(at + x_mine[j]);
+            [[unroll]] for (uint q = 0; q < COLUMNS; q++) d[q] = dy(to_y + y_mine[q]);
+            [[unroll]] for (uint r = 0; r < ROWS; r++) {
+                float u = subgroupBroadcast(v[r / LANES], r % LANES);
+                [[unroll]] for (uint q = 0; q < COLUMNS; q++) sum[r * COLUMNS + q] = fma(u, d[q], sum[r * COLUMNS + q]);
             }
+        }
     }
     [[unroll]] for (uint r = 0; r < ROWS; r++)
         [[unroll]] for (uint q = 0; q < COLUMNS; q++)

@@ -26,11 +26,8 @@ void main() {
     ib += column * p.b_column;
     afloat sum = BIAS ? bias(column) : 0;
     avec4 sums = avec4(0);
-    for (uint first = 0; first < p.k; first += MATMUL_STRETCH) {
-        uint end = min(first + MATMUL_STRETCH, p.k);
-        if (WIDE) for (uint k = first; k < end; k += 4) sums = fma(a4((ia + k) / 4), b4((ib + k) / 4), sums);
-        else for (uint k = first; k < end; k++) sum += a(ia + k * p.a_k) * b(ib + k * p.b_k);
-    }
+    if (WIDE) for (uint k = 0; k < p.k; k += 4) sums = fma(a4((ia + k) / 4), b4((ib + k) / 4), sums);
+    else for (uint k = 0; k < p.k; k++) sum += a(ia + k * p.a_k) * b(ib + k * p.b_k);
     if (WIDE) sum += sums.x + sums.y + (sums.z + sums.w);
     y_put(i, sum);
 }

@@ -37,21 +37,18 @@ void main() {
         place[r] = ia + min(row + r, p.m - 1) * p.a_row;
         sum[r] = avec4(0);
     }
-    for (uint first = 0; first < p.k; first += MATMUL_STRETCH) {
-        uint end = min(first + MATMUL_STRETCH, p.k);
-        if (A_WIDE) for (uint k = first; k < end; k += 4) {
-            avec4 b0 = b4(ib + k * step_b), b1 = b4(ib + (k + 1) * step_b), b2 = b4(ib + (k + 2) * step_b), b3 = b4(ib + (k + 3) * step_b);
-            [[unroll]] for (uint r = 0; r < ROWS; r++) {
-                avec4 v = a4((place[r] + k) / 4);
-                sum[r] = fma(avec4(v.x), b0, sum[r]);
-                sum[r] = fma(avec4(v.y), b1, sum[r]);
-                sum[r] = fma(avec4(v.z), b2, sum[r]);
-                sum[r] = fma(avec4(v.w), b3, sum[r]);
-            }
-        } else for (uint k = first; k < end; k++) {
-            avec4 b0 = b4(ib + k * step_b);
-            [[unroll]] for (uint r = 0; r < ROWS; r++) sum[r] = fma(avec4(a(place[r] + k * p.a_k)), b0, sum[r]);
+    if (A_WIDE) for (uint k = 0; k < p.k; k += 4) {
+        avec4 b0 = b4(ib + k * step_b), b1 = b4(ib + (k + 1) * step_b), b2 = b4(ib + (k + 2) * step_b), b3 = b4(ib + (k + 3) * step_b);
+        [[unroll]] for (uint r = 0; r < ROWS; r++) {
+            avec4 v = a4((place[r] + k) / 4);
+            sum[r] = fma(avec4(v.x), b0, sum[r]);
+            sum[r] = fma(avec4(v.y), b1, sum[r]);
+            sum[r] = fma(avec4(v.z), b2, sum[r]);
+            sum[r] = fma(avec4(v.w), b3, sum[r]);
         }
+    } else for (uint k = 0; k < p.k; k++) {
+        avec4 b0 = b4(ib + k * step_b);
+        [[unroll]] for (uint r = 0; r < ROWS; r++) sum[r] = fma(avec4(a(place[r] + k * p.a_k)), b0, sum[r]);
     }
     [[unroll]] for (uint r = 0; r < ROWS; r++) {
         if (row + r >= p.m) return;

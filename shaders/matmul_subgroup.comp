@@ -44,20 +44,19 @@ void main() {
     }
     [[unroll]] for (uint j = 0; j < LOADS; j++)
         mine[j] = ib + min(column + min(j * LANES + gl_SubgroupInvocationID, COLUMNS - 1), p.n - 1) * p.b_column;
-    for (uint first = 0; first < p.k; first += MATMUL_STRETCH)
-        for (uint k = first; k < min(first + MATMUL_STRETCH, p.k); k += DEEP) {
-            avec4 v[ROWS], w[LOADS];
-            [[unroll]] for (uint j = 0; j < LOADS; j++) {
-                if (B_DEEP) w[j] = b4((mine[j] + k) / 4);
-                else [[unroll]] for (uint l = 0; l < DEEP; l++) w[j][l] = b(mine[j] + (k + l) * p.b_k);
-            }
-            [[unroll]] for (uint i = 0; i < ROWS; i++) v[i] = A_WIDE ? a4((from[i] + k) / 4) : avec4(a(from[i] + k * p.a_k));
-            [[unroll]] for (uint q = 0; q < COLUMNS; q++)
-                [[unroll]] for (uint l = 0; l < DEEP; l++) {
-                    float u = subgroupBroadcast(w[q / LANES][l], q % LANES);
-                    [[unroll]] for (uint i = 0; i < ROWS; i++) sum[i * COLUMNS + q] = fma(v[i][l], u, sum[i * COLUMNS + q]);
-                }
+    for (uint k = 0; k < p.k; k += DEEP) {
+        avec4 v[ROWS], w[LOADS];
+        [[unroll]] for (uint j = 0; j < LOADS; j++) {
+            if (B_DEEP) w[j] = b4((mine[j] + k) / 4);
+            else [[unroll]] for (uint l = 0; l < DEEP; l++) w[j][l] = b(mine[j] + (k + l) * p.b_k);
         }
+        [[unroll]] for (uint i = 0; i < ROWS; i++) v[i] = A_WIDE ? a4((from[i] + k) / 4) : avec4(a(from[i] + k * p.a_k));
+        [[unroll]] for (uint q = 0; q < COLUMNS; q++)
+            [[unroll]] for (uint l = 0; l < DEEP; l++) {
+                float u = subgroupBroadcast(w[q / LANES][l], q % LANES);
+                [[unroll]] for (uint i = 0; i < ROWS; i++) sum[i * COLUMNS + q] = fma(v[i][l], u, sum[i * COLUMNS + q]);
+            }
+    }
     [[unroll]] for (uint i = 0; i < ROWS; i++) {
         if (row + i * THREADS >= p.m) break;
         uint at = (z * p.m + row + i * THREADS) * p.n + column;

@@ -53,10 +53,10 @@ void weft_vk_quirks(weft_vk_device *dev, const VkPhysicalDeviceDriverProperties 
         weft_log(dev->ctx, WEFT_LOG_INFO, "vulkan: %s: no use is made of its matrix units: %s", dev->name, trouble);
         weft_vk_matrix_drop(dev);
     }
-    // Mesa 22's lavapipe leaves every loop after 65,535 turns (measured with 22.3.6; gone in 25.0.7). weft's own kernels have no
-    // loop that long; said here for those who compare numbers.
+    // Mesa 22's lavapipe ends all loops of an invocation after 65,535 turns together (measured with 22.3.6; gone in 25.0.7). Most of weft's kernels
+    // stay below (ops/turns.h); said here for those who compare numbers.
     if (driver->driverID == VK_DRIVER_ID_MESA_LLVMPIPE && mesa_major(driver->driverInfo) < 23)
-        weft_log(dev->ctx, WEFT_LOG_INFO, "vulkan: %s cuts loops of more than 65,535 turns: use a newer Mesa to compare results", dev->driver);
+        weft_log(dev->ctx, WEFT_LOG_INFO, "vulkan: %s ends loops after 65,535 turns of an invocation: use a newer Mesa to compare results", dev->driver);
     // lavapipe's pipeline cache is empty, while the binaries of its shader objects are what it has made of SPIR-V before it makes machine code,
     // and six times as fast to begin with (25.0.7). Other drivers keep more in pipeline caches.
     dev->shader_objects &= driver->driverID == VK_DRIVER_ID_MESA_LLVMPIPE;

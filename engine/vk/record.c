@@ -55,7 +55,8 @@ static weft_result make_sets(recorder *c, weft_arena *arena)
         VkDescriptorBufferInfo range[WEFT_MAX_BIND];
         for (int k = 0; k < d->bind_count; k++) {
             const weft_vk_place at = place_of(c, &d->bind[k]);
-            range[k] = (VkDescriptorBufferInfo) { at.buffer, at.offset, (at.bytes + 15) & ~(size_t) 15 }; // whole vectors
+            const VkDeviceSize whole = (at.bytes + 15) & ~(VkDeviceSize) 15, most = c->dev->limits.maxStorageBufferRange; // vectors
+            range[k] = (VkDescriptorBufferInfo) { at.buffer, at.offset, whole > most ? most : whole };
         }
         const VkWriteDescriptorSet write = { VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, NULL, c->sets[i], 0, 0, (uint32_t) d->bind_count,
                                              VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, NULL, range, NULL };

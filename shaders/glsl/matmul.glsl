@@ -12,5 +12,3 @@ void matmul_batch(uint z, out uint a_first, out uint b_first) {
         b_first += at * p.b_step[d];
     }
 }
-// Loops over k in stretches, because an old software driver ends a loop after 65535 turns.
-#define MATMUL_STRETCH 32768u
