@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "ops/apart.h"
+#include "ops/conv_emit.h"
 #include "ops/divide.h"
 #include "ops/part.h"
 #include <string.h>
@@ -41,4 +42,18 @@ void weft_band_add(weft_band *b, weft_value v, weft_shape s)
 {
     const int64_t row = s.dim[1] * s.dim[3];
     b->list[b->count++] = (weft_stretch) { v, b->begin * row, b->rows * row };
+}
+
+int weft_apart_ways(const weft_emit *e, const weft_node *conv, bool far, const weft_apart_choice *own, weft_way list[WEFT_MAX_WAYS])
+{
+    weft_way theirs[WEFT_MAX_WAYS];
+    const int one = own->count, cut = own->bands != NULL;
+    int two = far && one + cut ? 0 : weft_conv_ways(conv, e, theirs);
+    if (one + two + cut > WEFT_MAX_WAYS) two = WEFT_MAX_WAYS - one - cut;
+    const bool cut_first = cut && far && weft_emit_caps(e)->is_software;
+    if (cut) list[cut_first ? 0 : one + two] = *own->bands;
+    list += cut_first;
+    memcpy(list + (own->wins ? 0 : two), own->together, sizeof *list * (size_t) one);
+    memcpy(list + (own->wins ? one : 0), theirs, sizeof *list * (size_t) two);
+    return one + two + cut;
 }

@@ -31,5 +31,14 @@ void weft_band_add(weft_band *b, weft_value v, weft_shape s);
 
 // A node without inputs, whose output is that of `whole`; it points into `p`, which must stay where it is.
 void weft_apart_start(weft_apart *p, const weft_node *whole, const char *op, int inputs);
+// What such a row has beside the convolution's own ways: kernels that do both, which come first where they win, and bands, or NULL.
+typedef struct weft_apart_choice {
+    const weft_way *together;
+    int count;
+    bool wins;
+    const weft_way *bands;
+} weft_apart_choice;
+// All of them in their order; gives how many. far: the whole image cannot be bound. Bands are for processors, and for GPUs where they must be.
+int weft_apart_ways(const weft_emit *e, const weft_node *conv, bool far, const weft_apart_choice *own, weft_way list[WEFT_MAX_WAYS]);
 // Its input `slot` is that of `whole`, if that has it.
 void weft_apart_give(weft_apart *p, int slot, const weft_node *whole, int input);

@@ -255,21 +255,14 @@ static int up_conv_ways(const weft_node *n, const weft_emit *e, weft_way list[WE
 {
     const weft_caps *caps = weft_emit_caps(e);
     const weft_band whole = { 0, n->out_shape[0].dim[2], { { 0 } }, 0 };
-    weft_way ours[WEFT_MAX_WAYS], theirs[WEFT_MAX_WAYS], bands[1];
+    weft_way ours[WEFT_MAX_WAYS], bands[1];
     weft_apart conv;
     convolution(&conv, n, met(n, &whole));
     const int64_t bytes = weft_shape_count(conv.out_shape) * (weft_emit_half(e) ? 2 : 4);
     const bool far = caps->range && bytes > caps->range;
-    const int one = weft_up_conv_serves(n->attrs, n->in_shape[W], n->in_shape[F]) ? add_together(n, caps, ours) : 0;
+    const int count = weft_up_conv_serves(n->attrs, n->in_shape[W], n->in_shape[F]) ? add_together(n, caps, ours) : 0;
     const int cut = caps->is_software || far ? add_bands(n, caps, bytes, bands) : 0;
-    int two = far && one + cut ? 0 : weft_conv_ways(&conv.node, e, theirs);
-    if (one + two + cut > WEFT_MAX_WAYS) two = WEFT_MAX_WAYS - one - cut;
-    const bool first = one && wins(n, e, (double) bytes), cut_first = cut && far && caps->is_software;
-    if (cut) list[cut_first ? 0 : one + two] = bands[0];
-    list += cut_first;
-    memcpy(list + (first ? 0 : two), ours, sizeof *ours * (size_t) one);
-    memcpy(list + (first ? one : 0), theirs, sizeof *theirs * (size_t) two);
-    return one + two + cut;
+    return weft_apart_ways(e, &conv.node, far, &(weft_apart_choice) { ours, count, count && wins(n, e, (double) bytes), cut ? bands : NULL }, list);
 }
 
 static weft_result emit_together(const weft_node *n, weft_emit *e, const weft_way *way)

@@ -39,30 +39,32 @@ static bool compute_family(const weft_vk_calls *vk, VkPhysicalDevice physical, u
     return found;
 }
 
-static weft_result has_extension(const weft_vk_calls *vk, VkPhysicalDevice physical, const char *name, bool *found)
+typedef struct extensions { VkExtensionProperties *list; uint32_t count; } extensions;
+
+static weft_result list_extensions(const weft_vk_calls *vk, VkPhysicalDevice physical, extensions *out) // empty before; its list is freed by the caller, whatever comes of it
 {
-    VkExtensionProperties *list = NULL;
-    uint32_t count = 0;
     VkResult r;
     do {
-        VK_SET(r, vk, vkEnumerateDeviceExtensionProperties, physical, NULL, &count, NULL);
-        VkExtensionProperties *more = r == VK_SUCCESS ? weft_resize(vk->ctx, list, sizeof *list * (count + 1)) : NULL;
-        if (!more) break;
-        list = more;
-        VK_SET(r, vk, vkEnumerateDeviceExtensionProperties, physical, NULL, &count, list);
+        VK_SET(r, vk, vkEnumerateDeviceExtensionProperties, physical, NULL, &out->count, NULL);
+        if (r != VK_SUCCESS) break;
+        VkExtensionProperties *more = weft_resize(vk->ctx, out->list, sizeof *more * (out->count + 1));
+        if (!more) return WEFT_ERR_MEMORY;
+        out->list = more;
+        VK_SET(r, vk, vkEnumerateDeviceExtensionProperties, physical, NULL, &out->count, out->list);
     } while (r == VK_INCOMPLETE);
-    *found = false;
-    for (uint32_t i = 0; r == VK_SUCCESS && list && i < count; i++) *found |= !strcmp(list[i].extensionName, name);
-    const bool no_memory = r == VK_SUCCESS && !list;
-    weft_delete(vk->ctx, list);
-    return no_memory ? WEFT_ERR_MEMORY : r == VK_SUCCESS ? WEFT_OK : weft_vk_fail(r, "vkEnumerateDeviceExtensionProperties");
+    return r == VK_SUCCESS ? WEFT_OK : weft_vk_fail(r, "vkEnumerateDeviceExtensionProperties");
 }
 
-static weft_result look_for_subgroups(const weft_vk_instance *i, weft_vk_candidate *c)
+static bool has(const extensions *e, const char *name)
 {
-    bool found;
-    WEFT_TRY(has_extension(&i->vk, c->physical, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME, &found));
-    if (!found) return WEFT_OK;
+    for (uint32_t i = 0; i < e->count; i++)
+        if (!strcmp(e->list[i].extensionName, name)) return true;
+    return false;
+}
+
+static void look_for_subgroups(const weft_vk_instance *i, const extensions *all, weft_vk_candidate *c)
+{
+    if (!has(all, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME)) return;
     VkPhysicalDeviceSubgroupSizeControlFeatures control = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES };
     VkPhysicalDeviceFeatures2 features = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, &control };
     VkPhysicalDeviceSubgroupSizeControlProperties sizes = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES };
@@ -73,45 +75,33 @@ static weft_result look_for_subgroups(const weft_vk_instance *i, weft_vk_candida
     c->subgroup_control = c->full_subgroups && control.subgroupSizeControl && sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT;
     if (c->subgroup_control || sizes.minSubgroupSize == sizes.maxSubgroupSize)
         c->subgroup_sizes[0] = sizes.minSubgroupSize, c->subgroup_sizes[1] = sizes.maxSubgroupSize;
-    return WEFT_OK;
 }
 
 // SPIR-V 1.6, which the extension wants, comes with Vulkan 1.3.
-static weft_result look_for_large_matrices(const weft_vk_instance *i, weft_vk_candidate *c)
+static void look_for_large_matrices(const weft_vk_instance *i, const extensions *all, weft_vk_candidate *c)
 {
-    bool found;
-    WEFT_TRY(has_extension(&i->vk, c->physical, WEFT_VK_MATRIX2_EXTENSION, &found));
-    if (!found || (c->info.api[0] == 1 && c->info.api[1] < 3)) return WEFT_OK;
+    if (!has(all, WEFT_VK_MATRIX2_EXTENSION) || (c->info.api[0] == 1 && c->info.api[1] < 3)) return;
     VkPhysicalDeviceMaintenance4Features sizes = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_FEATURES };
     weft_vk_matrix2_features large = { WEFT_VK_MATRIX2_FEATURES, &sizes };
     VkPhysicalDeviceFeatures2 features = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, &large };
     i->vk.vkGetPhysicalDeviceFeatures2(c->physical, &features);
     if (sizes.maintenance4 && large.flexible_dimensions && large.per_element) weft_vk_matrix_forms(i, large.workgroup_scope, c);
     c->matrix_reduces = c->matrix_form[0].threads && large.reductions && large.conversions;
-    return WEFT_OK;
 }
 
 // The extension wants dynamic rendering, which comes with Vulkan 1.3.
-static weft_result look_for_shader_objects(const weft_vk_instance *i, weft_vk_candidate *c)
+static void look_for_shader_objects(const weft_vk_instance *i, const extensions *all, weft_vk_candidate *c)
 {
-    bool found;
-    WEFT_TRY(has_extension(&i->vk, c->physical, VK_EXT_SHADER_OBJECT_EXTENSION_NAME, &found));
-    if (!found || (c->info.api[0] == 1 && c->info.api[1] < 3)) return WEFT_OK;
+    if (i->old_layer || !has(all, VK_EXT_SHADER_OBJECT_EXTENSION_NAME) || (c->info.api[0] == 1 && c->info.api[1] < 3)) return;
     VkPhysicalDeviceShaderObjectFeaturesEXT objects = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_OBJECT_FEATURES_EXT };
     VkPhysicalDeviceFeatures2 features = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, &objects };
     i->vk.vkGetPhysicalDeviceFeatures2(c->physical, &features);
     c->shader_objects = objects.shaderObject;
-    return WEFT_OK;
 }
 
-static weft_result look_for_extensions(const weft_vk_instance *i, weft_vk_candidate *c)
+static void look_for_matrices(const weft_vk_instance *i, const extensions *all, weft_vk_candidate *c)
 {
-    bool found;
-    WEFT_TRY(has_extension(&i->vk, c->physical, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME, &c->memory_budget));
-    if (!i->old_layer) WEFT_TRY(look_for_shader_objects(i, c));
-    WEFT_TRY(look_for_subgroups(i, c));
-    WEFT_TRY(has_extension(&i->vk, c->physical, WEFT_VK_MATRIX_EXTENSION, &found));
-    if (!found || !c->subgroup_sizes[0]) return WEFT_OK;
+    if (!has(all, WEFT_VK_MATRIX_EXTENSION) || !c->subgroup_sizes[0]) return;
     weft_vk_matrix_features matrices = { WEFT_VK_MATRIX_FEATURES };
     VkPhysicalDeviceVulkanMemoryModelFeatures model = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES, &matrices };
     VkPhysicalDeviceShaderFloat16Int8Features half = { VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES, &model };
@@ -120,9 +110,22 @@ static weft_result look_for_extensions(const weft_vk_instance *i, weft_vk_candid
     if (matrices.matrix && model.vulkanMemoryModel && half.shaderFloat16) weft_vk_matrix_shape(i, c->physical, c->matrix);
     c->info.matrix_units = c->matrix[0] > 0;
     memcpy(c->info.matrix, c->matrix, sizeof c->info.matrix);
-    if (c->matrix[0]) WEFT_TRY(look_for_large_matrices(i, c));
+    if (c->matrix[0]) look_for_large_matrices(i, all, c);
     c->info.matrix_tiles = c->matrix_form[0].threads > 0;
-    return WEFT_OK;
+}
+
+static weft_result look_for_extensions(const weft_vk_instance *i, weft_vk_candidate *c)
+{
+    extensions all = { NULL, 0 };
+    const weft_result r = list_extensions(&i->vk, c->physical, &all);
+    if (r == WEFT_OK) {
+        c->memory_budget = has(&all, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
+        look_for_shader_objects(i, &all, c);
+        look_for_subgroups(i, &all, c);
+        look_for_matrices(i, &all, c);
+    }
+    weft_delete(i->vk.ctx, all.list);
+    return r;
 }
 
 static void reject(weft_vk_candidate *c, const char *why)

@@ -12,13 +12,16 @@ struct weft_vk_compiler {
 
 const VkPushConstantRange weft_vk_params_range = { VK_SHADER_STAGE_COMPUTE_BIT, 0, WEFT_MAX_PARAM_BYTES };
 
-typedef struct constants { // 0..2 are the workgroup size
-    uint32_t data[3 + WEFT_MAX_SPEC];
+typedef struct stage { // what a driver is told in either form; points into itself
+    uint32_t data[3 + WEFT_MAX_SPEC]; // constants 0..2 are the workgroup size
     VkSpecializationMapEntry map[3 + WEFT_MAX_SPEC];
     VkSpecializationInfo info;
-} constants;
+    VkPipelineShaderStageRequiredSubgroupSizeCreateInfo size;
+    const void *next; // size or, where all have that size, nothing
+    bool full;        // no invocation of a subgroup may be missing
+} stage;
 
-static void set_constants(const weft_vk_key *key, constants *c)
+static void set_stage(const weft_vk_device *dev, const weft_vk_key *key, stage *c)
 {
     const uint32_t count = 3 + key->spec_count;
     for (uint32_t i = 0; i < count; i++) {
@@ -26,6 +29,10 @@ static void set_constants(const weft_vk_key *key, constants *c)
         c->map[i] = (VkSpecializationMapEntry) { i, i * 4, 4 };
     }
     c->info = (VkSpecializationInfo) { count, c->map, count * 4, c->data };
+    c->size = (VkPipelineShaderStageRequiredSubgroupSizeCreateInfo) {
+        VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO, NULL, key->subgroup };
+    c->next = key->subgroup && dev->subgroup_control ? &c->size : NULL;
+    c->full = key->subgroup && dev->full_subgroups;
 }
 
 static weft_result failure(VkResult r, const char *call)
@@ -83,19 +90,14 @@ static void save_cache(const weft_vk_compiler *c)
 static weft_result compile_pipeline(const weft_vk_compiler *c, const weft_vk_source *s, VkPipeline *out)
 {
     weft_vk_device *dev = c->dev;
-    constants spec;
-    set_constants(&s->key, &spec);
-    const VkPipelineShaderStageRequiredSubgroupSizeCreateInfo size = {
-        VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO, NULL, s->key.subgroup,
-    };
-    const bool ask = s->key.subgroup && dev->subgroup_control; // else all have that size
-    const bool full = s->key.subgroup && dev->full_subgroups;
+    stage told;
+    set_stage(dev, &s->key, &told);
     const VkComputePipelineCreateInfo info = {
         VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO, NULL,
         VK_PIPELINE_CREATE_DISPATCH_BASE_BIT | (dev->inspected ? VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR : 0) |
             (dev->texts ? VK_PIPELINE_CREATE_CAPTURE_INTERNAL_REPRESENTATIONS_BIT_KHR : 0),
-        { VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO, ask ? &size : NULL,
-          full ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT : 0, VK_SHADER_STAGE_COMPUTE_BIT, s->module, "main", &spec.info },
+        { VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO, told.next,
+          told.full ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT : 0, VK_SHADER_STAGE_COMPUTE_BIT, s->module, "main", &told.info },
         s->layout, VK_NULL_HANDLE, -1,
     };
     VkResult r;
@@ -107,16 +109,12 @@ static weft_result compile_pipeline(const weft_vk_compiler *c, const weft_vk_sou
 
 static VkResult make_shader(const weft_vk_device *dev, const weft_vk_source *s, VkShaderCodeTypeEXT type, const void *code, size_t bytes, VkShaderEXT *out)
 {
-    constants spec;
-    set_constants(&s->key, &spec);
-    const VkPipelineShaderStageRequiredSubgroupSizeCreateInfo size = {
-        VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO, NULL, s->key.subgroup,
-    };
-    const bool ask = s->key.subgroup && dev->subgroup_control, full = s->key.subgroup && dev->full_subgroups;
+    stage told;
+    set_stage(dev, &s->key, &told);
     const VkShaderCreateInfoEXT info = {
-        VK_STRUCTURE_TYPE_SHADER_CREATE_INFO_EXT, ask ? &size : NULL,
-        VK_SHADER_CREATE_DISPATCH_BASE_BIT_EXT | (full ? VK_SHADER_CREATE_REQUIRE_FULL_SUBGROUPS_BIT_EXT : 0),
-        VK_SHADER_STAGE_COMPUTE_BIT, 0, type, bytes, code, "main", 1, &s->set_layout, 1, &weft_vk_params_range, &spec.info,
+        VK_STRUCTURE_TYPE_SHADER_CREATE_INFO_EXT, told.next,
+        VK_SHADER_CREATE_DISPATCH_BASE_BIT_EXT | (told.full ? VK_SHADER_CREATE_REQUIRE_FULL_SUBGROUPS_BIT_EXT : 0),
+        VK_SHADER_STAGE_COMPUTE_BIT, 0, type, bytes, code, "main", 1, &s->set_layout, 1, &weft_vk_params_range, &told.info,
     };
     VkResult r;
     VK_SET(r, &dev->vk, vkCreateShadersEXT, dev->device, 1, &info, NULL, out);

@@ -4,6 +4,7 @@
 #include "vk_life.h"
 
 static net_data want;
+static weft_result learn_small_net(weft_context *ctx) { return net_learn(ctx, &want); }
 
 static void hear(void *user, const weft_node_time *t) { *(double *) user += t->flops; }
 
@@ -30,12 +31,4 @@ static weft_result life_of_session(fault *f, weft_context *ctx, const char *cach
     return r;
 }
 
-int main(int argc, char **argv)
-{
-    weft_context *ctx = NULL;
-    weft_model *model = NULL;
-    if (weft_context_create(&(weft_context_params) { .threads = 1 }, &ctx) || small_net(ctx, &model) || net_reference(ctx, model, &want)) return 1;
-    weft_model_destroy(&model);
-    weft_context_destroy(&ctx);
-    return fault_test(life_of_session, "a session", argc, argv);
-}
+int main(int argc, char **argv) { return fault_test(learn_small_net, life_of_session, "a session", argc, argv); }

@@ -5,6 +5,7 @@
 #include "vk_life.h"
 
 static net_data want;
+static weft_result learn_small_net(weft_context *ctx) { return net_learn(ctx, &want); }
 
 static weft_result life_beside(fault *f, weft_context *ctx, const char *cache)
 {
@@ -35,12 +36,4 @@ static weft_result life_beside(fault *f, weft_context *ctx, const char *cache)
     return r;
 }
 
-int main(int argc, char **argv)
-{
-    weft_context *ctx = NULL;
-    weft_model *model = NULL;
-    if (weft_context_create(&(weft_context_params) { .threads = 1 }, &ctx) || small_net(ctx, &model) || net_reference(ctx, model, &want)) return 1;
-    weft_model_destroy(&model);
-    weft_context_destroy(&ctx);
-    return fault_test(life_beside, "a session beside another", argc, argv);
-}
+int main(int argc, char **argv) { return fault_test(learn_small_net, life_beside, "a session beside another", argc, argv); }

@@ -5,6 +5,15 @@
 
 static state_data want;
 
+static weft_result learn_state_net(weft_context *ctx)
+{
+    weft_model *model = NULL;
+    weft_result r = state_net(ctx, &model);
+    if (r == WEFT_OK) r = state_reference(ctx, model, &want);
+    weft_model_destroy(&model);
+    return r;
+}
+
 static weft_result life_of_states(fault *f, weft_context *ctx, const char *cache)
 {
     weft_device *dev = NULL;
@@ -24,12 +33,4 @@ static weft_result life_of_states(fault *f, weft_context *ctx, const char *cache
     return r;
 }
 
-int main(int argc, char **argv)
-{
-    weft_context *ctx = NULL;
-    weft_model *model = NULL;
-    if (weft_context_create(&(weft_context_params) { .threads = 1 }, &ctx) || state_net(ctx, &model) || state_reference(ctx, model, &want)) return 1;
-    weft_model_destroy(&model);
-    weft_context_destroy(&ctx);
-    return fault_test(life_of_states, "states", argc, argv);
-}
+int main(int argc, char **argv) { return fault_test(learn_state_net, life_of_states, "states", argc, argv); }

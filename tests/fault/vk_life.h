@@ -202,10 +202,15 @@ static int try_all(life *live, const char *what, const char *cache)
     return bad;
 }
 
+typedef weft_result learn(weft_context *ctx); // what a life without a fault gives
+
 // The test's status. --no-validation: for a quick look without the layers.
-static int fault_test(life *live, const char *what, int argc, char **argv)
+static int fault_test(learn *want, life *live, const char *what, int argc, char **argv)
 {
     char folder[32], cache[64];
+    weft_context *ctx = NULL;
+    if (weft_context_create(&(weft_context_params) { .threads = 1 }, &ctx) || want(ctx)) return 1;
+    weft_context_destroy(&ctx);
     validate = argc < 2 || strcmp(argv[1], "--no-validation");
     strcpy(folder, access("/dev/shm", W_OK) ? "/tmp/weft-fault-XXXXXX" : "/dev/shm/weft-fault-XXXXXX"); // not a disk: written often
     if (!mkdtemp(folder)) return 1;

@@ -5,18 +5,8 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "base/context.h"
-#include "graph/lower.h"
-#include "graph/program.h"
+#include "beside_filter.h"
 #include "ops/down_conv2d.h"
-#include <string.h>
-
-typedef struct scene {
-    weft_context *ctx;
-    weft_arena arena;
-    weft_graph lowered;
-    weft_program program;
-} scene;
 
 // stride: of the convolution; down: of the filter; seen: the image between the two is an output as well; scales: of the filter's planes, and of the
 // convolution's inputs
@@ -29,40 +19,24 @@ static void make(scene *s, layer l, const weft_caps *caps, bool device)
     const weft_weight w = { "w", WEFT_F32, WEFT_SHAPE(co, ci, 3, 3), zeros, (size_t) (ci * co) * 36 }, f = { "f", WEFT_F32, WEFT_SHAPE(4, 4), zeros, 64 };
     const weft_conv_attrs conv = { .stride = { l.stride, l.stride }, .dilation = { 1, 1 }, .groups = 1 };
     const weft_upfirdn_attrs fir = { .up = { 1, 1 }, .down = { l.down, l.down }, .pads = { 2, 2, 2, 2 }, .gain = 4, .act = l.ends ? 2 : 0 };
-    weft_graph g, physical;
-    assert_int_equal(weft_context_create(&(weft_context_params) { 0 }, &s->ctx), WEFT_OK);
-    s->arena = (weft_arena) { .ctx = s->ctx };
-    weft_graph_init(&g, &s->arena);
-    weft_graph_init(&physical, &s->arena);
-    weft_graph_init(&s->lowered, &s->arena);
-    g.bound = true;
+    weft_graph g;
+    begin(s, &g);
     const weft_value x = weft_graph_input(&g, "x", WEFT_F32, (weft_shape) WEFT_SHAPE(1, ci, l.size, l.size));
     const weft_value d = weft_graph_input(&g, "d", WEFT_F32, (weft_shape) WEFT_SHAPE(1, ci));
     const weft_value between = weft_graph_call(&g, "upfirdn2d", WEFT_V(x, weft_graph_constant(&g, &f), -1, -1, -1, l.scales > 0 ? d : -1), &fir);
     const weft_value y = weft_graph_call(&g, "conv2d", WEFT_V(between, weft_graph_constant(&g, &w), -1, -1, -1, -1, -1, l.scales > 1 ? d : -1), &conv);
     weft_graph_output(&g, "y", y);
     if (l.seen) weft_graph_output(&g, "between", between);
-    assert_int_equal(weft_graph_status(&g), WEFT_OK);
-    assert_int_equal((device ? weft_lower_device : weft_lower)(&g, s->ctx->pool, true, &s->lowered), WEFT_OK);
-    assert_int_equal(weft_pass_physical(&s->lowered, WEFT_HALF_NONE, &physical), WEFT_OK);
-    assert_int_equal(weft_program_build(&physical, caps, NULL, &s->arena, &s->program), WEFT_OK);
+    build(s, &g, caps, device);
 }
 
-static void drop(scene *s)
-{
-    weft_arena_free(&s->arena);
-    weft_context_destroy(&s->ctx);
-}
-
-static const weft_caps processor = { .max_group = 1024, .shared_bytes = 32768, .is_software = true }, gpu = { .max_group = 1024, .shared_bytes = 32768 };
 static const layer usual = { 8, 8, 20, 2, 1 };
 
 static int nodes_of(layer l, bool device)
 {
     scene s;
     make(&s, l, &processor, device);
-    int count = 0;
-    for (int i = 0; i < s.lowered.node_count; i++) count += !strcmp(s.lowered.nodes[i].op->name, "down_conv2d");
+    const int count = count_nodes(&s, "down_conv2d");
     drop(&s);
     return count;
 }
@@ -85,22 +59,13 @@ static void others_stay_two(void **state)
     assert_int_equal(nodes_of((layer) { 8, 8, 20, 2, 2 }, true), 0);
 }
 
-typedef enum shape { TOGETHER, WHOLE, IN_BANDS } shape; // what lies between the two: nothing, the image, some of its rows
-
 static shape shape_of(layer l, const weft_caps *caps)
 {
     scene s;
-    bool found = false;
-    size_t scratch = 0;
     make(&s, l, caps, true);
-    for (int i = 0; i < s.program.step_count; i++) found |= !strcmp(s.program.steps[i].dispatch.kernel, "down_conv");
-    for (int b = 0; b < s.program.buffer_count; b++) scratch += s.program.buffers[b].value < 0 ? s.program.buffers[b].bytes : 0;
-    const size_t between = (size_t) l.ci * (size_t) (l.size + 1) * (size_t) (l.size + 1) * 4;
-    if (found) assert_int_equal(scratch, 0); // which nothing but the fused kernel does without
-    else assert_in_range(scratch, 1, between);
-    if (!found && scratch < between) assert_true(scratch <= caps->range);
+    const shape found = shape_between(&s, "down_conv", (size_t) l.ci * (size_t) (l.size + 1) * (size_t) (l.size + 1) * 4, caps);
     drop(&s);
-    return found ? TOGETHER : scratch == between ? WHOLE : IN_BANDS;
+    return found;
 }
 
 static bool is_together(layer l, const weft_caps *caps) { return shape_of(l, caps) == TOGETHER; }

@@ -5,18 +5,8 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "base/context.h"
-#include "graph/lower.h"
-#include "graph/program.h"
+#include "beside_filter.h"
 #include "ops/up_conv2d.h"
-#include <string.h>
-
-typedef struct scene {
-    weft_context *ctx;
-    weft_arena arena;
-    weft_graph lowered;
-    weft_program program;
-} scene;
 
 typedef struct layer { int channels, size, dilation, down; bool seen; } layer; // seen: the image between the two is an output as well
 
@@ -27,38 +17,22 @@ static void make(scene *s, layer l, const weft_caps *caps, bool device)
     const weft_weight w = { "w", WEFT_F32, WEFT_SHAPE(c, c, 3, 3), zeros, (size_t) (c * c) * 36 }, f = { "f", WEFT_F32, WEFT_SHAPE(4, 4), zeros, 64 };
     const weft_conv_attrs conv = { .stride = { 2, 2 }, .dilation = { l.dilation, 1 }, .groups = 1 };
     const weft_upfirdn_attrs fir = { .up = { 1, 1 }, .down = { l.down, l.down }, .pads = { 1, 1, 1, 1 }, .gain = 4, .act = 2, .a = 0.2f };
-    weft_graph g, physical;
-    assert_int_equal(weft_context_create(&(weft_context_params) { 0 }, &s->ctx), WEFT_OK);
-    s->arena = (weft_arena) { .ctx = s->ctx };
-    weft_graph_init(&g, &s->arena);
-    weft_graph_init(&physical, &s->arena);
-    weft_graph_init(&s->lowered, &s->arena);
-    g.bound = true;
+    weft_graph g;
+    begin(s, &g);
     const weft_value x = weft_graph_input(&g, "x", WEFT_F32, (weft_shape) WEFT_SHAPE(1, c, l.size, l.size));
     const weft_value between = weft_graph_call(&g, "conv_transpose2d", WEFT_V(x, weft_graph_constant(&g, &w)), &conv);
     weft_graph_output(&g, "y", weft_graph_call(&g, "upfirdn2d", WEFT_V(between, weft_graph_constant(&g, &f)), &fir));
     if (l.seen) weft_graph_output(&g, "between", between);
-    assert_int_equal(weft_graph_status(&g), WEFT_OK);
-    assert_int_equal((device ? weft_lower_device : weft_lower)(&g, s->ctx->pool, true, &s->lowered), WEFT_OK);
-    assert_int_equal(weft_pass_physical(&s->lowered, WEFT_HALF_NONE, &physical), WEFT_OK);
-    assert_int_equal(weft_program_build(&physical, caps, NULL, &s->arena, &s->program), WEFT_OK);
+    build(s, &g, caps, device);
 }
 
-static void drop(scene *s)
-{
-    weft_arena_free(&s->arena);
-    weft_context_destroy(&s->ctx);
-}
-
-static const weft_caps processor = { .max_group = 1024, .shared_bytes = 32768, .is_software = true }, gpu = { .max_group = 1024, .shared_bytes = 32768 };
 static const layer usual = { 8, 20, 1, 1 };
 
 static int nodes_of(const layer *l, bool device)
 {
     scene s;
     make(&s, *l, &processor, device);
-    int count = 0;
-    for (int i = 0; i < s.lowered.node_count; i++) count += !strcmp(s.lowered.nodes[i].op->name, "up_conv2d");
+    const int count = count_nodes(&s, "up_conv2d");
     drop(&s);
     return count;
 }
@@ -78,22 +52,13 @@ static void others_stay_two(void **state)
     assert_int_equal(nodes_of(&(layer) { 8, 20, 1, 2 }, true), 0);
 }
 
-typedef enum shape { TOGETHER, WHOLE, IN_BANDS } shape; // what lies between the two: nothing, the image, some of its rows
-
 static shape shape_of(layer l, const weft_caps *caps)
 {
     scene s;
-    bool found = false;
-    size_t scratch = 0;
     make(&s, l, caps, true);
-    for (int i = 0; i < s.program.step_count; i++) found |= !strncmp(s.program.steps[i].dispatch.kernel, "up_conv", 7);
-    for (int b = 0; b < s.program.buffer_count; b++) scratch += s.program.buffers[b].value < 0 ? s.program.buffers[b].bytes : 0;
-    const size_t between = (size_t) l.channels * (2 * (size_t) l.size + 1) * (2 * (size_t) l.size + 1) * 4;
-    if (found) assert_int_equal(scratch, 0); // which nothing but the fused kernel does without
-    else assert_in_range(scratch, 1, between);
-    if (!found && scratch < between) assert_true(scratch <= caps->range);
+    const shape found = shape_between(&s, "up_conv", (size_t) l.channels * (2 * (size_t) l.size + 1) * (2 * (size_t) l.size + 1) * 4, caps);
     drop(&s);
-    return found ? TOGETHER : scratch == between ? WHOLE : IN_BANDS;
+    return found;
 }
 
 static bool is_together(layer l, const weft_caps *caps) { return shape_of(l, caps) == TOGETHER; }

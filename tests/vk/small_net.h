@@ -75,6 +75,15 @@ static weft_result net_reference(weft_context *ctx, const weft_model *model, net
     return r;
 }
 
+static inline weft_result net_learn(weft_context *ctx, net_data *d) // of the model itself
+{
+    weft_model *model = NULL;
+    weft_result r = small_net(ctx, &model);
+    if (r == WEFT_OK) r = net_reference(ctx, model, d);
+    weft_model_destroy(&model);
+    return r;
+}
+
 static double net_difference(const float *a, const float *b)
 {
     double d = 0, n = 1e-30;

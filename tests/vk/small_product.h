@@ -26,6 +26,23 @@ static inline void note_kernel(void *user, const weft_node_time *t)
     if (!strcmp(t->op, "matmul")) snprintf(((seen *) user)->kernel, sizeof ((seen *) user)->kernel, "%s", t->kernel);
 }
 
+static inline bool makes_kernel(const char *call) { return !strcmp(call, "vkCreateComputePipelines") || !strcmp(call, "vkCreateShadersEXT"); }
+
+static inline void whole_numbers(float a[SIZE * SIZE], float y[SIZE * SIZE])
+{
+    for (int i = 0; i < SIZE * SIZE; i++) a[i] = (float) (i % 7 - 3), y[i] = -1;
+}
+
+static inline void assert_square(const float a[SIZE * SIZE], const float y[SIZE * SIZE]) // exactly
+{
+    for (int i = 0; i < SIZE; i++)
+        for (int j = 0; j < SIZE; j++) {
+            float sum = 0;
+            for (int k = 0; k < SIZE; k++) sum += a[i * SIZE + k] * a[k * SIZE + j];
+            assert_true(y[i * SIZE + j] == sum);
+        }
+}
+
 // y = a a, wanted in `kernel`. Gives what the session said.
 static inline weft_result multiply(weft_vk_device *dev, seen *s, const char *kernel, weft_precision precision, const float a[SIZE * SIZE], float y[SIZE * SIZE])
 {

@@ -72,8 +72,7 @@ static int refusals; // of the next calls
 static int refuse(void *user, const char *call)
 {
     (void) user;
-    const bool makes = !strcmp(call, "vkCreateComputePipelines") || !strcmp(call, "vkCreateShadersEXT");
-    return makes && refusals-- > 0 ? VK_ERROR_UNKNOWN : 0;
+    return makes_kernel(call) && refusals-- > 0 ? VK_ERROR_UNKNOWN : 0;
 }
 
 // A driver that names matrices and cannot compile kernels with them is used without; if these are the large ones, with the others.

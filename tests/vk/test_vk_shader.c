@@ -128,14 +128,9 @@ static void live(int warnings, bool words, bool binaries)
     said.warnings = 0;
     if (no_device) skip();
     assert_int_equal(open_with_objects(ctx, path), WEFT_OK);
-    for (int i = 0; i < SIZE * SIZE; i++) a[i] = (float) (i % 7 - 3), y[i] = -1;
+    whole_numbers(a, y);
     assert_int_equal(multiply(dev, &said, NULL, WEFT_EXACT, a, y), WEFT_OK);
-    for (int i = 0; i < SIZE; i++)
-        for (int j = 0; j < SIZE; j++) {
-            float sum = 0;
-            for (int k = 0; k < SIZE; k++) sum += a[i * SIZE + k] * a[k * SIZE + j];
-            assert_true(y[i * SIZE + j] == sum);
-        }
+    assert_square(a, y);
     weft_vk_close(dev);
     assert_int_equal(said.warnings, warnings);
     assert_int_equal(from_words > 0, words);
